@@ -1,0 +1,75 @@
+package kernel
+
+import (
+	"context"
+	"slices"
+	"time"
+)
+
+// Locales are the languages every user-visible text must exist in; the first is the fallback.
+var Locales = []string{"en", "ru", "zh"}
+
+// Text is one text in several languages, by locale.
+type Text map[string]string
+
+// In returns the text in locale, or in English, or any, so that a page is never blank.
+func (t Text) In(locale string) string {
+	if s := t[locale]; s != "" {
+		return s
+	}
+	for _, l := range Locales {
+		if s := t[l]; s != "" {
+			return s
+		}
+	}
+	return ""
+}
+
+// Tenant is a municipality. It is found by the request's host name.
+type Tenant struct {
+	ID      TenantID
+	Host    string // e.g. "northwick.localhost:8080"; what the citizen's browser shows
+	Origin  string // scheme and host, e.g. "http://northwick.localhost:8080"; no trailing slash
+	Name    Text
+	Zone    string // IANA time zone, e.g. "Europe/London"
+	Country string // ISO 3166-1 alpha-2
+	Colour  string // the municipality's accent colour, "#rrggbb", for crest and header
+
+	Services []string // slugs of the workflows it offers
+}
+
+// Location returns the tenant's time zone; UTC when the zone is unknown to this machine.
+func (t Tenant) Location() *time.Location {
+	if l, err := time.LoadLocation(t.Zone); err == nil {
+		return l
+	}
+	return time.UTC
+}
+
+// Agency is a public body of a municipality; cases are decided by its staff.
+type Agency struct {
+	ID   AgencyID
+	Name Text
+}
+
+func WithTenant(ctx context.Context, t Tenant) context.Context {
+	return context.WithValue(ctx, tenantKey, t)
+}
+
+// TenantOf returns the municipality of the request; the zero Tenant outside one.
+func TenantOf(ctx context.Context) Tenant {
+	t, _ := ctx.Value(tenantKey).(Tenant)
+	return t
+}
+
+func WithLocale(ctx context.Context, locale string) context.Context {
+	return context.WithValue(ctx, localeKey, locale)
+}
+
+// LocaleOf returns the language to answer in: one of Locales, always.
+func LocaleOf(ctx context.Context) string {
+	if l, ok := ctx.Value(localeKey).(string); ok && slices.Contains(Locales, l) {
+		return l
+	}
+	return Locales[0]
+}
