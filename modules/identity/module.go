@@ -1,0 +1,42 @@
+// Package identity is the relying party and the token checker. It turns an OpenID Connect sign-in into a session of
+// ours, an RFC 9068 access token into a principal, and knows the people behind both.
+//
+// Purpose. The launch of a mini-app by a host wallet (OpenID Connect third-party-initiated login, Core §4), sign-in from
+// a plain browser, step-up (RFC 9470), sign-out on both sides, the staff's own sign-in, and the check of every bearer
+// token. No token ever reaches a page: the browser holds the random name of a session, kept here as its SHA-256.
+//
+// States. A login (identity.login) is pending until its one use or its end after ten minutes. A session
+// (identity.session) is open until sign-out, back-channel logout, idleness or its absolute end.
+//
+// Offers. kernel.People; web.Authenticator; LaunchOf and Channel, which say how the citizen came.
+// Uses. kernel.Directory for the municipalities, kernel.Audit for openings and closings of sessions.
+package identity
+
+import (
+	"context"
+	"log/slog"
+	"net"
+	"time"
+
+	"townhall/modules/kernel"
+	"townhall/modules/kernel/pg"
+)
+
+// Deps is what identity needs from the others.
+type Deps struct {
+	DB        *pg.DB
+	Directory kernel.Directory
+	Clock     kernel.Clock // nil: the machine's
+	Log       *slog.Logger // nil: nothing is logged
+	Audit     kernel.Audit // nil: sessions are not recorded
+	Config    Config
+
+	// Dial opens connections to the issuers; nil means kernel.DialLoopbackNames.
+	Dial func(ctx context.Context, network, addr string) (net.Conn, error)
+
+	// LevelFor says how strong and how fresh a sign-in the start of a service needs; 0 = any age. nil: no level.
+	LevelFor func(tenant kernel.TenantID, app string) (kernel.Level, time.Duration)
+
+	// ClaimsFor lists the OIDC claims (Core §5.1) a service has a purpose for; nil, or an empty answer: name only.
+	ClaimsFor func(tenant kernel.TenantID, app string) []string
+}
