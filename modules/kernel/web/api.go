@@ -1,0 +1,193 @@
+package web
+
+import (
+	"bytes"
+	"context"
+	"crypto/sha256"
+	"encoding/hex"
+	"errors"
+	"io"
+	"net/http"
+	"slices"
+
+	"github.com/danielgtaylor/huma/v2"
+	"github.com/danielgtaylor/huma/v2/adapters/humago"
+
+	"townhall/modules/kernel"
+)
+
+// Contract is one published API: its operations live below Prefix and are described in openapi/<Name>.yaml.
+type Contract struct {
+	Name        string // "civic"
+	Prefix      string // "/civic/v1"; tokens for it carry the audience origin+Prefix
+	Title       string
+	Description string
+	Register    func(*API)
+}
+
+// API is a contract being put together; modules add to it with Register.
+type API struct {
+	contract Contract
+	huma     huma.API
+	server   *Server
+}
+
+// Op describes one operation. Every POST that creates or pays sets Idempotent.
+type Op struct {
+	ID          string // unique, kebab case: "start-application"
+	Method      string
+	Path        string
+	Summary     string
+	Description string
+	Tags        []string
+	Status      int // the success status; 200 when zero
+	Policy      Policy
+	Idempotent  bool
+	Errors      []int // statuses beyond those that follow from the policy
+	MaxBody     int64 // bytes; 0 means 1 MiB
+	Responses   map[string]*huma.Response
+}
+
+// Operation is one row of the access matrix: an API operation or a page.
+type Operation struct {
+	Contract   string // "" for a page
+	ID         string
+	Method     string
+	Path       string
+	Policy     Policy
+	Idempotent bool
+}
+
+// IdempotencyInput is embedded by the input of every idempotent operation, so that the contract declares the header.
+type IdempotencyInput struct {
+	IdempotencyKey string `header:"Idempotency-Key" required:"true" minLength:"1" maxLength:"255" pattern:"^[!-~]+$" example:"0198f2a6-7e55-7c1e-9a55-3f0d4f6f1c11" doc:"A fresh value for each new request, the same value for every retry of it (draft-ietf-httpapi-idempotency-key)."`
+}
+
+// Register adds an operation. The handler's errors are kernel.Errors; anything else becomes a bare 500.
+func Register[I, O any](api *API, op Op, fn func(context.Context, *I) (*O, error)) {
+	api.server.add(Operation{api.contract.Name, op.ID, op.Method, api.contract.Prefix + op.Path, op.Policy, op.Idempotent})
+	errs := slices.Clone(op.Errors)
+	if !op.Policy.public() {
+		errs = append(errs, http.StatusUnauthorized, http.StatusForbidden)
+	}
+	if op.Idempotent {
+		errs = append(errs, http.StatusBadRequest, http.StatusConflict, http.StatusUnprocessableEntity)
+	}
+	errs = append(errs, http.StatusUnprocessableEntity, http.StatusInternalServerError, http.StatusServiceUnavailable)
+	slices.Sort(errs)
+	security := []map[string][]string{{"bearer": {}}}
+	if op.Policy.public() {
+		security = []map[string][]string{}
+	}
+	huma.Register(api.huma, huma.Operation{
+		OperationID: op.ID, Method: op.Method, Path: op.Path,
+		Summary: op.Summary, Description: op.Description, Tags: op.Tags,
+		DefaultStatus: op.Status, Errors: slices.Compact(errs), MaxBodyBytes: op.MaxBody,
+		Responses: op.Responses, Security: security,
+		Extensions:  map[string]any{"x-townhall-policy": op.Policy.extension()},
+		Middlewares: huma.Middlewares{api.server.guard(api, op)},
+	}, func(ctx context.Context, in *I) (*O, error) {
+		out, err := fn(ctx, in)
+		if err != nil {
+			return nil, api.server.problemOf(requestOf(ctx), err)
+		}
+		return out, nil
+	})
+}
+
+// guard authenticates, checks the policy and prepares idempotency, before the input is even read.
+func (s *Server) guard(api *API, op Op) func(huma.Context, func(huma.Context)) {
+	return func(hc huma.Context, next func(huma.Context)) {
+		r, w := humago.Unwrap(hc)
+		ctx, err := s.admit(hc.Context(), r, api.contract.Prefix, op)
+		if err != nil {
+			s.WriteProblem(w, r, err)
+			return
+		}
+		next(huma.WithContext(hc, context.WithValue(ctx, requestKey{}, r)))
+	}
+}
+
+func (s *Server) admit(ctx context.Context, r *http.Request, prefix string, op Op) (context.Context, error) {
+	tenant := kernel.TenantOf(ctx)
+	if tenant.ID == "" {
+		return nil, errNoTenant
+	}
+	who := kernel.Principal{Kind: kernel.Anonymous, Tenant: tenant.ID}
+	if r.Header.Get("Authorization") != "" {
+		var err error
+		if who, err = s.auth.Bearer(r, tenant.Origin+prefix); err != nil {
+			return nil, err
+		}
+	}
+	note(ctx, who)
+	if err := op.Policy.Check(who, s.clock.Now()); err != nil {
+		return nil, err
+	}
+	ctx = kernel.WithPrincipal(ctx, who)
+	if !op.Idempotent {
+		return ctx, nil
+	}
+	key := r.Header.Get("Idempotency-Key")
+	if key == "" {
+		return nil, errKeyMissing
+	}
+	hash, err := hashBody(r, op.MaxBody)
+	if err != nil {
+		return nil, err
+	}
+	return kernel.WithIdempotency(ctx, kernel.Idempotency{Key: key, Operation: op.ID, Hash: hash}), nil
+}
+
+// hashBody reads the body, puts it back, and returns the fingerprint two attempts are compared by.
+func hashBody(r *http.Request, limit int64) (string, error) {
+	if limit == 0 {
+		limit = 1 << 20
+	}
+	body, err := io.ReadAll(io.LimitReader(r.Body, limit+1))
+	if err != nil {
+		var tooLarge *http.MaxBytesError
+		if errors.As(err, &tooLarge) {
+			return "", errTooLarge
+		}
+		return "", kernel.NewError(kernel.Malformed, "malformed-request", "The request cannot be read.").Wrap(err)
+	}
+	if int64(len(body)) > limit {
+		return "", errTooLarge
+	}
+	r.Body = io.NopCloser(bytes.NewReader(body))
+	h := sha256.New()
+	io.WriteString(h, r.Method+" "+r.URL.Path+"\n")
+	h.Write(body)
+	return hex.EncodeToString(h.Sum(nil)), nil
+}
+
+var (
+	errNoTenant   = kernel.NewError(kernel.NotFound, "unknown-municipality", "No municipality answers at this address.")
+	errKeyMissing = kernel.NewError(kernel.Malformed, "idempotency-key-missing", "Send an Idempotency-Key header with this request.")
+	errTooLarge   = kernel.NewError(kernel.TooLarge, "too-large", "The request is too large.")
+)
+
+type requestKey struct{}
+
+func requestOf(ctx context.Context) *http.Request {
+	r, _ := ctx.Value(requestKey{}).(*http.Request)
+	return r.WithContext(ctx)
+}
+
+// newAPI makes the huma side of a contract with the settings every contract shares.
+func (s *Server) newAPI(mux humago.Mux, c Contract) *API {
+	cfg := huma.DefaultConfig(c.Title, Version)
+	cfg.CreateHooks = nil // would add $schema to every model
+	cfg.DocsPath = ""     // would load its page from a CDN
+	cfg.OpenAPIPath = ""  // the generated files are served by the developers module
+	cfg.SchemasPath = ""
+	cfg.RejectUnknownQueryParameters = true
+	cfg.Info.Description = c.Description
+	cfg.Info.License = &huma.License{Name: "Apache-2.0", URL: "https://www.apache.org/licenses/LICENSE-2.0"}
+	cfg.Info.Contact = &huma.Contact{Name: "Townhall", URL: "https://townhall.example/contact"}
+	cfg.Components.SecuritySchemes = map[string]*huma.SecurityScheme{
+		"bearer": {Type: "http", Scheme: "bearer", BearerFormat: "JWT", Description: "An RFC 9068 access token whose audience is this contract's base address."},
+	}
+	return &API{contract: c, huma: humago.NewWithPrefix(mux, c.Prefix, cfg), server: s}
+}

@@ -1,0 +1,54 @@
+package web
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+
+	"github.com/danielgtaylor/huma/v2"
+)
+
+// Export is one contract as files: OpenAPI 3.1 and, for tools that lag behind, 3.0.
+type Export struct {
+	Name     string
+	V31, V30 []byte // YAML
+}
+
+// Export renders every contract. The output depends on the code alone, so that a diff shows a changed contract.
+func (s *Server) Export() ([]Export, error) {
+	var out []Export
+	for _, a := range s.apis {
+		spec := a.huma.OpenAPI()
+		declareTags(spec)
+		v31, err := spec.YAML()
+		if err != nil {
+			return nil, fmt.Errorf("contract %s: %w", a.contract.Name, err)
+		}
+		v30, err := spec.DowngradeYAML()
+		if err != nil {
+			return nil, fmt.Errorf("contract %s as 3.0: %w", a.contract.Name, err)
+		}
+		out = append(out, Export{a.contract.Name, v31, v30})
+	}
+	return out, nil
+}
+
+// declareTags lists every tag an operation uses once, as linters ask.
+func declareTags(spec *huma.OpenAPI) {
+	spec.Tags = nil
+	seen := map[string]bool{}
+	for _, item := range spec.Paths {
+		for _, op := range []*huma.Operation{item.Get, item.Post, item.Put, item.Patch, item.Delete} {
+			if op == nil {
+				continue
+			}
+			for _, t := range op.Tags {
+				if !seen[t] {
+					seen[t] = true
+					spec.Tags = append(spec.Tags, &huma.Tag{Name: t})
+				}
+			}
+		}
+	}
+	slices.SortFunc(spec.Tags, func(a, b *huma.Tag) int { return strings.Compare(a.Name, b.Name) })
+}

@@ -1,0 +1,179 @@
+package web
+
+import (
+	"encoding/json"
+	"errors"
+	"fmt"
+	"log/slog"
+	"net/http"
+	"strconv"
+
+	"github.com/danielgtaylor/huma/v2"
+
+	"townhall/modules/kernel"
+)
+
+// Problem is the error body of every contract (RFC 9457). Code is the stable name to switch on; Detail is in the
+// language of the request and safe to show.
+type Problem struct {
+	Type   string         `json:"type" format:"uri" example:"urn:townhall:problem:invalid-input" doc:"Identifies the kind of problem; ends in the code."`
+	Title  string         `json:"title" example:"Unprocessable Entity" doc:"The HTTP status in words."`
+	Status int            `json:"status" minimum:"400" maximum:"599" example:"422" doc:"The HTTP status."`
+	Code   string         `json:"code" example:"invalid-input" doc:"Stable name of the problem; see problems.yaml."`
+	Detail string         `json:"detail" example:"Some answers need your attention." doc:"What happened, in the language asked for by Accept-Language, safe to show to a person."`
+	Errors []ProblemField `json:"errors,omitempty" maxItems:"1000" doc:"Which fields are wrong."`
+
+	headers http.Header
+}
+
+// ProblemField is one wrong field.
+type ProblemField struct {
+	Field  string `json:"field" example:"input.copies" doc:"The field as it was sent: body.input.copies, header.Idempotency-Key, query.limit."`
+	Code   string `json:"code" example:"field.out-of-range" doc:"Stable name of what is wrong with it."`
+	Detail string `json:"detail" example:"Enter a number from 1 to 5." doc:"The same in words."`
+}
+
+func (p *Problem) Error() string           { return p.Code }
+func (p *Problem) GetStatus() int          { return p.Status }
+func (p *Problem) GetHeaders() http.Header { return p.headers }
+
+func (p *Problem) ContentType(ct string) string {
+	if ct == "application/json" {
+		return "application/problem+json"
+	}
+	return ct
+}
+
+// statuses is the one table from kind to HTTP status.
+var statuses = map[kernel.Kind]int{
+	kernel.Internal:        http.StatusInternalServerError,
+	kernel.Malformed:       http.StatusBadRequest,
+	kernel.Unauthenticated: http.StatusUnauthorized,
+	kernel.StepUp:          http.StatusUnauthorized,
+	kernel.Forbidden:       http.StatusForbidden,
+	kernel.NotFound:        http.StatusNotFound,
+	kernel.Conflict:        http.StatusConflict,
+	kernel.TooLarge:        http.StatusRequestEntityTooLarge,
+	kernel.Invalid:         http.StatusUnprocessableEntity,
+	kernel.TooMany:         http.StatusTooManyRequests,
+	kernel.Unavailable:     http.StatusServiceUnavailable,
+}
+
+// Status returns the HTTP status an error of this kind is answered with.
+func Status(k kernel.Kind) int { return statuses[k] }
+
+// Translate looks a text up; it returns "" for a key no catalogue has. kernel/ui's Texts offer one.
+type Translate func(locale, key string, args map[string]string) string
+
+// Localise returns e with its message and field messages in locale.
+func (t Translate) Localise(locale string, e *kernel.Error) *kernel.Error {
+	c := *e
+	c.Fields = append([]kernel.FieldError(nil), e.Fields...)
+	if t == nil {
+		return &c
+	}
+	if s := t(locale, "error."+e.Slug, e.Args); s != "" {
+		c.Message = s
+	}
+	for i, f := range c.Fields {
+		if s := t(locale, f.Slug, f.Args); s != "" {
+			c.Fields[i].Message = s
+		}
+	}
+	return &c
+}
+
+// problemOf renders err for a client: an unknown error becomes a bare 500, its text stays in the log.
+func (s *Server) problemOf(r *http.Request, err error) *Problem {
+	e := kernel.AsError(err)
+	if e.Kind == kernel.Internal {
+		s.log.Error("internal error", "route", r.Pattern, "request", RequestID(r.Context()), "err", err)
+	}
+	e = s.translate.Localise(kernel.LocaleOf(r.Context()), e)
+	p := newProblem(Status(e.Kind), e.Slug, e.Message)
+	for _, f := range e.Fields {
+		p.Errors = append(p.Errors, ProblemField{Field: f.Path, Code: f.Slug, Detail: f.Message})
+	}
+	p.headers = errorHeaders(e)
+	return p
+}
+
+// errorHeaders are the headers a status promises: WWW-Authenticate (RFC 6750 §3, RFC 9470 §3) and Retry-After.
+func errorHeaders(e *kernel.Error) http.Header {
+	h := http.Header{}
+	switch e.Kind {
+	case kernel.Unauthenticated:
+		v := "Bearer"
+		if e.Slug == "invalid-token" {
+			v = `Bearer error="invalid_token"`
+		}
+		h.Set("WWW-Authenticate", v)
+	case kernel.StepUp:
+		v := fmt.Sprintf(`Bearer error="insufficient_user_authentication", acr_values=%q`, e.Level)
+		if e.MaxAge > 0 {
+			v += fmt.Sprintf(", max_age=%d", int(e.MaxAge.Seconds()))
+		}
+		h.Set("WWW-Authenticate", v)
+	case kernel.TooMany, kernel.Unavailable:
+		seconds := max(1, int(e.RetryAfter.Seconds()))
+		h.Set("Retry-After", strconv.Itoa(seconds))
+	}
+	return h
+}
+
+func newProblem(status int, code, detail string) *Problem {
+	return &Problem{
+		Type: "urn:townhall:problem:" + code, Title: http.StatusText(status),
+		Status: status, Code: code, Detail: detail,
+	}
+}
+
+// WriteProblem answers outside huma (unknown host, panic, oversized body).
+func (s *Server) WriteProblem(w http.ResponseWriter, r *http.Request, err error) {
+	p := s.problemOf(r, err)
+	for k, v := range p.headers {
+		w.Header()[k] = v
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.Header().Set("Cache-Control", "no-store")
+	w.WriteHeader(p.Status)
+	if err := json.NewEncoder(w).Encode(p); err != nil {
+		s.log.Debug("client went away", slog.Any("err", err))
+	}
+}
+
+// humaError replaces huma's constructor: without it the text of any Go error, and the value the client sent, would
+// be echoed. It sees huma's own findings (validation, body size, media type); our handlers return Problems already.
+func humaError(ctx huma.Context, status int, msg string, errs ...error) huma.StatusError {
+	code, detail := humaCode(status)
+	p := newProblem(status, code, detail)
+	for _, err := range errs {
+		var d huma.ErrorDetailer
+		if !errors.As(err, &d) {
+			continue
+		}
+		f := d.ErrorDetail()
+		p.Errors = append(p.Errors, ProblemField{Field: f.Location, Code: "field.invalid", Detail: f.Message})
+	}
+	return p
+}
+
+func humaCode(status int) (code, detail string) {
+	switch status {
+	case http.StatusUnprocessableEntity:
+		return "invalid-input", "Some answers need your attention."
+	case http.StatusBadRequest:
+		return "malformed-request", "The request cannot be read."
+	case http.StatusRequestEntityTooLarge:
+		return "too-large", "The request is too large."
+	case http.StatusRequestTimeout:
+		return "too-slow", "The request took too long to arrive."
+	case http.StatusUnsupportedMediaType:
+		return "unsupported-media-type", "Send application/json."
+	case http.StatusNotAcceptable:
+		return "not-acceptable", "Only application/json is served here."
+	case http.StatusNotFound:
+		return "not-found", "There is nothing here that you can see."
+	}
+	return "internal", "Something went wrong on our side. Nothing was saved; please try again."
+}
