@@ -1,6 +1,7 @@
 package web
 
 import (
+	"context"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -147,6 +148,9 @@ func (s *Server) WriteProblem(w http.ResponseWriter, r *http.Request, err error)
 func humaError(ctx huma.Context, status int, msg string, errs ...error) huma.StatusError {
 	code, detail := humaCode(status)
 	p := newProblem(status, code, detail)
+	if ctx != nil {
+		p.Detail = words(ctx.Context(), code, detail)
+	}
 	for _, err := range errs {
 		var d huma.ErrorDetailer
 		if !errors.As(err, &d) {
@@ -157,6 +161,18 @@ func humaError(ctx huma.Context, status int, msg string, errs ...error) huma.Sta
 	}
 	return p
 }
+
+// words translates the detail of an error huma found by itself; the server put its texts into the context.
+func words(ctx context.Context, code, fallback string) string {
+	if t, ok := ctx.Value(translateKey{}).(Translate); ok && t != nil {
+		if s := t(kernel.LocaleOf(ctx), "error."+code, nil); s != "" {
+			return s
+		}
+	}
+	return fallback
+}
+
+type translateKey struct{}
 
 func humaCode(status int) (code, detail string) {
 	switch status {

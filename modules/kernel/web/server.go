@@ -122,6 +122,7 @@ func (s *Server) Handler() http.Handler {
 		line := &logLine{id: kernel.NewID()}
 		ctx := context.WithValue(r.Context(), lineKey{}, line)
 		ctx = kernel.WithLocale(ctx, localeOf(r))
+		ctx = context.WithValue(ctx, translateKey{}, s.translate)
 		tenant, known := s.directory.ByHost(r.Host)
 		if known {
 			ctx = kernel.WithTenant(ctx, tenant)
