@@ -1,0 +1,235 @@
+package modules
+
+import (
+	"bytes"
+	"errors"
+	"fmt"
+	"net"
+	"net/url"
+	"os"
+	"regexp"
+	"slices"
+	"strings"
+	"time"
+
+	"go.yaml.in/yaml/v4"
+
+	"townhall/modules/kernel"
+)
+
+// Settings is one installation, as its operator declares it in one YAML file: which municipalities it serves, whom
+// it trusts, whom it tells. Unknown keys are errors.
+type Settings struct {
+	Tenants  []TenantSettings  `yaml:"tenants"`
+	Issuers  []IssuerSettings  `yaml:"issuers"`
+	Machines []MachineSettings `yaml:"machines"`
+	Wallets  []WalletSettings  `yaml:"wallets"`
+	SMTP     *SMTPSettings     `yaml:"smtp"`
+}
+
+// TenantSettings is one municipality.
+type TenantSettings struct {
+	ID       kernel.TenantID  `yaml:"id"`
+	Origin   string           `yaml:"origin"` // scheme and host, no path: the address citizens see
+	Name     kernel.Text      `yaml:"name"`
+	Zone     string           `yaml:"zone"`
+	Country  string           `yaml:"country"`
+	Colour   string           `yaml:"colour"`
+	Services []string         `yaml:"services"`
+	Agencies []AgencySettings `yaml:"agencies"`
+}
+
+// AgencySettings is one public body of a municipality.
+type AgencySettings struct {
+	ID   kernel.AgencyID `yaml:"id"`
+	Name kernel.Text     `yaml:"name"`
+}
+
+// IssuerSettings is one OpenID provider; see identity.Issuer.
+type IssuerSettings struct {
+	ID      string                                         `yaml:"id"`
+	URL     string                                         `yaml:"url"`
+	Area    string                                         `yaml:"area"`
+	ACR     map[string]kernel.Level                        `yaml:"acr"`
+	Groups  map[kernel.TenantID]map[string][]GrantSettings `yaml:"groups"`
+	Tenants []kernel.TenantID                              `yaml:"tenants"`
+}
+
+// GrantSettings is one role in one agency.
+type GrantSettings struct {
+	Agency kernel.AgencyID `yaml:"agency"`
+	Role   string          `yaml:"role"`
+}
+
+// MachineSettings is one program that may call with client credentials; see identity.Machine.
+type MachineSettings struct {
+	ClientID string               `yaml:"client_id"`
+	Issuer   string               `yaml:"issuer"`
+	Kind     kernel.PrincipalKind `yaml:"kind"`
+	Tenant   kernel.TenantID      `yaml:"tenant"`
+	Scopes   []string             `yaml:"scopes"`
+}
+
+// WalletSettings is one host wallet that is told about its citizens' cases by webhook.
+type WalletSettings struct {
+	Issuer        string   `yaml:"issuer"` // URL of the issuer whose citizens it hosts
+	Webhook       string   `yaml:"webhook"`
+	Secrets       []Secret `yaml:"secrets"` // "whsec_…"; the first signs, all are sent while rotating
+	AllowLoopback bool     `yaml:"allow_loopback"`
+}
+
+// SMTPSettings is the mail relay; without it no e-mail is sent.
+type SMTPSettings struct {
+	Host     string `yaml:"host"`
+	Port     int    `yaml:"port"`
+	User     string `yaml:"user"`
+	Password Secret `yaml:"password"`
+	From     string `yaml:"from"`
+	TLS      bool   `yaml:"tls"`
+}
+
+// Secret is a value that is never printed. In the file, "env:NAME" takes it from the environment.
+type Secret string
+
+func (s Secret) String() string { return "[secret]" }
+
+// MarshalYAML masks the value in `townhall config`.
+func (s Secret) MarshalYAML() (any, error) { return s.String(), nil }
+
+func (s *Secret) UnmarshalYAML(n *yaml.Node) error {
+	var v string
+	if err := n.Decode(&v); err != nil {
+		return err
+	}
+	if name, ok := strings.CutPrefix(v, "env:"); ok {
+		if v = os.Getenv(name); v == "" {
+			return fmt.Errorf("line %d: the environment has no %s", n.Line, name)
+		}
+	}
+	*s = Secret(v)
+	return nil
+}
+
+// ReadSettings parses and checks one settings file.
+func ReadSettings(src []byte) (Settings, error) {
+	var s Settings
+	dec := yaml.NewDecoder(bytes.NewReader(src))
+	dec.KnownFields(true)
+	if err := dec.Decode(&s); err != nil {
+		return Settings{}, fmt.Errorf("settings: %w", err)
+	}
+	return s, s.check()
+}
+
+var (
+	tenantShape = regexp.MustCompile(`^[a-z][a-z0-9-]{0,30}$`)
+	colourShape = regexp.MustCompile(`^#[0-9a-fA-F]{6}$`)
+)
+
+// check returns every problem at once, each naming its key.
+func (s Settings) check() error {
+	var errs []error
+	bad := func(key, format string, args ...any) {
+		errs = append(errs, fmt.Errorf("settings: %s: %s", key, fmt.Sprintf(format, args...)))
+	}
+	if len(s.Tenants) == 0 {
+		bad("tenants", "declare at least one municipality")
+	}
+	seen := map[string]bool{}
+	for i, t := range s.Tenants {
+		key := fmt.Sprintf("tenants[%d]", i)
+		if !tenantShape.MatchString(string(t.ID)) {
+			bad(key+".id", "%q: want a short slug such as northwick", t.ID)
+		}
+		if seen[string(t.ID)] || seen[t.Origin] {
+			bad(key, "id or origin is used twice")
+		}
+		seen[string(t.ID)], seen[t.Origin] = true, true
+		if err := checkOrigin(t.Origin); err != nil {
+			bad(key+".origin", "%v", err)
+		}
+		if _, err := time.LoadLocation(t.Zone); err != nil || t.Zone == "" {
+			bad(key+".zone", "%q is no IANA time zone", t.Zone)
+		}
+		if t.Colour != "" && !colourShape.MatchString(t.Colour) {
+			bad(key+".colour", "%q: want #rrggbb", t.Colour)
+		}
+		for _, l := range kernel.Locales {
+			if t.Name[l] == "" {
+				bad(key+".name", "no text in %q", l)
+			}
+		}
+	}
+	for i, w := range s.Wallets {
+		if _, err := url.ParseRequestURI(w.Webhook); err != nil || len(w.Secrets) == 0 {
+			bad(fmt.Sprintf("wallets[%d]", i), "needs a webhook address and at least one secret")
+		}
+	}
+	return errors.Join(errs...)
+}
+
+func checkOrigin(origin string) error {
+	u, err := url.Parse(origin)
+	if err != nil || u.Host == "" || u.Path != "" || u.RawQuery != "" {
+		return fmt.Errorf("%q: want scheme and host, such as https://northwick.example", origin)
+	}
+	host := u.Hostname()
+	if u.Scheme != "https" && !(u.Scheme == "http" && kernel.LoopbackName(host)) {
+		return fmt.Errorf("%q: clear text is allowed on this machine only; use https", origin)
+	}
+	return nil
+}
+
+// Directory answers for the municipalities of the settings.
+func (s Settings) Directory() kernel.Directory {
+	d := &directory{byHost: map[string]kernel.Tenant{}, agencies: map[kernel.TenantID]map[kernel.AgencyID]kernel.Agency{}}
+	for _, t := range s.Tenants {
+		u, err := url.Parse(t.Origin)
+		if err != nil {
+			continue // check refused it
+		}
+		tenant := kernel.Tenant{
+			ID: t.ID, Host: u.Host, Origin: t.Origin, Name: t.Name, Zone: t.Zone,
+			Country: t.Country, Colour: t.Colour, Services: slices.Clone(t.Services),
+		}
+		d.tenants = append(d.tenants, tenant)
+		d.byHost[hostKey(u.Host)] = tenant
+		d.agencies[t.ID] = map[kernel.AgencyID]kernel.Agency{}
+		for _, a := range t.Agencies {
+			d.agencies[t.ID][a.ID] = kernel.Agency{ID: a.ID, Name: a.Name}
+		}
+	}
+	return d
+}
+
+type directory struct {
+	tenants  []kernel.Tenant
+	byHost   map[string]kernel.Tenant
+	agencies map[kernel.TenantID]map[kernel.AgencyID]kernel.Agency
+}
+
+func (d *directory) Tenants() []kernel.Tenant { return slices.Clone(d.tenants) }
+
+func (d *directory) ByHost(host string) (kernel.Tenant, bool) {
+	t, ok := d.byHost[hostKey(host)]
+	return t, ok
+}
+
+func (d *directory) Agency(t kernel.TenantID, a kernel.AgencyID) (kernel.Agency, bool) {
+	agency, ok := d.agencies[t][a]
+	return agency, ok
+}
+
+// hostKey makes two spellings of one Host header equal (RFC 9110 §4.2.3): case, default port, trailing dot.
+func hostKey(host string) string {
+	host = strings.ToLower(host)
+	name, port, err := net.SplitHostPort(host)
+	if err != nil {
+		name, port = host, ""
+	}
+	name = strings.TrimSuffix(name, ".")
+	if port == "" || port == "80" || port == "443" {
+		return name
+	}
+	return net.JoinHostPort(name, port)
+}
