@@ -1,0 +1,71 @@
+# The two commands are `make demo` and `make test`; CONTRIBUTING.md tells the rest.
+SHELL := /bin/bash
+.DELETE_ON_ERROR:
+.DEFAULT_GOAL := help
+
+LISTEN ?= 127.0.0.1:8080
+WALLET_LISTEN ?= 127.0.0.1:8090
+DATA ?=
+OUT ?= out
+ARGS ?=
+
+CHECKS := .cache/npm/checks
+STATICCHECK := honnef.co/go/tools/cmd/staticcheck@v0.8.2
+CONTRACTS := civic workflow wallet documents
+
+.PHONY: help
+help: ## Say what there is
+	@awk -F':.*## ' '/^[a-z-]+:.*## / {printf "  make %-18s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+
+.PHONY: build
+build: ## Build the two binaries into bin/
+	go build -o bin/ ./cmd/townhall ./cmd/wallet
+
+.PHONY: demo
+demo: ## Start everything with demo data; ARGS=--tour walks the whole journey instead
+	@.ci/need postgres=postgresql
+	@$(MAKE) --no-print-directory build
+	exec bin/townhall demo --listen $(LISTEN) --wallet-listen $(WALLET_LISTEN) $(if $(DATA),--data $(DATA)) --out $(OUT) $(ARGS)
+
+.PHONY: need-test
+need-test:
+	@.ci/need postgres=postgresql chromium pdfsig=poppler-utils qpdf zbarimg=zbar-tools certutil=libnss3-tools openssl gcc npm
+	@.ci/npm-install .ci/npm $(CHECKS)
+
+.PHONY: test
+test: need-test vet ## Everything CI runs: vet, staticcheck, tests with -race, contract lint, generated files
+	go test -race -shuffle=on -timeout 20m ./...
+	@$(MAKE) --no-print-directory lint-contracts generated
+
+.PHONY: vet
+vet: ## go vet, gofmt and staticcheck
+	go vet ./...
+	@unformatted=$$(git ls-files -co --exclude-standard '*.go' | xargs gofmt -l); test -z "$$unformatted" || { echo "gofmt: $$unformatted"; exit 1; }
+	go run $(STATICCHECK) ./...
+
+.PHONY: lint-contracts
+lint-contracts: need-test ## spectral and redocly over openapi/*.yaml, warnings are errors
+	$(CHECKS)/node_modules/.bin/spectral lint --ruleset .ci/spectral.yaml --fail-severity warn $(CONTRACTS:%=openapi/%.yaml) $(CONTRACTS:%=openapi/%.3.0.yaml)
+	$(CHECKS)/node_modules/.bin/redocly lint --config .ci/redocly.yaml $(CONTRACTS:%=openapi/%.yaml)
+
+.PHONY: generate
+generate: ## Write openapi/ and the dump migrations/schema.sql anew
+	go run ./cmd/townhall openapi --dir openapi
+	go test ./migrations ./modules/kernel/pg -run 'Schema' -update
+
+.PHONY: generated
+generated: ## Fail when a generated file differs from the code
+	go run ./cmd/townhall openapi --dir openapi --check
+
+.PHONY: gallery
+gallery: ## Render every block and page state into out/gallery
+	go run ./cmd/townhall gallery --dir $(OUT)/gallery
+
+.PHONY: drill
+drill: ## The long crash drill: 200 × kill -9 during 5,000 submissions and decisions
+	DRILL=long go test ./modules/apptest/drill -count=1 -v -timeout 60m -run TestDrill
+
+.PHONY: bench
+bench: ## All sides of every figure in one run; copy the table into BENCHMARKS.md
+	@.ci/need pgbench=postgresql
+	go test ./modules/apptest/bench -count=1 -timeout 30m -run '^$$' -bench . -benchtime 1x
