@@ -1,0 +1,140 @@
+package pdf
+
+import (
+	"crypto/sha256"
+	"encoding"
+	"fmt"
+	"slices"
+	"time"
+
+	"golang.org/x/image/font/sfnt"
+	"townhall/modules/kernel"
+)
+
+// TemplateVersion changes whenever the same input would give another page; it is stored with every document.
+const TemplateVersion = "2026-11"
+
+// Engine holds what all documents share: fonts, output intent and the hash of that constant prefix. It is
+// read-only after NewEngine, so any number of goroutines may render at once.
+type Engine struct {
+	words    map[string]words
+	base     [styles]*face
+	full     [styles]*typeface
+	cjk      *typeface
+	prefix   []byte // header comment, font objects, output intent
+	offsets  []int
+	fontRefs [styles]int
+	intent   int    // object number of the output intent
+	midstate []byte // SHA-256 after the prefix
+}
+
+// Input is all that a document's bytes depend on.
+type Input struct {
+	Content   kernel.DocumentContent
+	Number    string
+	IssuedAt  time.Time
+	ValidTo   time.Time // zero: no end
+	Zone      *time.Location
+	VerifyURL string // what the QR code says
+	VerifyAt  string // the same address as people type it, without the number
+	Sealer    string // who seals, as its certificate names it
+	Level     string // "B-B": printed, so that nobody believes in a timestamp that is not there
+	Colour    string // "#rrggbb"; print in black and white loses nothing
+	Draft     bool   // a preview: watermark, no seal, no QR code
+}
+
+// Slot asks for a place where a signature goes.
+type Slot struct {
+	Reserve  int // bytes of DER
+	Name     string
+	Reason   string
+	Location string
+}
+
+// NewEngine parses and cuts the fonts; it takes some tens of milliseconds, once per process.
+func NewEngine() (*Engine, error) {
+	e := &Engine{}
+	var err error
+	if e.words, err = loadWords(); err != nil {
+		return nil, err
+	}
+	if err := e.loadFonts(); err != nil {
+		return nil, err
+	}
+	return e, e.makePrefix()
+}
+
+func (e *Engine) loadFonts() error {
+	var err error
+	for s, f := range []struct {
+		name string
+		raw  []byte
+	}{{"NotoSans-Regular", sansRegular}, {"NotoSans-Bold", sansBold}, {"NotoSerif-Bold", serifBold}} {
+		if e.full[s], err = parseTypeface(f.name, f.raw); err != nil {
+			return err
+		}
+	}
+	e.cjk, err = parseTypeface("DroidSansFallback", droidFallback)
+	return err
+}
+
+func (e *Engine) makePrefix() error {
+	w := newWriter()
+	// Four bytes above 127 tell programs that the file is binary (ISO 19005-2, 6.1.2).
+	w.b = append(w.b, "%PDF-1.7\n%\xe2\xe3\xcf\xd3\n"...)
+	for s := range e.base {
+		f, cut, glyphs, err := cutFace(fmt.Sprintf("F%d", s), e.full[s], everyday())
+		if err != nil {
+			return err
+		}
+		e.base[s] = f
+		e.fontRefs[s] = putFont(w, f, cut, glyphs)
+	}
+	icc := w.stream("/N 3", sRGB())
+	e.intent = w.obj("<</Type/OutputIntent/S/GTS_PDFA1/OutputConditionIdentifier(sRGB)/RegistryName(http://www.color.org)/Info(sRGB IEC61966-2.1)/DestOutputProfile %d 0 R>>", icc)
+	e.prefix, e.offsets = slices.Clip(w.b), slices.Clip(w.offsets)
+	h := sha256.New()
+	h.Write(e.prefix)
+	var err error
+	e.midstate, err = h.(encoding.BinaryMarshaler).MarshalBinary()
+	return err
+}
+
+// extraFaces cuts what one document needs beyond the everyday faces.
+func (e *Engine) extraFaces(d *document, texts []string) error {
+	var latin, cjk []rune
+	var buf sfnt.Buffer
+	for _, t := range texts {
+		for _, r := range t {
+			if _, ok := e.base[regular].width(r); ok {
+				continue
+			}
+			if e.full[regular].has(&buf, r) {
+				latin = append(latin, r)
+			} else {
+				cjk = append(cjk, r)
+			}
+		}
+	}
+	if len(latin) > 0 {
+		for s := range styles {
+			if err := d.addFace(fmt.Sprintf("E%d", s), e.full[s], latin, &d.extra[s]); err != nil {
+				return err
+			}
+		}
+	}
+	if len(cjk) > 0 {
+		return d.addFace("C0", e.cjk, cjk, &d.cjk)
+	}
+	return nil
+}
+
+func (d *document) addFace(name string, t *typeface, runes []rune, to **face) error {
+	f, cut, glyphs, err := cutFace(name, t, runes)
+	if err != nil {
+		return err
+	}
+	*to = f
+	d.fonts = append(d.fonts, docFont{name, putFont(d.w, f, cut, glyphs)})
+	return nil
+}

@@ -1,0 +1,157 @@
+package pdf
+
+import (
+	"fmt"
+	"unicode"
+	"unicode/utf8"
+
+	"golang.org/x/image/font/sfnt"
+	"golang.org/x/text/unicode/norm"
+	"townhall/modules/kernel"
+)
+
+// Limits of one document. They bound the work of one issue, and a page that never ends.
+const (
+	MaxBlocks    = 200
+	MaxText      = 4000 // runes in one paragraph, notice or cell
+	MaxLine      = 300  // runes in a title, a name, a heading or a label
+	MaxColumns   = 6
+	MaxRows      = 500 // rows of one table, fields of one block
+	maxAllRunes  = 100_000
+	maxPages     = 60
+	slugText     = "document.text-not-printable"
+	slugTooLong  = "document.text-too-long"
+	slugShape    = "document.block-malformed"
+	slugRequired = "document.text-missing"
+)
+
+// Check refuses content that could not be printed exactly as written. The error is a kernel.Error of kind
+// Invalid whose fields name the block ("content.blocks.2.fields.0.value") and, for a character, its code point:
+// text must be UTF-8 in NFC without control or invisible characters, inside the Basic Multilingual Plane, in a
+// script that needs no shaping, and every rune must be in the cmap of the fonts we embed.
+func (e *Engine) Check(c kernel.DocumentContent) error {
+	g := guard{e: e}
+	g.line("content.title", c.Title, true)
+	g.line("content.municipality", c.Municipality, true)
+	g.line("content.issuer", c.Issuer, true)
+	g.line("content.subject", c.Subject, false)
+	if len(c.Blocks) > MaxBlocks {
+		g.fail("content.blocks", slugTooLong, "There are too many blocks.", nil)
+		return g.err()
+	}
+	for i, b := range c.Blocks {
+		g.block(fmt.Sprintf("content.blocks.%d", i), b)
+	}
+	if g.total > maxAllRunes {
+		g.fail("content", slugTooLong, "The document is too long.", nil)
+	}
+	return g.err()
+}
+
+type guard struct {
+	e      *Engine
+	buf    sfnt.Buffer
+	fields []kernel.FieldError
+	total  int
+}
+
+func (g *guard) err() error {
+	if len(g.fields) == 0 {
+		return nil
+	}
+	return kernel.InvalidFields(g.fields...)
+}
+
+func (g *guard) fail(path, slug, msg string, args map[string]string) {
+	if len(g.fields) < 20 { // enough to mend; the list itself must not grow without end
+		g.fields = append(g.fields, kernel.FieldError{Path: path, Slug: slug, Message: msg, Args: args})
+	}
+}
+
+func (g *guard) block(path string, b kernel.DocumentBlock) {
+	switch b.Kind {
+	case "heading":
+		g.line(path+".text", b.Text, true)
+	case "paragraph", "notice":
+		g.text(path+".text", b.Text, true, MaxText)
+	case "fields":
+		if len(b.Fields) == 0 || len(b.Fields) > MaxRows {
+			g.fail(path+".fields", slugShape, "A block of fields needs at least one field and not too many.", nil)
+			return
+		}
+		for i, f := range b.Fields {
+			g.line(fmt.Sprintf("%s.fields.%d.label", path, i), f[0], true)
+			g.text(fmt.Sprintf("%s.fields.%d.value", path, i), f[1], false, MaxText)
+		}
+	case "table":
+		g.table(path, b)
+	default:
+		g.fail(path+".kind", slugShape, "This kind of block is not known.", nil)
+	}
+}
+
+func (g *guard) table(path string, b kernel.DocumentBlock) {
+	if len(b.Header) == 0 || len(b.Header) > MaxColumns || len(b.Rows) > MaxRows {
+		g.fail(path+".header", slugShape, "A table needs one to six columns and not too many rows.", nil)
+		return
+	}
+	for i, h := range b.Header {
+		g.line(fmt.Sprintf("%s.header.%d", path, i), h, true)
+	}
+	for i, r := range b.Rows {
+		if len(r) != len(b.Header) {
+			g.fail(fmt.Sprintf("%s.rows.%d", path, i), slugShape, "A row has as many cells as the header.", nil)
+			continue
+		}
+		for j, c := range r {
+			g.text(fmt.Sprintf("%s.rows.%d.%d", path, i, j), c, false, MaxLine)
+		}
+	}
+}
+
+func (g *guard) line(path, s string, required bool) { g.text(path, s, required, MaxLine) }
+
+func (g *guard) text(path, s string, required bool, limit int) {
+	if s == "" {
+		if required {
+			g.fail(path, slugRequired, "A text is missing.", nil)
+		}
+		return
+	}
+	if !utf8.ValidString(s) {
+		g.fail(path, slugText, "The text is not valid UTF-8.", map[string]string{"char": "UTF-8"})
+		return
+	}
+	n := utf8.RuneCountInString(s)
+	g.total += n
+	if n > limit {
+		g.fail(path, slugTooLong, "The text is too long.", map[string]string{"limit": fmt.Sprint(limit)})
+		return
+	}
+	if !norm.NFC.IsNormalString(s) {
+		g.fail(path, slugText, "The text is not in Unicode normal form C.", map[string]string{"char": "NFC"})
+		return
+	}
+	for _, r := range s {
+		if !g.e.printable(&g.buf, r) {
+			g.fail(path, slugText, "A character cannot be printed in a document.", map[string]string{"char": fmt.Sprintf("U+%04X", r)})
+			return
+		}
+	}
+}
+
+// shapeless are the scripts that read right when each character is drawn where it comes.
+var shapeless = []*unicode.RangeTable{unicode.Latin, unicode.Cyrillic, unicode.Greek, unicode.Han, unicode.Hiragana,
+	unicode.Katakana, unicode.Hangul, unicode.Bopomofo, unicode.Common}
+
+// printable reports whether r can be drawn. Invisible characters (category Cf, among them those that turn the
+// direction of text) are refused: what is signed must be what is seen.
+func (e *Engine) printable(buf *sfnt.Buffer, r rune) bool {
+	if r < flatLimit && e.base[regular].flat[r] >= 0 {
+		return true
+	}
+	if r > 0xffff || r < 0x20 || unicode.In(r, unicode.Cc, unicode.Cf, unicode.Co, unicode.Cs, unicode.Zl, unicode.Zp, unicode.Mn) {
+		return false
+	}
+	return unicode.In(r, shapeless...) && (e.full[regular].has(buf, r) || e.cjk.has(buf, r))
+}
