@@ -12,15 +12,7 @@ import (
 	"time"
 
 	"townhall/modules/kernel"
-	"townhall/modules/kernel/pg"
 )
-
-// DB returns a database of its own for t: a clone of the migrated template, dropped when t ends.
-func DB(t testing.TB) *pg.DB {
-	t.Helper()
-	t.Fatal("no cluster yet")
-	return nil
-}
 
 // FakeClock is a clock that tests turn by hand. The zero value stands at 2026-11-22 09:00 UTC.
 type FakeClock struct {
