@@ -259,6 +259,6 @@ var (
 	errOtherPerson = kernel.NewError(kernel.Forbidden, "sign-in-other-person", "Another person signed in. To confirm your identity, please use the account you started with.")
 	errNoRole      = kernel.NewError(kernel.Forbidden, "sign-in-no-role", "You are known, but have no role here. Ask your administrator.")
 	errIssuerAway  = &kernel.Error{Kind: kernel.Unavailable, Slug: "sign-in-unavailable", Message: "The sign-in service does not answer at the moment. Please try again shortly.", RetryAfter: 10 * time.Second}
-	errToken       = kernel.NewError(kernel.Unauthenticated, "token-refused", "The access token is not acceptable here.")
+	errToken       = kernel.NewError(kernel.Unauthenticated, "invalid-token", "The access token is not acceptable here.")
 	errMachine     = kernel.NewError(kernel.Forbidden, "client-not-allowed", "This client is not registered here.")
 )
