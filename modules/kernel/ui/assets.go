@@ -38,6 +38,12 @@ var bundle = sync.OnceValue(func() map[string]asset {
 		out[name] = newAsset(name, raw)
 		return nil
 	})
+	// The stylesheet names its images by their plain name; they are served under their hashed one.
+	css := string(out["app.css"].raw)
+	for name, a := range out {
+		css = strings.ReplaceAll(css, "url("+name+")", "url("+a.url+")")
+	}
+	out["app.css"] = newAsset("app.css", []byte(css))
 	if err != nil {
 		panic(err) // an embedded file that cannot be read is a broken binary
 	}
