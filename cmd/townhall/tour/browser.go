@@ -115,6 +115,26 @@ func (b *Browser) Submit(ctx context.Context, part string, values url.Values) er
 	if f == nil {
 		return fmt.Errorf("%s: no form to %q", b.Page.URL.Path, part)
 	}
+	return b.send(ctx, f, part, values)
+}
+
+// Press presses the button (or sends the form with the hidden field) name=value, with values filled in.
+func (b *Browser) Press(ctx context.Context, name, value string, values url.Values) error {
+	f := b.Page.formWith(name, value)
+	if f == nil {
+		return fmt.Errorf("%s: no button %s=%s", b.Page.URL.Path, name, value)
+	}
+	all := url.Values{name: {value}}
+	for k, v := range values {
+		all[k] = v
+	}
+	return b.send(ctx, f, name+"="+value, all)
+}
+
+// CanPress reports whether Press would find its button.
+func (b *Browser) CanPress(name, value string) bool { return b.Page.formWith(name, value) != nil }
+
+func (b *Browser) send(ctx context.Context, f *form, part string, values url.Values) error {
 	data, names := f.values()
 	for name, v := range values {
 		if !slices.Contains(names, name) {
@@ -185,6 +205,19 @@ func (p *Page) Link(part string) string {
 }
 
 type form struct{ node *html.Node }
+
+// formWith returns the form that has a hidden field, button or choice name=value.
+func (p *Page) formWith(name, value string) *form {
+	n := find(p.root, func(n *html.Node) bool {
+		return n.Data == "form" && find(n, func(c *html.Node) bool {
+			return (c.Data == "input" || c.Data == "button") && attr(c, "name") == name && attr(c, "value") == value
+		}) != nil
+	})
+	if n == nil {
+		return nil
+	}
+	return &form{n}
+}
 
 func (p *Page) form(part string) *form {
 	n := find(p.root, func(n *html.Node) bool {

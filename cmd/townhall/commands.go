@@ -1,0 +1,129 @@
+package main
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+	"runtime/debug"
+
+	"go.yaml.in/yaml/v4"
+
+	"townhall/migrations"
+	"townhall/modules"
+	"townhall/modules/kernel"
+	"townhall/modules/kernel/pg"
+	"townhall/openapi"
+	"townhall/workflows"
+)
+
+func migrate(ctx context.Context, c *console, args []string) error {
+	fs := c.flags("migrate")
+	url := databaseURL(fs)
+	if err := fs.Parse(args); err != nil {
+		return err
+	}
+	if *url == "" {
+		return errors.New("no database: set --database-url or TOWNHALL_DATABASE_URL")
+	}
+	if err := pg.Migrate(ctx, *url, migrations.FS); err != nil {
+		return err
+	}
+	fmt.Fprintln(c.out, "the database is at this version")
+	return nil
+}
+
+func check(_ context.Context, c *console, args []string) error {
+	fs := c.flags("check")
+	dir := fs.String("dir", "", "folder of definitions; default: the ones compiled in")
+	if err := fs.Parse(args); err != nil {
+		return err
+	}
+	files := workflows.Embedded()
+	if *dir != "" {
+		files = os.DirFS(*dir)
+	}
+	library, err := workflows.Load(files)
+	if err != nil {
+		return err
+	}
+	for _, d := range library.All() {
+		fmt.Fprintf(c.out, "ok  %s/%s  %.12s\n", d.Sector, d.Slug, d.Hash)
+	}
+	return nil
+}
+
+// described is the town without a database: enough to describe its contracts and pages.
+func described(c *console) (*modules.Town, error) {
+	settings, err := demoSettings(demoPlaces{Port: "8080", Wallet: "http://127.0.0.1:8090", Secret: exampleSecret})
+	if err != nil {
+		return nil, err
+	}
+	data, err := os.MkdirTemp("", "townhall-describe-")
+	if err != nil {
+		return nil, err
+	}
+	defer os.RemoveAll(data)
+	return modules.New(modules.Options{Settings: settings, Data: data, Clock: kernel.SystemClock{}, Log: c.log, Contracts: openapi.FS})
+}
+
+func openapiFiles(_ context.Context, c *console, args []string) error {
+	fs := c.flags("openapi")
+	dir := fs.String("dir", "openapi", "folder to write into")
+	only := fs.Bool("check", false, "write nothing; fail when a file differs")
+	if err := fs.Parse(args); err != nil {
+		return err
+	}
+	town, err := described(c)
+	if err != nil {
+		return err
+	}
+	files, err := town.ContractFiles()
+	if err != nil {
+		return err
+	}
+	stale := false
+	for _, f := range files {
+		path := filepath.Join(*dir, f.Name)
+		if *only {
+			have, err := os.ReadFile(path)
+			if err != nil || !bytes.Equal(have, f.Content) {
+				fmt.Fprintf(c.err, "%s differs from the code: run make generate\n", path)
+				stale = true
+			}
+			continue
+		}
+		if err := os.WriteFile(path, f.Content, 0o644); err != nil {
+			return err
+		}
+		fmt.Fprintln(c.out, path)
+	}
+	if stale {
+		return exitError(1)
+	}
+	return nil
+}
+
+func config(_ context.Context, c *console, args []string) error {
+	fs := c.flags("config")
+	file := fs.String("settings", "", "settings file")
+	if err := fs.Parse(args); err != nil {
+		return err
+	}
+	settings, err := readSettings(*file)
+	if err != nil {
+		return err
+	}
+	return yaml.NewEncoder(c.out).Encode(settings)
+}
+
+func version(_ context.Context, c *console, _ []string) error {
+	v := "development"
+	if info, ok := debug.ReadBuildInfo(); ok && info.Main.Version != "" && info.Main.Version != "(devel)" {
+		v = info.Main.Version
+	}
+	fmt.Fprintln(c.out, "townhall", v)
+	return nil
+}
