@@ -1,0 +1,214 @@
+// Package host is the reference host wallet: a phone-first web application which lists the mini-apps of several
+// municipalities, an OpenID provider for citizens, and a second one (<issuer>/staff) for registrars.
+//
+// It stands for a national wallet in demonstrations and tests, and is just another client of the public
+// interfaces: it learns mini-apps from /.well-known/miniapps.json, launches them by OpenID Connect
+// third-party-initiated login (Core §4), and receives notices as Standard Webhooks. Nothing it does is
+// impossible for a real wallet. Its people are personas: nobody proves anything here, so it belongs on the
+// loopback interface.
+//
+//	host.go        configuration, routes, response headers     vault.go      secrets that are stored as hashes
+//	personas.go    the demonstration people                    journal.go    what survives a restart
+//	catalogue.go   mini-apps read from municipalities          keys.go       signing keys, JWKS
+//	clients.go     client authentication                       tickets.go    launch tickets
+//	authorize.go   authorization requests, PAR                 interaction.go sign-in, step-up, consent
+//	token.go       token endpoint and userinfo                 tokens.go     ID, access and logout tokens
+//	sessions.go    host sessions, sign-out                     inbox.go      webhooks
+//	ui.go, ui_*.go pages
+package host
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"net"
+	"net/http"
+	"net/url"
+	"slices"
+	"strings"
+	"sync"
+	"time"
+
+	webhooks "github.com/standard-webhooks/standard-webhooks/libraries/go"
+
+	"townhall/modules/kernel"
+)
+
+// Config says who the wallet is and whom it trusts. Only Issuer is required.
+type Config struct {
+	// Issuer is the wallet's origin and the citizens' issuer identifier, e.g. "http://127.0.0.1:8090". The
+	// staff issuer is Issuer + "/staff". Clear-text http is accepted for loopback names only.
+	Issuer string
+	// Catalogues are the origins of the municipalities whose /.well-known/miniapps.json is read.
+	Catalogues []string
+	// WebhookSecret ("whsec_…") signs the notices municipalities send; empty refuses every webhook.
+	WebhookSecret string
+	// Personas are the people who can sign in; nil means DemoPersonas.
+	Personas []Persona
+	// StaffClients are the clients of the staff issuer; see StaffClient for the usual one.
+	StaffClients []Client
+	// Integrators are programs that get access tokens by client credentials at the citizens' issuer.
+	Integrators []Client
+	// DialContext opens connections to municipalities; nil means kernel.DialLoopbackNames.
+	DialContext func(ctx context.Context, network, addr string) (net.Conn, error)
+	Clock       kernel.Clock // nil means the machine's
+	Log         *slog.Logger // nil discards
+	// DataDir keeps signing keys, inbox, consents and recents over a restart; empty keeps them in memory.
+	DataDir string
+}
+
+// Wallet is one running wallet. It is safe for concurrent use.
+type Wallet struct {
+	cfg      Config
+	origin   string
+	clock    kernel.Clock
+	log      *slog.Logger
+	http     *http.Client
+	book     *catalogue
+	journal  *journal
+	webhook  *webhooks.Webhook
+	tickets  *vault[ticket]
+	citizens *provider
+	staff    *provider
+	views    *views
+	deliver  sync.Mutex // one webhook at a time, so that a repeated id is stored once
+}
+
+// New checks the configuration, reads or makes the keys, and replays the journal. It opens no connection: the
+// municipalities may start later.
+func New(cfg Config) (*Wallet, error) {
+	origin, err := checkOrigin(cfg.Issuer)
+	if err != nil {
+		return nil, fmt.Errorf("issuer: %w", err)
+	}
+	for i, c := range cfg.Catalogues {
+		if cfg.Catalogues[i], err = checkOrigin(c); err != nil {
+			return nil, fmt.Errorf("catalogue: %w", err)
+		}
+	}
+	if cfg.Clock == nil {
+		cfg.Clock = kernel.SystemClock{}
+	}
+	if cfg.Log == nil {
+		cfg.Log = slog.New(slog.DiscardHandler)
+	}
+	if cfg.DialContext == nil {
+		cfg.DialContext = kernel.DialLoopbackNames
+	}
+	if cfg.Personas == nil {
+		cfg.Personas = DemoPersonas()
+	}
+	w := &Wallet{cfg: cfg, origin: origin, clock: cfg.Clock, log: cfg.Log, http: outgoing(cfg.DialContext)}
+	if cfg.WebhookSecret != "" {
+		if w.webhook, err = webhooks.NewWebhook(cfg.WebhookSecret); err != nil {
+			return nil, errors.New("webhook secret: want whsec_ and base64")
+		}
+	}
+	if w.journal, err = openJournal(cfg.DataDir); err != nil {
+		return nil, err
+	}
+	keys, err := openKeys(cfg.DataDir)
+	if err != nil {
+		return nil, err
+	}
+	if w.views, err = newViews(); err != nil {
+		return nil, err
+	}
+	w.book = &catalogue{origins: cfg.Catalogues, http: w.http, clock: cfg.Clock, log: cfg.Log}
+	w.tickets = newVault[ticket](cfg.Clock)
+	w.citizens = newProvider(w, "", "citizens", keys.Citizens, keys.Salt, w.citizenClient)
+	w.staff = newProvider(w, "/staff", "staff", keys.Staff, keys.Salt, w.staffClient)
+	return w, nil
+}
+
+// Close closes the journal. Requests still running afterwards fail.
+func (w *Wallet) Close() error { return w.journal.close() }
+
+// Issuer returns the citizens' issuer identifier.
+func (w *Wallet) Issuer() string { return w.citizens.issuer }
+
+// StaffIssuer returns the registrars' issuer identifier.
+func (w *Wallet) StaffIssuer() string { return w.staff.issuer }
+
+// Handler serves the wallet's pages, both issuers and the webhook receiver.
+func (w *Wallet) Handler() http.Handler {
+	mux := http.NewServeMux()
+	w.citizens.routes(mux)
+	w.staff.routes(mux)
+	w.pages(mux)
+	mux.HandleFunc("POST /webhooks/townhall", w.receiveWebhook)
+	mux.HandleFunc("GET /demo/inbox", w.demoInbox)
+	mux.HandleFunc("GET /healthz", func(rw http.ResponseWriter, _ *http.Request) { fmt.Fprintln(rw, "ok") })
+
+	guard := http.NewCrossOriginProtection()
+	guard.SetDenyHandler(http.HandlerFunc(func(rw http.ResponseWriter, r *http.Request) {
+		w.errorPage(rw, r, http.StatusForbidden, "error.cross-site")
+	}))
+	// A client may send these from its own pages (Core §3.1.2.1, RP-Initiated Logout §2). Neither does
+	// anything by itself: the person is asked on a page of the wallet.
+	for _, p := range []*provider{w.citizens, w.staff} {
+		guard.AddInsecureBypassPattern("POST " + p.prefix + "/authorize")
+		guard.AddInsecureBypassPattern("POST " + p.prefix + "/end_session")
+	}
+	return headers(http.MaxBytesHandler(guard.Handler(mux), 256<<10))
+}
+
+// headers sets what every answer carries. Pages replace the policy with their own (ui.go).
+func headers(next http.Handler) http.Handler {
+	return http.HandlerFunc(func(rw http.ResponseWriter, r *http.Request) {
+		h := rw.Header()
+		h.Set("Content-Security-Policy", "default-src 'none'; frame-ancestors 'none'")
+		h.Set("X-Content-Type-Options", "nosniff")
+		h.Set("X-Frame-Options", "DENY")
+		// same-origin, not no-referrer: the latter turns the Origin header of our own forms into "null".
+		h.Set("Referrer-Policy", "same-origin")
+		h.Set("Cross-Origin-Opener-Policy", "same-origin")
+		h.Set("Cache-Control", "no-store")
+		next.ServeHTTP(rw, r)
+	})
+}
+
+// outgoing is the client for everything the wallet fetches or posts: bounded in time, never redirected
+// (what was registered is what is called), never through a proxy.
+func outgoing(dial func(context.Context, string, string) (net.Conn, error)) *http.Client {
+	return &http.Client{
+		Timeout:       5 * time.Second,
+		Transport:     &http.Transport{DialContext: dial, MaxIdleConnsPerHost: 4, IdleConnTimeout: 30 * time.Second},
+		CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },
+	}
+}
+
+// checkOrigin accepts scheme://host[:port] and nothing more; http for loopback names only.
+func checkOrigin(s string) (string, error) {
+	u, err := url.Parse(strings.TrimSuffix(s, "/"))
+	if err != nil || u.Host == "" || u.Path != "" || u.RawQuery != "" || u.Fragment != "" || u.User != nil {
+		return "", fmt.Errorf("%q: want scheme://host[:port]", s)
+	}
+	if u.Scheme != "https" && (u.Scheme != "http" || !kernel.LoopbackName(u.Hostname())) {
+		return "", fmt.Errorf("%q: want https, or http on a loopback name", s)
+	}
+	return u.String(), nil
+}
+
+// originOf returns the origin of an absolute URL, "" when it is none.
+func originOf(s string) string {
+	u, err := url.Parse(s)
+	if err != nil || u.Host == "" || u.User != nil || (u.Scheme != "http" && u.Scheme != "https") {
+		return ""
+	}
+	return u.Scheme + "://" + u.Host
+}
+
+// localPath reports whether s is a path inside one origin and nothing a browser could read as another one:
+// no "//", no backslash, no scheme, no control characters.
+func localPath(s string) bool {
+	if len(s) > 512 || !strings.HasPrefix(s, "/") || strings.HasPrefix(s, "//") {
+		return false
+	}
+	if strings.ContainsFunc(s, func(r rune) bool { return r <= 0x20 || r == 0x7f || r == '\\' }) {
+		return false
+	}
+	u, err := url.Parse(s)
+	return err == nil && u.Scheme == "" && u.Host == "" && !slices.Contains(strings.Split(u.Path, "/"), "..")
+}
