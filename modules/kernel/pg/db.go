@@ -92,7 +92,7 @@ func openHandle(o Options, role string, readOnly bool) (*sqlx.DB, error) {
 		return nil, fmt.Errorf("database URL: %w", err)
 	}
 	// The server ends a slow statement itself; only a link that stays silent beyond that is dead.
-	inner.Dialer(deadlineDialer{idle: o.Timeout + 5*time.Second})
+	inner.Dialer(deadlineDialer{idle: o.Timeout + o.Timeout/4 + 500*time.Millisecond})
 	h := sql.OpenDB(&connector{inner})
 	h.SetMaxOpenConns(o.MaxConns)
 	h.SetMaxIdleConns(o.MaxConns)
