@@ -41,7 +41,7 @@ func (s *Service) accessPage(w http.ResponseWriter, r *http.Request) error {
 	if next != "" {
 		v.Pages.Older = "/access?before=" + next
 	}
-	return s.deps.Citizen.Render(w, r, s.views, "access", ui.View{Title: t.say("audit.access.title"), Data: v, Active: "access"})
+	return s.deps.Citizen.Render(w, r, s.views, "access", ui.View{Title: t.say("audit.access.title"), Lead: t.say("audit.access.intro"), Data: v, Active: "access"})
 }
 
 type caseView struct {
@@ -65,7 +65,7 @@ func (s *Service) casePage(w http.ResponseWriter, r *http.Request) error {
 		v.Table.Rows = append(v.Table.Rows, t.caseRow(e))
 	}
 	return s.deps.Staff.Render(w, r, s.views, "case-audit", ui.View{
-		Title: t.say("audit.case.title"), Back: "/staff/cases/" + string(c.ID), Data: v, Active: "cases", Wide: true,
+		Title: t.say("audit.case.title"), Lead: t.say("audit.case.intro", "number", c.Number), Back: "/staff/cases/" + string(c.ID), Data: v, Active: "cases", Wide: true,
 	})
 }
 

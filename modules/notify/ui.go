@@ -10,6 +10,7 @@ import (
 type inboxView struct {
 	Messages []messageView
 	Newest   string // the id the "mark as read" form names; empty when nothing is unread
+	MarkRead ui.Button
 	Empty    ui.Empty
 }
 
@@ -27,7 +28,7 @@ func (s *Service) inboxPage(w http.ResponseWriter, r *http.Request) error {
 	}
 	locale := kernel.LocaleOf(r.Context())
 	say := func(key string) string { return s.deps.Texts.T(locale, key) }
-	v := inboxView{Empty: ui.Empty{Title: say("notify.inbox.empty.title"), Body: say("notify.inbox.empty.body")}}
+	v := inboxView{MarkRead: ui.Button{Label: say("notify.inbox.mark-read"), Tone: "secondary"}, Empty: ui.Empty{Title: say("notify.inbox.empty.title"), Body: say("notify.inbox.empty.body")}}
 	for _, m := range list {
 		one := messageView{Message: m, TitleText: m.Title.In(locale), BodyText: m.Body.In(locale)}
 		if m.ReadAt.IsZero() {

@@ -1,0 +1,122 @@
+package catalogue
+
+import (
+	"context"
+	"net/http"
+
+	"townhall/modules/kernel"
+	"townhall/modules/kernel/web"
+)
+
+const contractText = "For host wallets: what this municipality offers as mini-apps, and the address that launches one. Reading needs no token. " +
+	"A launch link names a resource and carries no identity; the host appends its own single-use ticket as the parameter launch."
+
+// langParam selects the language of name and description; every language is always there in the *_localized members.
+type langParam struct {
+	Lang string `query:"lang" enum:"en,ru,zh" default:"en" example:"en" doc:"Language of name, short_name and description."`
+}
+
+type listInput struct {
+	langParam
+	Category string `query:"category" maxLength:"64" pattern:"^[a-z0-9-]*$" example:"certificates" doc:"Only mini-apps of this category."`
+	Query    string `query:"q" maxLength:"100" example:"residence" doc:"Words in any of the languages; small misspellings are forgiven."`
+}
+
+type listOutput struct {
+	CacheControl string `header:"Cache-Control" example:"public, max-age=60" doc:"How long the list may be kept."`
+	Body         struct {
+		MiniApps []Manifest `json:"miniapps" maxItems:"1000" doc:"The best match first; without a query, in the municipality's order."`
+	}
+}
+
+type oneInput struct {
+	langParam
+	App string `path:"app_id" maxLength:"63" pattern:"^[a-z0-9][a-z0-9-]*$" example:"residence-certificate" doc:"The mini-app's app_id."`
+}
+
+type oneOutput struct {
+	CacheControl string `header:"Cache-Control" example:"public, max-age=60" doc:"How long the manifest may be kept."`
+	Body         Manifest
+}
+
+type linkInput struct {
+	Body struct {
+		App     string `json:"app_id" maxLength:"63" pattern:"^[a-z0-9][a-z0-9-]*$" example:"residence-certificate" doc:"The mini-app to launch."`
+		Issuer  string `json:"iss,omitempty" maxLength:"255" example:"https://wallet.example" doc:"The issuer the citizen signs in at; absent means this municipality's first one."`
+		Target  string `json:"target,omitempty" maxLength:"1000" example:"/apps/residence-certificate" doc:"Local path to arrive at; absent means the mini-app's start page."`
+		Channel string `json:"channel,omitempty" enum:"list,search,qr,share,recents,nearby,push" example:"list" doc:"How the citizen came; bind it to the ticket."`
+		Locale  string `json:"locale,omitempty" enum:"en,ru,zh" example:"en" doc:"Language to continue in."`
+	}
+}
+
+type linkOutput struct {
+	Body LinkBody
+}
+
+// LinkBody is a launch link.
+type LinkBody struct {
+	InitiateLoginURI string     `json:"initiate_login_uri" format:"uri" doc:"Open this at top level, never in a frame, after appending launch=<ticket>."`
+	Ticket           TicketBody `json:"ticket"`
+}
+
+// TicketBody is what the host's ticket must be bound to, besides its own session.
+type TicketBody struct {
+	ClientID string `json:"client_id" example:"northwick.residence-certificate" doc:"The only client the ticket may be redeemed by."`
+	Service  string `json:"service" example:"residence-certificate" doc:"Launch context: the service."`
+	Target   string `json:"target" example:"/apps/residence-certificate" doc:"Launch context: the local path."`
+	Channel  string `json:"channel,omitempty" example:"list" doc:"Launch context: how the citizen came."`
+}
+
+const cacheFor = "public, max-age=60"
+
+func (s *Service) register(api *web.API) {
+	tags := []string{"Mini-apps"}
+	web.Register(api, web.Op{
+		ID: "list-miniapps", Method: http.MethodGet, Path: "/miniapps", Tags: tags, Policy: web.Public,
+		Summary:     "List or search the mini-apps",
+		Description: "W3C MiniApp manifests of what this municipality offers, each with the member townhall.",
+	}, s.listOp)
+	web.Register(api, web.Op{
+		ID: "get-miniapp", Method: http.MethodGet, Path: "/miniapps/{app_id}", Tags: tags, Policy: web.Public,
+		Summary: "Get one mini-app", Description: "The manifest of one mini-app. 404 when this municipality does not offer it.",
+		Errors: []int{http.StatusNotFound},
+	}, s.oneOp)
+	web.Register(api, web.Op{
+		ID: "create-launch-link", Method: http.MethodPost, Path: "/launch-links", Tags: []string{"Launch"}, Policy: web.Public,
+		Summary: "Make a launch link",
+		Description: "Checks issuer and target and returns the address that starts a sign-in (OpenID Connect Core §4). It stores nothing, signs nobody in " +
+			"and holds no personal data, so it needs no Idempotency-Key. 404 when this municipality does not offer the mini-app.",
+		Errors: []int{http.StatusBadRequest, http.StatusNotFound},
+	}, s.linkOp)
+}
+
+func (s *Service) listOp(ctx context.Context, in *listInput) (*listOutput, error) {
+	t := kernel.TenantOf(ctx)
+	out := &listOutput{CacheControl: cacheFor}
+	out.Body.MiniApps = []Manifest{}
+	for _, app := range search(s.offered(t), in.Category, in.Query) {
+		m, err := s.find(t, app, in.Lang)
+		if err != nil {
+			return nil, err
+		}
+		out.Body.MiniApps = append(out.Body.MiniApps, m)
+	}
+	return out, nil
+}
+
+func (s *Service) oneOp(ctx context.Context, in *oneInput) (*oneOutput, error) {
+	m, err := s.find(kernel.TenantOf(ctx), in.App, in.Lang)
+	return &oneOutput{CacheControl: cacheFor, Body: m}, err
+}
+
+func (s *Service) linkOp(ctx context.Context, in *linkInput) (*linkOutput, error) {
+	m, err := s.find(kernel.TenantOf(ctx), in.Body.App, kernel.LocaleOf(ctx))
+	if err != nil {
+		return nil, err
+	}
+	l, err := m.launch(Link{in.Body.Issuer, in.Body.Target, in.Body.Channel, in.Body.Locale}, s.deps.Config.Issuers)
+	if err != nil {
+		return nil, err
+	}
+	return &linkOutput{LinkBody{l.URI, TicketBody{l.ClientID, m.AppID, l.Target, l.Channel}}}, nil
+}

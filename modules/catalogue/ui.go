@@ -1,0 +1,108 @@
+package catalogue
+
+import (
+	"bytes"
+	"crypto/sha256"
+	"encoding/base64"
+	"encoding/json"
+	"fmt"
+	"net/http"
+	"net/url"
+	"time"
+
+	"townhall/modules/kernel"
+	"townhall/modules/kernel/ui"
+)
+
+// manifests serves what a host reads to list the municipality's mini-apps. It is the same for everybody.
+func (s *Service) manifests(w http.ResponseWriter, r *http.Request) error {
+	return writeJSON(w, r, struct {
+		MiniApps []Manifest `json:"miniapps"`
+	}{s.list(kernel.TenantOf(r.Context()), kernel.Locales[0])})
+}
+
+// sector serves the list sector_identifier_uri promises (OpenID Connect Core §8.1).
+func (s *Service) sector(w http.ResponseWriter, r *http.Request) error {
+	return writeJSON(w, r, sectorOf(kernel.TenantOf(r.Context())))
+}
+
+// icon draws the mini-app's icon in the municipality's colour.
+func (s *Service) icon(w http.ResponseWriter, r *http.Request) error {
+	t := kernel.TenantOf(r.Context())
+	m, err := s.find(t, r.PathValue("app"), kernel.Locales[0])
+	if err != nil {
+		return err
+	}
+	w.Header().Set("Cross-Origin-Resource-Policy", "cross-origin") // a host shows it on its own pages
+	writeCached(w, r, "image/svg+xml", 3600, iconOf(m.Townhall.Category, t.Colour))
+	return nil
+}
+
+func writeJSON(w http.ResponseWriter, r *http.Request, v any) error {
+	body, err := json.MarshalIndent(v, "", "  ")
+	if err != nil {
+		return fmt.Errorf("catalogue: encode: %w", err)
+	}
+	w.Header().Set("Access-Control-Allow-Origin", "*") // public, and the same for everybody
+	writeCached(w, r, "application/json", 60, append(body, '\n'))
+	return nil
+}
+
+// writeCached answers with a strong ETag; ServeContent answers If-None-Match with 304 (RFC 9110 §13.1.2).
+func writeCached(w http.ResponseWriter, r *http.Request, kind string, seconds int, body []byte) {
+	sum := sha256.Sum256(body)
+	h := w.Header()
+	h.Set("Content-Type", kind)
+	h.Set("Cache-Control", fmt.Sprintf("public, max-age=%d", seconds))
+	h.Set("ETag", `"`+base64.RawURLEncoding.EncodeToString(sum[:18])+`"`)
+	http.ServeContent(w, r, "", time.Time{}, bytes.NewReader(body))
+}
+
+type goView struct {
+	Name, Summary, Agency string
+	Level                 string
+	Wallets               []ui.Button
+	Browser               ui.Button
+}
+
+// goPage is where QR codes, shared and nearby links lead (LAUNCH.md): it names a thing, never a person, and lets the
+// citizen choose how to go on. ref is an opaque resource reference and is passed on as it is.
+func (s *Service) goPage(w http.ResponseWriter, r *http.Request) error {
+	t, locale := kernel.TenantOf(r.Context()), kernel.LocaleOf(r.Context())
+	m, err := s.find(t, r.PathValue("app"), locale)
+	if err != nil {
+		return err
+	}
+	target, ok := targetOf(m.AppID, r.PathValue("page"), r.URL.Query().Get("ref"))
+	if !ok {
+		return kernel.NotThere("page of a mini-app")
+	}
+	say := func(key string, args ...any) string { return s.deps.Texts.T(locale, key, args...) }
+	v := goView{
+		Name: m.Name, Summary: m.Description, Agency: kernel.Text(m.Townhall.Agency).In(locale),
+		Level:   say("catalogue.level." + m.Townhall.Services[0].Level),
+		Browser: ui.Button{Label: say("catalogue.go.browser"), Href: target, Tone: "secondary"},
+	}
+	link := t.Origin + "/go" + target[len("/apps"):]
+	for _, wallet := range s.deps.Config.Wallets {
+		v.Wallets = append(v.Wallets, ui.Button{
+			Label: say("catalogue.go.wallet", "wallet", wallet.Name.In(locale)), Href: wallet.fill(m.Townhall.ClientID, target, link),
+		})
+	}
+	return s.deps.Citizen.Render(w, r, s.views, "go", ui.View{Title: m.Name, Lead: m.Description, Data: v, Active: "services"})
+}
+
+// targetOf is the mini-app's page a deep link means; false when there is none of that shape.
+func targetOf(app, page, ref string) (string, bool) {
+	target := "/apps/" + app
+	if page != "" {
+		target += "/" + page
+	}
+	if ref != "" {
+		if !reference.MatchString(ref) {
+			return "", false
+		}
+		target += "?ref=" + url.QueryEscape(ref)
+	}
+	return target, localTarget(target)
+}
