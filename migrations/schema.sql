@@ -1,0 +1,458 @@
+CREATE SCHEMA audit;
+
+CREATE SCHEMA casework;
+
+CREATE SCHEMA identity;
+
+CREATE SCHEMA kernel;
+
+CREATE SCHEMA notify;
+
+CREATE FUNCTION public.app_distribute(tbl text) RETURNS void
+    LANGUAGE plpgsql
+    AS $$
+BEGIN
+  IF EXISTS (SELECT FROM pg_extension WHERE extname = 'citus') THEN
+    EXECUTE format('SELECT create_distributed_table(%L, %L)', tbl, 'tenant_id');
+  END IF;
+END $$;
+
+CREATE FUNCTION public.app_protect(tbl text, how text DEFAULT 'change'::text) RETURNS void
+    LANGUAGE plpgsql
+    AS $$
+DECLARE schema_name text := split_part(tbl, '.', 1);
+BEGIN
+  IF how NOT IN ('change', 'insert') THEN
+    RAISE EXCEPTION 'app_protect: % is neither change nor insert', how;
+  END IF;
+  EXECUTE format('ALTER TABLE %s ENABLE ROW LEVEL SECURITY', tbl::regclass);
+  EXECUTE format('ALTER TABLE %s FORCE ROW LEVEL SECURITY', tbl::regclass);
+  EXECUTE format('CREATE POLICY tenant ON %s USING (tenant_id = (SELECT app_tenant())) WITH CHECK (tenant_id = (SELECT app_tenant()))', tbl::regclass);
+  EXECUTE format('GRANT USAGE ON SCHEMA %I TO townhall_rw, townhall_ro', schema_name);
+  EXECUTE format('GRANT SELECT ON %s TO townhall_ro', tbl::regclass);
+  EXECUTE format('GRANT SELECT, INSERT ON %s TO townhall_rw', tbl::regclass);
+  IF how = 'change' THEN
+    EXECUTE format('GRANT UPDATE, DELETE ON %s TO townhall_rw', tbl::regclass);
+  END IF;
+END $$;
+
+CREATE FUNCTION public.app_tenant() RETURNS text
+    LANGUAGE plpgsql STABLE PARALLEL SAFE
+    AS $$
+DECLARE t text := current_setting('app.tenant', true);
+BEGIN
+  IF t IS NULL OR t = '' THEN
+    RAISE EXCEPTION 'app.tenant is not set' USING ERRCODE = 'insufficient_privilege';
+  END IF;
+  RETURN t;
+END $$;
+
+CREATE TABLE audit.entry (
+    tenant_id text NOT NULL,
+    id uuid NOT NULL,
+    at timestamp with time zone NOT NULL,
+    actor_kind text NOT NULL,
+    actor uuid,
+    client text NOT NULL,
+    agencies jsonb NOT NULL,
+    action text NOT NULL,
+    case_id uuid,
+    subject uuid,
+    details jsonb NOT NULL,
+    CONSTRAINT entry_action_shape CHECK ((action ~ '^[a-z][a-z0-9.-]{0,63}$'::text)),
+    CONSTRAINT entry_actor_kind_known CHECK ((actor_kind = ANY (ARRAY['anonymous'::text, 'citizen'::text, 'staff'::text, 'integrator'::text, 'host'::text, 'system'::text]))),
+    CONSTRAINT entry_agencies_list CHECK ((jsonb_typeof(agencies) = 'array'::text)),
+    CONSTRAINT entry_client_size CHECK ((length(client) <= 255)),
+    CONSTRAINT entry_details_object CHECK (((jsonb_typeof(details) = 'object'::text) AND (pg_column_size(details) <= 8192))),
+    CONSTRAINT entry_people_are_named CHECK (((actor_kind <> ALL (ARRAY['citizen'::text, 'staff'::text])) OR (actor IS NOT NULL)))
+);
+
+ALTER TABLE ONLY audit.entry FORCE ROW LEVEL SECURITY;
+
+CREATE TABLE casework."case" (
+    tenant_id text NOT NULL,
+    id uuid NOT NULL,
+    number text NOT NULL,
+    service text NOT NULL,
+    sector text NOT NULL,
+    workflow_hash text NOT NULL,
+    agency text NOT NULL,
+    applicant uuid NOT NULL,
+    applicant_name text NOT NULL,
+    assignee uuid,
+    state text NOT NULL,
+    final boolean NOT NULL,
+    waiting text NOT NULL,
+    version integer NOT NULL,
+    entered integer NOT NULL,
+    answers jsonb NOT NULL,
+    locale text NOT NULL,
+    channel text NOT NULL,
+    created_at timestamp with time zone NOT NULL,
+    updated_at timestamp with time zone NOT NULL,
+    entered_at timestamp with time zone NOT NULL,
+    submitted_at timestamp with time zone,
+    due_at timestamp with time zone,
+    closed_at timestamp with time zone,
+    CONSTRAINT case_answers_object CHECK ((jsonb_typeof(answers) = 'object'::text)),
+    CONSTRAINT case_channel_known CHECK ((channel = ANY (ARRAY[''::text, 'list'::text, 'search'::text, 'qr'::text, 'share'::text, 'recents'::text, 'nearby'::text, 'push'::text]))),
+    CONSTRAINT case_closed_when_final CHECK ((final = (closed_at IS NOT NULL))),
+    CONSTRAINT case_final_waits_for_nobody CHECK (((NOT final) OR ((waiting = 'nobody'::text) AND (due_at IS NULL)))),
+    CONSTRAINT case_locale_known CHECK ((locale = ANY (ARRAY['en'::text, 'ru'::text, 'zh'::text]))),
+    CONSTRAINT case_sizes CHECK (((length(number) <= 40) AND (length(applicant_name) <= 300) AND (pg_column_size(answers) <= 131072))),
+    CONSTRAINT case_times_in_order CHECK (((updated_at >= created_at) AND (entered_at >= created_at) AND ((submitted_at IS NULL) OR (submitted_at >= created_at)) AND ((closed_at IS NULL) OR (closed_at >= created_at)))),
+    CONSTRAINT case_version_counts CHECK (((version >= 1) AND ((entered >= 1) AND (entered <= version)))),
+    CONSTRAINT case_waiting_known CHECK ((waiting = ANY (ARRAY['applicant'::text, 'agency'::text, 'nobody'::text])))
+);
+
+ALTER TABLE ONLY casework."case" FORCE ROW LEVEL SECURITY;
+
+CREATE TABLE casework.event (
+    tenant_id text NOT NULL,
+    case_id uuid NOT NULL,
+    seq integer NOT NULL,
+    action text NOT NULL,
+    from_state text NOT NULL,
+    to_state text NOT NULL,
+    actor_kind text NOT NULL,
+    role text NOT NULL,
+    actor_id uuid,
+    actor_name text NOT NULL,
+    input jsonb NOT NULL,
+    at timestamp with time zone NOT NULL,
+    CONSTRAINT event_actor_known CHECK ((actor_kind = ANY (ARRAY['citizen'::text, 'staff'::text, 'system'::text]))),
+    CONSTRAINT event_first_opens CHECK (((seq = 1) = (from_state = ''::text))),
+    CONSTRAINT event_input_object CHECK ((jsonb_typeof(input) = 'object'::text)),
+    CONSTRAINT event_person_acts CHECK (((actor_kind = 'system'::text) = (actor_id IS NULL))),
+    CONSTRAINT event_seq_counts CHECK ((seq >= 1))
+);
+
+ALTER TABLE ONLY casework.event FORCE ROW LEVEL SECURITY;
+
+CREATE TABLE identity.login (
+    tenant_id text NOT NULL,
+    state_hash bytea NOT NULL,
+    browser_hash bytea NOT NULL,
+    area text NOT NULL,
+    app text NOT NULL,
+    issuer text NOT NULL,
+    nonce text NOT NULL,
+    verifier text NOT NULL,
+    target text NOT NULL,
+    level smallint NOT NULL,
+    max_age_s integer NOT NULL,
+    subject text DEFAULT ''::text NOT NULL,
+    created_at timestamp with time zone NOT NULL,
+    expires_at timestamp with time zone NOT NULL,
+    CONSTRAINT login_area_check CHECK ((area = ANY (ARRAY['citizen'::text, 'staff'::text]))),
+    CONSTRAINT login_hash_check CHECK (((octet_length(state_hash) = 32) AND (octet_length(browser_hash) = 32))),
+    CONSTRAINT login_level_check CHECK (((level >= 0) AND (level <= 3)))
+);
+
+ALTER TABLE ONLY identity.login FORCE ROW LEVEL SECURITY;
+
+CREATE TABLE identity.logout_token (
+    tenant_id text NOT NULL,
+    issuer text NOT NULL,
+    jti_hash bytea NOT NULL,
+    expires_at timestamp with time zone NOT NULL
+);
+
+ALTER TABLE ONLY identity.logout_token FORCE ROW LEVEL SECURITY;
+
+CREATE TABLE identity.person (
+    tenant_id text NOT NULL,
+    id uuid NOT NULL,
+    issuer text NOT NULL,
+    subject text NOT NULL,
+    area text NOT NULL,
+    name text DEFAULT ''::text NOT NULL,
+    locale text DEFAULT ''::text NOT NULL,
+    claims jsonb DEFAULT '{}'::jsonb NOT NULL,
+    claims_at timestamp with time zone,
+    created_at timestamp with time zone NOT NULL,
+    CONSTRAINT person_area_check CHECK ((area = ANY (ARRAY['citizen'::text, 'staff'::text]))),
+    CONSTRAINT person_subject_check CHECK (((length(subject) >= 1) AND (length(subject) <= 255)))
+);
+
+ALTER TABLE ONLY identity.person FORCE ROW LEVEL SECURITY;
+
+CREATE TABLE identity.session (
+    tenant_id text NOT NULL,
+    id uuid NOT NULL,
+    token_hash bytea NOT NULL,
+    area text NOT NULL,
+    person_id uuid NOT NULL,
+    issuer text NOT NULL,
+    subject text NOT NULL,
+    sid text DEFAULT ''::text NOT NULL,
+    client text NOT NULL,
+    level smallint NOT NULL,
+    auth_time timestamp with time zone,
+    groups jsonb DEFAULT '[]'::jsonb NOT NULL,
+    launch jsonb DEFAULT '{}'::jsonb NOT NULL,
+    created_at timestamp with time zone NOT NULL,
+    seen_at timestamp with time zone NOT NULL,
+    expires_at timestamp with time zone NOT NULL,
+    CONSTRAINT session_area_check CHECK ((area = ANY (ARRAY['citizen'::text, 'staff'::text]))),
+    CONSTRAINT session_end_check CHECK ((expires_at > created_at)),
+    CONSTRAINT session_level_check CHECK (((level >= 0) AND (level <= 3))),
+    CONSTRAINT session_token_check CHECK ((octet_length(token_hash) = 32))
+);
+
+ALTER TABLE ONLY identity.session FORCE ROW LEVEL SECURITY;
+
+CREATE TABLE kernel.effect (
+    tenant_id text NOT NULL,
+    id uuid NOT NULL,
+    name text NOT NULL,
+    key text NOT NULL,
+    case_id uuid,
+    payload jsonb NOT NULL,
+    state text DEFAULT 'open'::text NOT NULL,
+    due_at timestamp with time zone NOT NULL,
+    not_before timestamp with time zone DEFAULT now() NOT NULL,
+    leased boolean DEFAULT false NOT NULL,
+    attempt integer DEFAULT 0 NOT NULL,
+    tries integer DEFAULT 0 NOT NULL,
+    last_error text,
+    created_at timestamp with time zone DEFAULT now() NOT NULL,
+    done_at timestamp with time zone,
+    CONSTRAINT effect_done CHECK (((state = 'done'::text) = (done_at IS NOT NULL))),
+    CONSTRAINT effect_last_error_check CHECK ((length(last_error) <= 300)),
+    CONSTRAINT effect_name_check CHECK ((name ~~ '%_/_%'::text)),
+    CONSTRAINT effect_state_check CHECK ((state = ANY (ARRAY['open'::text, 'done'::text, 'dead'::text])))
+);
+
+ALTER TABLE ONLY kernel.effect FORCE ROW LEVEL SECURITY;
+
+CREATE TABLE kernel.idempotency (
+    tenant_id text NOT NULL,
+    principal text NOT NULL,
+    operation text NOT NULL,
+    key text NOT NULL,
+    hash text NOT NULL,
+    result json NOT NULL,
+    created_at timestamp with time zone DEFAULT now() NOT NULL,
+    CONSTRAINT idempotency_key_check CHECK (((length(key) >= 1) AND (length(key) <= 255)))
+);
+
+ALTER TABLE ONLY kernel.idempotency FORCE ROW LEVEL SECURITY;
+
+CREATE TABLE notify.delivery (
+    tenant_id text NOT NULL,
+    id uuid NOT NULL,
+    message_id uuid NOT NULL,
+    channel text NOT NULL,
+    outcome text NOT NULL,
+    attempt integer NOT NULL,
+    at timestamp with time zone NOT NULL,
+    CONSTRAINT delivery_attempt_counts CHECK ((attempt >= 1)),
+    CONSTRAINT delivery_channel_known CHECK ((channel = ANY (ARRAY['webhook'::text, 'email'::text]))),
+    CONSTRAINT delivery_outcome_known CHECK ((outcome = ANY (ARRAY['delivered'::text, 'refused'::text, 'no-address'::text])))
+);
+
+ALTER TABLE ONLY notify.delivery FORCE ROW LEVEL SECURITY;
+
+CREATE TABLE notify.message (
+    tenant_id text NOT NULL,
+    id uuid NOT NULL,
+    person uuid NOT NULL,
+    case_id uuid NOT NULL,
+    service text NOT NULL,
+    number text NOT NULL,
+    notice text NOT NULL,
+    title jsonb NOT NULL,
+    body jsonb NOT NULL,
+    path text NOT NULL,
+    created_at timestamp with time zone NOT NULL,
+    read_at timestamp with time zone,
+    CONSTRAINT message_path_local CHECK ((path ~ '^/([^/\\]|$)'::text)),
+    CONSTRAINT message_texts CHECK (((jsonb_typeof(title) = 'object'::text) AND (jsonb_typeof(body) = 'object'::text))),
+    CONSTRAINT message_times_in_order CHECK (((read_at IS NULL) OR (read_at >= created_at)))
+);
+
+ALTER TABLE ONLY notify.message FORCE ROW LEVEL SECURITY;
+
+ALTER TABLE ONLY audit.entry
+    ADD CONSTRAINT entry_pkey PRIMARY KEY (tenant_id, id);
+
+ALTER TABLE ONLY casework."case"
+    ADD CONSTRAINT case_number_key UNIQUE (tenant_id, number);
+
+ALTER TABLE ONLY casework."case"
+    ADD CONSTRAINT case_pkey PRIMARY KEY (tenant_id, id);
+
+ALTER TABLE ONLY casework.event
+    ADD CONSTRAINT event_pkey PRIMARY KEY (tenant_id, case_id, seq);
+
+ALTER TABLE ONLY identity.login
+    ADD CONSTRAINT login_pkey PRIMARY KEY (tenant_id, state_hash);
+
+ALTER TABLE ONLY identity.logout_token
+    ADD CONSTRAINT logout_token_pkey PRIMARY KEY (tenant_id, issuer, jti_hash);
+
+ALTER TABLE ONLY identity.person
+    ADD CONSTRAINT person_pkey PRIMARY KEY (tenant_id, id);
+
+ALTER TABLE ONLY identity.person
+    ADD CONSTRAINT person_subject_key UNIQUE (tenant_id, issuer, subject);
+
+ALTER TABLE ONLY identity.session
+    ADD CONSTRAINT session_pkey PRIMARY KEY (tenant_id, id);
+
+ALTER TABLE ONLY identity.session
+    ADD CONSTRAINT session_token_key UNIQUE (tenant_id, token_hash);
+
+ALTER TABLE ONLY kernel.effect
+    ADD CONSTRAINT effect_key UNIQUE (tenant_id, name, key);
+
+ALTER TABLE ONLY kernel.effect
+    ADD CONSTRAINT effect_pkey PRIMARY KEY (tenant_id, id);
+
+ALTER TABLE ONLY kernel.idempotency
+    ADD CONSTRAINT idempotency_pkey PRIMARY KEY (tenant_id, principal, operation, key);
+
+ALTER TABLE ONLY notify.delivery
+    ADD CONSTRAINT delivery_once_per_channel UNIQUE (tenant_id, message_id, channel);
+
+ALTER TABLE ONLY notify.delivery
+    ADD CONSTRAINT delivery_pkey PRIMARY KEY (tenant_id, id);
+
+ALTER TABLE ONLY notify.message
+    ADD CONSTRAINT message_pkey PRIMARY KEY (tenant_id, id);
+
+CREATE INDEX entry_case ON audit.entry USING btree (tenant_id, case_id, at, id) WHERE (case_id IS NOT NULL);
+
+CREATE INDEX entry_subject ON audit.entry USING btree (tenant_id, subject, at, id) WHERE (subject IS NOT NULL);
+
+CREATE INDEX case_agency ON casework."case" USING btree (tenant_id, agency, id) WHERE (submitted_at IS NOT NULL);
+
+CREATE INDEX case_applicant ON casework."case" USING btree (tenant_id, applicant, id);
+
+CREATE INDEX case_assignee ON casework."case" USING btree (tenant_id, assignee, id) WHERE ((assignee IS NOT NULL) AND (NOT final));
+
+CREATE INDEX case_queue ON casework."case" USING btree (tenant_id, agency, waiting, id) WHERE ((submitted_at IS NOT NULL) AND (NOT final));
+
+CREATE INDEX login_end_idx ON identity.login USING btree (tenant_id, expires_at);
+
+CREATE INDEX logout_token_end_idx ON identity.logout_token USING btree (tenant_id, expires_at);
+
+CREATE INDEX session_end_idx ON identity.session USING btree (tenant_id, expires_at);
+
+CREATE INDEX session_person_idx ON identity.session USING btree (tenant_id, person_id);
+
+CREATE INDEX session_sid_idx ON identity.session USING btree (tenant_id, issuer, sid) WHERE (sid <> ''::text);
+
+CREATE INDEX session_subject_idx ON identity.session USING btree (tenant_id, issuer, subject);
+
+CREATE INDEX effect_case ON kernel.effect USING btree (tenant_id, case_id, id);
+
+CREATE INDEX effect_open ON kernel.effect USING btree (tenant_id, due_at, not_before) WHERE (state = 'open'::text);
+
+CREATE INDEX idempotency_age ON kernel.idempotency USING btree (tenant_id, created_at);
+
+CREATE INDEX message_inbox ON notify.message USING btree (tenant_id, person, created_at, id);
+
+CREATE INDEX message_unread ON notify.message USING btree (tenant_id, person) WHERE (read_at IS NULL);
+
+ALTER TABLE ONLY casework.event
+    ADD CONSTRAINT event_case_fkey FOREIGN KEY (tenant_id, case_id) REFERENCES casework."case"(tenant_id, id);
+
+ALTER TABLE ONLY identity.session
+    ADD CONSTRAINT session_person_fkey FOREIGN KEY (tenant_id, person_id) REFERENCES identity.person(tenant_id, id) ON DELETE CASCADE;
+
+ALTER TABLE ONLY notify.delivery
+    ADD CONSTRAINT delivery_message_fkey FOREIGN KEY (tenant_id, message_id) REFERENCES notify.message(tenant_id, id) ON DELETE CASCADE;
+
+ALTER TABLE audit.entry ENABLE ROW LEVEL SECURITY;
+
+CREATE POLICY tenant ON audit.entry USING ((tenant_id = ( SELECT public.app_tenant() AS app_tenant))) WITH CHECK ((tenant_id = ( SELECT public.app_tenant() AS app_tenant)));
+
+ALTER TABLE casework."case" ENABLE ROW LEVEL SECURITY;
+
+ALTER TABLE casework.event ENABLE ROW LEVEL SECURITY;
+
+CREATE POLICY tenant ON casework."case" USING ((tenant_id = ( SELECT public.app_tenant() AS app_tenant))) WITH CHECK ((tenant_id = ( SELECT public.app_tenant() AS app_tenant)));
+
+CREATE POLICY tenant ON casework.event USING ((tenant_id = ( SELECT public.app_tenant() AS app_tenant))) WITH CHECK ((tenant_id = ( SELECT public.app_tenant() AS app_tenant)));
+
+ALTER TABLE identity.login ENABLE ROW LEVEL SECURITY;
+
+ALTER TABLE identity.logout_token ENABLE ROW LEVEL SECURITY;
+
+ALTER TABLE identity.person ENABLE ROW LEVEL SECURITY;
+
+ALTER TABLE identity.session ENABLE ROW LEVEL SECURITY;
+
+CREATE POLICY tenant ON identity.login USING ((tenant_id = ( SELECT public.app_tenant() AS app_tenant))) WITH CHECK ((tenant_id = ( SELECT public.app_tenant() AS app_tenant)));
+
+CREATE POLICY tenant ON identity.logout_token USING ((tenant_id = ( SELECT public.app_tenant() AS app_tenant))) WITH CHECK ((tenant_id = ( SELECT public.app_tenant() AS app_tenant)));
+
+CREATE POLICY tenant ON identity.person USING ((tenant_id = ( SELECT public.app_tenant() AS app_tenant))) WITH CHECK ((tenant_id = ( SELECT public.app_tenant() AS app_tenant)));
+
+CREATE POLICY tenant ON identity.session USING ((tenant_id = ( SELECT public.app_tenant() AS app_tenant))) WITH CHECK ((tenant_id = ( SELECT public.app_tenant() AS app_tenant)));
+
+ALTER TABLE kernel.effect ENABLE ROW LEVEL SECURITY;
+
+ALTER TABLE kernel.idempotency ENABLE ROW LEVEL SECURITY;
+
+CREATE POLICY tenant ON kernel.effect USING ((tenant_id = ( SELECT public.app_tenant() AS app_tenant))) WITH CHECK ((tenant_id = ( SELECT public.app_tenant() AS app_tenant)));
+
+CREATE POLICY tenant ON kernel.idempotency USING ((tenant_id = ( SELECT public.app_tenant() AS app_tenant))) WITH CHECK ((tenant_id = ( SELECT public.app_tenant() AS app_tenant)));
+
+ALTER TABLE notify.delivery ENABLE ROW LEVEL SECURITY;
+
+ALTER TABLE notify.message ENABLE ROW LEVEL SECURITY;
+
+CREATE POLICY tenant ON notify.delivery USING ((tenant_id = ( SELECT public.app_tenant() AS app_tenant))) WITH CHECK ((tenant_id = ( SELECT public.app_tenant() AS app_tenant)));
+
+CREATE POLICY tenant ON notify.message USING ((tenant_id = ( SELECT public.app_tenant() AS app_tenant))) WITH CHECK ((tenant_id = ( SELECT public.app_tenant() AS app_tenant)));
+
+GRANT USAGE ON SCHEMA audit TO townhall_rw;
+GRANT USAGE ON SCHEMA audit TO townhall_ro;
+
+GRANT USAGE ON SCHEMA casework TO townhall_rw;
+GRANT USAGE ON SCHEMA casework TO townhall_ro;
+
+GRANT USAGE ON SCHEMA identity TO townhall_rw;
+GRANT USAGE ON SCHEMA identity TO townhall_ro;
+
+GRANT USAGE ON SCHEMA kernel TO townhall_rw;
+GRANT USAGE ON SCHEMA kernel TO townhall_ro;
+
+GRANT USAGE ON SCHEMA notify TO townhall_rw;
+GRANT USAGE ON SCHEMA notify TO townhall_ro;
+
+GRANT SELECT ON TABLE audit.entry TO townhall_ro;
+GRANT SELECT,INSERT ON TABLE audit.entry TO townhall_rw;
+
+GRANT SELECT ON TABLE casework."case" TO townhall_ro;
+GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE casework."case" TO townhall_rw;
+
+GRANT SELECT ON TABLE casework.event TO townhall_ro;
+GRANT SELECT,INSERT ON TABLE casework.event TO townhall_rw;
+
+GRANT SELECT ON TABLE identity.login TO townhall_ro;
+GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE identity.login TO townhall_rw;
+
+GRANT SELECT ON TABLE identity.logout_token TO townhall_ro;
+GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE identity.logout_token TO townhall_rw;
+
+GRANT SELECT ON TABLE identity.person TO townhall_ro;
+GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE identity.person TO townhall_rw;
+
+GRANT SELECT ON TABLE identity.session TO townhall_ro;
+GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE identity.session TO townhall_rw;
+
+GRANT SELECT ON TABLE kernel.effect TO townhall_ro;
+GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE kernel.effect TO townhall_rw;
+
+GRANT SELECT ON TABLE kernel.idempotency TO townhall_ro;
+GRANT SELECT,INSERT ON TABLE kernel.idempotency TO townhall_rw;
+
+GRANT SELECT ON TABLE notify.delivery TO townhall_ro;
+GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE notify.delivery TO townhall_rw;
+
+GRANT SELECT ON TABLE notify.message TO townhall_ro;
+GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE notify.message TO townhall_rw;
