@@ -15,6 +15,7 @@ import (
 	"go.yaml.in/yaml/v4"
 
 	"townhall/modules/kernel"
+	"townhall/workflows"
 )
 
 // Settings is one installation, as its operator declares it in one YAML file: which municipalities it serves, whom
@@ -85,13 +86,15 @@ type SMTPSettings struct {
 	User     string `yaml:"user"`
 	Password Secret `yaml:"password"`
 	From     string `yaml:"from"`
-	TLS      bool   `yaml:"tls"`
+	Clear    bool   `yaml:"clear"` // no TLS: for a relay on this machine only
 }
 
 // Secret is a value that is never printed. In the file, "env:NAME" takes it from the environment.
 type Secret string
 
 func (s Secret) String() string { return "[secret]" }
+
+func (s Secret) reveal() string { return string(s) }
 
 // MarshalYAML masks the value in `townhall config`.
 func (s Secret) MarshalYAML() (any, error) { return s.String(), nil }
@@ -163,6 +166,24 @@ func (s Settings) check() error {
 	for i, w := range s.Wallets {
 		if _, err := url.ParseRequestURI(w.Webhook); err != nil || len(w.Secrets) == 0 {
 			bad(fmt.Sprintf("wallets[%d]", i), "needs a webhook address and at least one secret")
+		}
+	}
+	return errors.Join(errs...)
+}
+
+// checkServices reports services no definition exists for, and agencies a service needs but the municipality lacks.
+func (s Settings) checkServices(l *workflows.Library) error {
+	var errs []error
+	for _, t := range s.Tenants {
+		for _, slug := range t.Services {
+			d, ok := l.Get(slug)
+			if !ok {
+				errs = append(errs, fmt.Errorf("settings: %s offers %q: there is no such definition", t.ID, slug))
+				continue
+			}
+			if !slices.ContainsFunc(t.Agencies, func(a AgencySettings) bool { return string(a.ID) == d.Agency }) {
+				errs = append(errs, fmt.Errorf("settings: %s offers %s but has no agency %q", t.ID, slug, d.Agency))
+			}
 		}
 	}
 	return errors.Join(errs...)

@@ -1,0 +1,246 @@
+// Package apptest starts the whole application on a real database, with people who can sign in: the tests of the API,
+// the access matrix, the drill and the benchmarks all begin here.
+package apptest
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"fmt"
+	"io"
+	"log/slog"
+	"net"
+	"net/http"
+	"net/http/httptest"
+	"testing"
+	"time"
+
+	"townhall/modules"
+	"townhall/modules/kernel"
+	"townhall/modules/kernel/kerneltest"
+	"townhall/modules/kernel/pg"
+	"townhall/openapi"
+)
+
+// App is one running town with two municipalities, northwick and eastmere, which both offer the residence certificate
+// here, so that "not yours" can be tried across them.
+type App struct {
+	*modules.Town
+	DB       *pg.DB
+	Citizens *Issuer // the citizens' issuer, and the programs'
+	Staff    *Issuer
+	Data     string // folder of the keys
+
+	t      testing.TB
+	server *httptest.Server
+	client *http.Client
+}
+
+// Option changes what Start makes.
+type Option func(*modules.Options)
+
+// WithoutOwnChecks turns casework's own check off: what still refuses is row-level security.
+func WithoutOwnChecks(o *modules.Options) { o.SkipChecksForTest = true }
+
+// WithClock gives the town another clock.
+func WithClock(c kernel.Clock) Option { return func(o *modules.Options) { o.Clock = c } }
+
+// WithWebhook tells cases of the citizens' issuer to address.
+func WithWebhook(address, secret string) Option {
+	return func(o *modules.Options) {
+		o.Settings.Wallets = []modules.WalletSettings{{
+			Issuer: o.Settings.Issuers[0].URL, Webhook: address, Secrets: []modules.Secret{modules.Secret(secret)}, AllowLoopback: true,
+		}}
+	}
+}
+
+// Start builds and serves one town; everything ends with the test. Effects run when Drain is called.
+func Start(t testing.TB, options ...Option) *App {
+	t.Helper()
+	a := &App{t: t, DB: kerneltest.DB(t), Citizens: NewIssuer(), Staff: NewIssuer(), Data: t.TempDir()}
+	t.Cleanup(a.Citizens.Close)
+	t.Cleanup(a.Staff.Close)
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	_, port, err := net.SplitHostPort(l.Addr().String())
+	if err != nil {
+		t.Fatal(err)
+	}
+	o := modules.Options{
+		Settings: Settings(port, a.Citizens.URL, a.Staff.URL), DB: a.DB, Data: a.Data, Clock: kernel.SystemClock{},
+		Log: slog.New(slog.NewTextHandler(testWriter{t}, &slog.HandlerOptions{Level: slog.LevelWarn})), Contracts: openapi.FS,
+	}
+	for _, option := range options {
+		option(&o)
+	}
+	if a.Town, err = modules.New(o); err != nil {
+		t.Fatal(err)
+	}
+	if err := a.Check(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	a.server = &httptest.Server{Listener: l, Config: &http.Server{Handler: a.Handler(), ReadHeaderTimeout: 10 * time.Second}}
+	a.server.Start()
+	t.Cleanup(a.server.Close)
+	a.client = &http.Client{
+		Transport:     &http.Transport{DialContext: kernel.DialLoopbackNames, MaxIdleConnsPerHost: 64},
+		Timeout:       60 * time.Second,
+		CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },
+	}
+	t.Cleanup(a.client.CloseIdleConnections)
+	return a
+}
+
+// Settings are those of every test: two municipalities, two issuers, one integrator.
+func Settings(port, citizens, staff string) modules.Settings {
+	tenant := func(id kernel.TenantID, en, ru, zh string) modules.TenantSettings {
+		return modules.TenantSettings{
+			ID: id, Origin: fmt.Sprintf("http://%s.localhost:%s", id, port), Name: kernel.Text{"en": en, "ru": ru, "zh": zh},
+			Zone: "Europe/London", Country: "GB", Colour: "#1d4f91", Services: []string{"residence-certificate"},
+			Agencies: []modules.AgencySettings{{ID: "civil-registry", Name: kernel.Text{"en": en + " Civil Registry", "ru": "Отдел регистрации граждан", "zh": "民事登记处"}}},
+		}
+	}
+	registrar := []modules.GrantSettings{{Agency: "civil-registry", Role: "registrar"}}
+	return modules.Settings{
+		Tenants: []modules.TenantSettings{tenant("northwick", "Northwick", "Нортуик", "诺斯威克"), tenant("eastmere", "Eastmere", "Истмир", "伊斯特米尔")},
+		Issuers: []modules.IssuerSettings{
+			{ID: "wallet", URL: citizens, Area: "citizen", ACR: ACR},
+			{ID: "staff", URL: staff, Area: "staff", ACR: ACR, Groups: map[kernel.TenantID]map[string][]modules.GrantSettings{
+				"northwick": {"northwick-registrars": registrar}, "eastmere": {"eastmere-registrars": registrar},
+			}},
+		},
+		Machines: []modules.MachineSettings{{ClientID: "statistics", Issuer: "wallet", Kind: kernel.Integrator, Tenant: "northwick", Scopes: []string{"cases:read"}}},
+	}
+}
+
+// The people of the tests.
+var (
+	Anna    = Who{Subject: "anna", Name: "Anna Whitfield", ACR: "substantial", Client: "northwick.residence-certificate"}
+	Boris   = Who{Subject: "boris", Name: "Борис Орлов", ACR: "substantial", Client: "northwick.residence-certificate"}
+	Low     = Who{Subject: "low", Name: "王小明", ACR: "low", Client: "northwick.residence-certificate"}
+	Oliver  = Who{Subject: "oliver", Name: "Oliver Grant", ACR: "high", Groups: []string{"northwick-registrars"}, Client: "northwick.staff"}
+	Priya   = Who{Subject: "priya", Name: "Priya Shah", ACR: "high", Groups: []string{"northwick-registrars"}, Client: "northwick.staff"}
+	Tomasz  = Who{Subject: "tomasz", Name: "Tomasz Nowak", ACR: "high", Groups: []string{"eastmere-registrars"}, Client: "eastmere.staff"}
+	Visitor = Who{Subject: "visitor", Name: "No Group", ACR: "high", Client: "northwick.staff"}
+	Program = Who{Client: "statistics", Machine: true, Scope: "cases:read"}
+)
+
+// Origin is the address of one municipality.
+func (a *App) Origin(tenant kernel.TenantID) string {
+	for _, t := range a.Directory.Tenants() {
+		if t.ID == tenant {
+			return t.Origin
+		}
+	}
+	a.t.Fatalf("no tenant %s", tenant)
+	return ""
+}
+
+// Call is one request to an API.
+type Call struct {
+	Tenant  kernel.TenantID // northwick when empty
+	Who     *Who            // nil: nobody
+	Method  string
+	Path    string // "/civic/v1/applications"
+	Body    any    // JSON; nil for none
+	Key     string // Idempotency-Key
+	Headers map[string]string
+}
+
+// Answer is what came back.
+type Answer struct {
+	Status int
+	Header http.Header
+	Body   []byte
+}
+
+// JSON reads the body into v, failing the test when it is none.
+func (r Answer) JSON(t testing.TB, v any) {
+	t.Helper()
+	if err := json.Unmarshal(r.Body, v); err != nil {
+		t.Fatalf("%d %s: %v", r.Status, r.Body, err)
+	}
+}
+
+// Do sends one call and returns the answer, whatever its status.
+func (a *App) Do(c Call) Answer {
+	a.t.Helper()
+	if c.Tenant == "" {
+		c.Tenant = "northwick"
+	}
+	var body io.Reader
+	if c.Body != nil {
+		b, err := json.Marshal(c.Body)
+		if err != nil {
+			a.t.Fatal(err)
+		}
+		body = bytes.NewReader(b)
+	}
+	req, err := http.NewRequestWithContext(a.t.Context(), c.Method, a.Origin(c.Tenant)+c.Path, body)
+	if err != nil {
+		a.t.Fatal(err)
+	}
+	if c.Body != nil {
+		req.Header.Set("Content-Type", "application/json")
+	}
+	if c.Who != nil {
+		req.Header.Set("Authorization", "Bearer "+a.Token(*c.Who, c.Tenant, c.Path))
+	}
+	if c.Key != "" {
+		req.Header.Set("Idempotency-Key", c.Key)
+	}
+	for k, v := range c.Headers {
+		req.Header.Set(k, v)
+	}
+	resp, err := a.client.Do(req)
+	if err != nil {
+		a.t.Fatal(err)
+	}
+	defer resp.Body.Close()
+	b, err := io.ReadAll(resp.Body)
+	if err != nil {
+		a.t.Fatal(err)
+	}
+	return Answer{resp.StatusCode, resp.Header, b}
+}
+
+// Token is an access token of who for the contract path belongs to, at tenant.
+func (a *App) Token(who Who, tenant kernel.TenantID, path string) string {
+	issuer := a.Citizens
+	if len(who.Groups) > 0 || who.Client == "northwick.staff" {
+		issuer = a.Staff
+	}
+	return issuer.AccessToken(who, a.Origin(tenant)+prefix(path))
+}
+
+// prefix is the contract's part of a path: "/civic/v1" of "/civic/v1/applications".
+func prefix(path string) string {
+	slashes := 0
+	for i, c := range path {
+		if c == '/' {
+			if slashes++; slashes == 3 {
+				return path[:i]
+			}
+		}
+	}
+	return path
+}
+
+type testWriter struct{ t testing.TB }
+
+func (w testWriter) Write(b []byte) (int, error) {
+	w.t.Logf("%s", bytes.TrimSpace(b))
+	return len(b), nil
+}
+
+// Settle runs every effect that is due.
+func (a *App) Settle() {
+	a.t.Helper()
+	ctx, cancel := context.WithTimeout(a.t.Context(), time.Minute)
+	defer cancel()
+	if err := a.Drain(ctx); err != nil {
+		a.t.Fatal(err)
+	}
+}

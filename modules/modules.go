@@ -1,0 +1,334 @@
+// Package modules is the composition root: it lists every module once and joins them. Nothing else knows which
+// modules there are. Taking one out means taking out its import and its entry here.
+package modules
+
+import (
+	"context"
+	"fmt"
+	"io/fs"
+	"log/slog"
+	"net/http"
+	"net/url"
+	"path/filepath"
+	"slices"
+	"sync"
+	"time"
+
+	"townhall/modules/audit"
+	"townhall/modules/casework"
+	"townhall/modules/catalogue"
+	"townhall/modules/citizen"
+	"townhall/modules/civic"
+	"townhall/modules/developers"
+	"townhall/modules/documents"
+	"townhall/modules/identity"
+	"townhall/modules/kernel"
+	"townhall/modules/kernel/app"
+	"townhall/modules/kernel/pg"
+	"townhall/modules/kernel/ui"
+	"townhall/modules/kernel/web"
+	"townhall/modules/notify"
+	"townhall/modules/staff"
+	"townhall/workflows"
+)
+
+// Options is what a town is made from.
+type Options struct {
+	Settings  Settings
+	DB        *pg.DB // nil: contracts and pages can be described, not served
+	Data      string // folder of the sealing keys and the clients' keys
+	Clock     kernel.Clock
+	Log       *slog.Logger
+	Contracts fs.FS // the generated contracts, for the developers' pages
+
+	// Dispatch tunes the background work; zero values are right for a server.
+	Dispatch pg.DispatchOptions
+	// SkipChecksForTest turns off casework's check of "whose case is it", to show what row-level security alone holds.
+	SkipChecksForTest bool
+}
+
+// house is what the modules are joined with while they are built, in the order of the list.
+type house struct {
+	Options
+	directory kernel.Directory
+	library   *workflows.Library
+	texts     *ui.Texts
+	citizen   *citizen.Shell
+	staff     *staff.Shell
+	log       *audit.Log
+
+	people    kernel.People
+	auth      web.Authenticator
+	channel   func(context.Context) string
+	documents kernel.Documents
+	cases     kernel.Cases
+}
+
+type module interface{ Module() app.Module }
+
+// entry is one module: its name, its words, and how it is built from what stands before it.
+type entry struct {
+	name  string
+	texts fs.FS
+	build func(*house) (module, error)
+}
+
+// list is every module of the house.
+func list() []entry {
+	return []entry{
+		{"identity", identity.Texts(), func(h *house) (module, error) {
+			s, err := identity.New(identity.Deps{
+				DB: h.DB, Directory: h.directory, Clock: h.Clock, Log: h.Log, Audit: h.log,
+				Config: h.identityConfig(), LevelFor: h.levelFor, ClaimsFor: h.claimsFor,
+			})
+			if err != nil {
+				return nil, err
+			}
+			h.people, h.auth, h.channel = s, s, s.Channel
+			return s, nil
+		}},
+		{"documents", documents.Texts(), func(h *house) (module, error) {
+			s, err := documents.New(documents.Deps{
+				DB: h.DB, Directory: h.directory, Audit: h.log, Clock: h.Clock, Log: h.Log,
+				Keys: filepath.Join(h.Data, "seal"), Texts: h.texts, Shell: h.citizen,
+			})
+			if err != nil {
+				return nil, err
+			}
+			h.documents = s
+			return s, nil
+		}},
+		{"casework", casework.Texts(), func(h *house) (module, error) {
+			s, err := casework.New(casework.Deps{
+				DB: h.DB, Library: h.library, Directory: h.directory, Documents: h.documents, People: h.people,
+				Audit: h.log, Clock: h.Clock, Texts: h.texts, Shell: h.staff, SkipChecksForTest: h.SkipChecksForTest,
+			})
+			if err != nil {
+				return nil, err
+			}
+			h.cases = s
+			return s, nil
+		}},
+		{"audit", audit.Texts(), func(h *house) (module, error) {
+			return audit.New(audit.Deps{
+				DB: h.DB, Log: h.log, Cases: h.cases, Directory: h.directory, Texts: h.texts, Citizen: h.citizen, Staff: h.staff,
+			})
+		}},
+		{"notify", notify.Texts(), func(h *house) (module, error) {
+			return notify.New(notify.Deps{
+				DB: h.DB, People: h.people, Directory: h.directory, Clock: h.Clock, Log: h.Log, Texts: h.texts, Citizen: h.citizen,
+				Config: notify.Config{
+					Wallets: each(h.Settings.Wallets, func(w WalletSettings) notify.Wallet {
+						return notify.Wallet{Issuer: w.Issuer, WebhookURL: w.Webhook, Secrets: each(w.Secrets, Secret.reveal), AllowLoopback: w.AllowLoopback}
+					}),
+					SMTP: mapped(h.Settings.SMTP, func(m SMTPSettings) notify.SMTP {
+						return notify.SMTP{Host: m.Host, Port: m.Port, Username: m.User, Password: kernel.NewSensitive(m.Password.reveal()), From: m.From, Clear: m.Clear}
+					}),
+				},
+			})
+		}},
+		{"catalogue", catalogue.Texts(), func(h *house) (module, error) {
+			return catalogue.New(catalogue.Deps{Library: h.library, Directory: h.directory, Texts: h.texts, Shell: h.citizen})
+		}},
+		{"civic", civic.Texts(), func(h *house) (module, error) {
+			return civic.New(civic.Deps{
+				DB: h.DB, Library: h.library, Directory: h.directory, Cases: h.cases, Documents: h.documents, People: h.people,
+				Clock: h.Clock, Texts: h.texts, Shell: h.citizen, Channel: h.channel,
+			})
+		}},
+		{"citizen", citizen.Texts(), func(h *house) (module, error) {
+			return citizen.New(citizen.Deps{
+				DB: h.DB, Cases: h.cases, Documents: h.documents, Library: h.library, Directory: h.directory, Texts: h.texts, Shell: h.citizen,
+			})
+		}},
+		{"staff", staff.Texts(), func(h *house) (module, error) { return h.staff, nil }},
+		{"developers", developers.Texts(), func(h *house) (module, error) {
+			return developers.New(developers.Deps{Contracts: h.Contracts, Directory: h.directory, Texts: h.texts})
+		}},
+	}
+}
+
+// Town is the assembled house.
+type Town struct {
+	Modules   []app.Module
+	Directory kernel.Directory
+	Library   *workflows.Library
+	Texts     *ui.Texts
+	Server    *web.Server
+
+	dispatcher *pg.Dispatcher
+	db         *pg.DB
+	log        *slog.Logger
+}
+
+// New builds every module of the list and the server in front of them. Errors name the module.
+func New(o Options) (*Town, error) {
+	entries := list()
+	h, err := newHouse(o, entries)
+	if err != nil {
+		return nil, err
+	}
+	t := &Town{Directory: h.directory, Library: h.library, Texts: h.texts, db: o.DB, log: o.Log}
+	for _, e := range entries {
+		m, err := e.build(h)
+		if err != nil {
+			return nil, fmt.Errorf("module %s: %w", e.name, err)
+		}
+		t.Modules = append(t.Modules, m.Module())
+	}
+	if t.Server, err = h.server(t.Modules, t.ready); err != nil {
+		return nil, err
+	}
+	if o.DB != nil {
+		subs := app.Effects(t.Modules)
+		o.DB.Subscribe(subs)
+		if o.Dispatch.Log == nil {
+			o.Dispatch.Log = o.Log
+		}
+		t.dispatcher = pg.NewDispatcher(o.DB, h.directory, subs, o.Dispatch)
+	}
+	return t, nil
+}
+
+func newHouse(o Options, entries []entry) (*house, error) {
+	h := &house{Options: o, directory: o.Settings.Directory(), log: audit.NewLog(o.Clock)}
+	var err error
+	if h.library, err = workflows.Load(workflows.Embedded()); err != nil {
+		return nil, err
+	}
+	if err := o.Settings.checkServices(h.library); err != nil {
+		return nil, err
+	}
+	sets := []fs.FS{web.Texts()}
+	for _, e := range entries {
+		sets = append(sets, e.texts)
+	}
+	if h.texts, err = ui.LoadTexts(sets...); err != nil {
+		return nil, err
+	}
+	listed := func(name string) bool {
+		return slices.ContainsFunc(entries, func(e entry) bool { return e.name == name })
+	}
+	if h.citizen, err = citizen.NewShell(h.texts, citizen.Links{Messages: listed("notify"), Access: listed("audit")}); err != nil {
+		return nil, err
+	}
+	h.staff, err = staff.NewShell(h.texts, h.directory)
+	return h, err
+}
+
+func (h *house) server(all []app.Module, ready func(context.Context) error) (*web.Server, error) {
+	o := web.Options{
+		Directory: h.directory, Auth: h.auth, Chooser: h.citizen.Chooser(h.directory), Translate: h.texts.Lookup,
+		ErrorPage: h.errorPage, Headers: h.headers(), Clock: h.Clock, Log: h.Log, Ready: ready,
+	}
+	for _, m := range all {
+		o.Contracts = append(o.Contracts, m.Contracts...)
+		o.Pages = append(o.Pages, m.Pages...)
+	}
+	return web.New(o)
+}
+
+// errorPage lets each area's shell draw its own errors.
+func (h *house) errorPage(w http.ResponseWriter, r *http.Request, area string, status int, e *kernel.Error) {
+	if area == "staff" {
+		h.staff.ErrorPage(w, r, area, status, e)
+		return
+	}
+	h.citizen.ErrorPage(w, r, area, status, e)
+}
+
+// headers are the security headers of every page. A form of ours may end at an issuer: signing in or stepping up on
+// the way is a redirect, and form-action covers redirects too.
+func (h *house) headers() func(http.Header) {
+	var issuers []string
+	for _, i := range h.Settings.Issuers {
+		if u, err := url.Parse(i.URL); err == nil {
+			issuers = append(issuers, u.Scheme+"://"+u.Host)
+		}
+	}
+	slices.Sort(issuers)
+	issuers = slices.Compact(issuers)
+	return func(header http.Header) {
+		ui.SecurityHeaders(header)
+		ui.AllowForms(header, issuers...)
+	}
+}
+
+func (h *house) levelFor(_ kernel.TenantID, app string) (kernel.Level, time.Duration) {
+	d, ok := h.library.Get(app)
+	if !ok {
+		return kernel.NoLevel, 0
+	}
+	return d.Start.Level, d.Start.MaxAge
+}
+
+func (h *house) claimsFor(_ kernel.TenantID, app string) []string {
+	d, ok := h.library.Get(app)
+	if !ok {
+		return nil
+	}
+	return each(d.Claims, func(c workflows.Claim) string { return c.Name })
+}
+
+func (h *house) identityConfig() identity.Config {
+	c := identity.Config{ClientKeys: filepath.Join(h.Data, "clients"), AllowHTTPLoopback: true}
+	for _, i := range h.Settings.Issuers {
+		issuer := identity.Issuer{ID: i.ID, URL: i.URL, Area: identity.Area(i.Area), ACR: i.ACR, Tenants: i.Tenants,
+			Groups: map[kernel.TenantID]map[string][]kernel.Grant{}}
+		for tenant, groups := range i.Groups {
+			issuer.Groups[tenant] = map[string][]kernel.Grant{}
+			for name, grants := range groups {
+				issuer.Groups[tenant][name] = each(grants, func(g GrantSettings) kernel.Grant { return kernel.Grant(g) })
+			}
+		}
+		c.Issuers = append(c.Issuers, issuer)
+	}
+	for _, m := range h.Settings.Machines {
+		c.Machines = append(c.Machines, identity.Machine(m))
+	}
+	return c
+}
+
+// Handler answers every request of the town.
+func (t *Town) Handler() http.Handler { return t.Server.Handler() }
+
+// Check runs every module's own check; serving begins when it passes.
+func (t *Town) Check(ctx context.Context) error { return app.Check(ctx, t.Modules) }
+
+func (t *Town) ready(ctx context.Context) error {
+	if err := t.db.Ping(ctx); err != nil {
+		return err
+	}
+	return t.Check(ctx)
+}
+
+// Run does the background work, effects and jobs, until ctx ends.
+func (t *Town) Run(ctx context.Context) {
+	var wg sync.WaitGroup
+	wg.Go(func() {
+		if err := t.dispatcher.Run(ctx); err != nil && ctx.Err() == nil {
+			t.log.Error("dispatcher stopped", "err", err)
+		}
+	})
+	wg.Go(func() { app.RunJobs(ctx, t.Modules, t.log) })
+	wg.Wait()
+}
+
+// Drain runs what is due until nothing is: for tests, which do not want to wait.
+func (t *Town) Drain(ctx context.Context) error { return t.dispatcher.Drain(ctx) }
+
+func each[A, B any](in []A, f func(A) B) []B {
+	out := make([]B, len(in))
+	for i, v := range in {
+		out[i] = f(v)
+	}
+	return out
+}
+
+func mapped[A, B any](in *A, f func(A) B) *B {
+	if in == nil {
+		return nil
+	}
+	out := f(*in)
+	return &out
+}
