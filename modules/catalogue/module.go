@@ -33,7 +33,7 @@ type Deps struct {
 	Directory kernel.Directory
 	Config    Config
 	Texts     *ui.Texts
-	Citizen   ui.Shell
+	Shell     ui.Shell // the citizens'
 }
 
 // Service answers for the catalogue.

@@ -89,7 +89,7 @@ func (s *Service) goPage(w http.ResponseWriter, r *http.Request) error {
 			Label: say("catalogue.go.wallet", "wallet", wallet.Name.In(locale)), Href: wallet.fill(m.Townhall.ClientID, target, link),
 		})
 	}
-	return s.deps.Citizen.Render(w, r, s.views, "go", ui.View{Title: m.Name, Lead: m.Description, Data: v, Active: "services"})
+	return s.deps.Shell.Render(w, r, s.views, "go", ui.View{Title: m.Name, Lead: m.Description, Data: v, Active: "services"})
 }
 
 // targetOf is the mini-app's page a deep link means; false when there is none of that shape.
