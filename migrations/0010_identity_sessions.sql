@@ -1,7 +1,6 @@
 -- +goose Up
 -- People, their sessions, and sign-ins under way. Secrets a browser holds are kept as SHA-256 only.
 CREATE SCHEMA IF NOT EXISTS identity;
-GRANT USAGE ON SCHEMA identity TO townhall_ro, townhall_rw;
 
 -- One person at one municipality: (issuer, subject) as the issuer vouched for it, never an e-mail address.
 CREATE TABLE identity.person (
