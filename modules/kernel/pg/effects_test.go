@@ -30,6 +30,9 @@ func TestMain(m *testing.M) {
 		tries, _ := strconv.Atoi(os.Getenv(childEnv + "_TRIES"))
 		childMain(url, os.Getenv(childEnv+"_DIE"), tries)
 	}
+	if dir := os.Getenv(clusterEnv); dir != "" {
+		clusterMain(dir)
+	}
 	os.Exit(m.Run())
 }
 
