@@ -286,6 +286,7 @@ type extension struct {
 type serviceJSON struct {
 	ID            string       `json:"id"`
 	Service       string       `json:"service"`
+	Slug          string       `json:"slug"`
 	Name          words        `json:"name"`
 	Title         words        `json:"title"`
 	Level         kernel.Level `json:"level"`
@@ -360,7 +361,7 @@ func (m manifest) app(origin string) (App, error) {
 		IDTokenAlg: t.IDTokenAlg,
 	}
 	for _, s := range t.Services {
-		one := Service{ID: cmp.Or(s.ID, s.Service, a.AppID), Name: text(m.Lang, s.Name, s.Title), Level: s.Level,
+		one := Service{ID: cmp.Or(s.ID, s.Slug, s.Service, a.AppID), Name: text(m.Lang, s.Name, s.Title), Level: s.Level,
 			MaxAge: time.Duration(max(s.MaxAge, 0)) * time.Second, RetentionDays: s.RetentionDays}
 		for _, c := range s.Claims {
 			claim := Claim{Name: c.Name, Purpose: text(m.Lang, c.Purpose), Optional: c.Essential != nil && !*c.Essential}
@@ -400,14 +401,4 @@ func (c *catalogue) jwks(uri string) *remoteKeys {
 		c.keys[uri] = k
 	}
 	return k
-}
-
-// keysOf finds where the municipality at origin publishes the keys of its clients.
-func (c *catalogue) keysOf(ctx context.Context, origin string) string {
-	for _, a := range c.apps(ctx) {
-		if a.Origin == origin {
-			return a.JWKSURI
-		}
-	}
-	return ""
 }

@@ -36,10 +36,10 @@ type Client struct {
 }
 
 // StaffClient is the client of a municipality's staff pages at the staff issuer: <tenant>.staff, redirected to
-// <origin>/staff/callback. Its keys are those the municipality publishes for its mini-apps unless JWKSURI is set.
+// <origin>/staff/callback, with the keys the municipality publishes.
 func StaffClient(tenant, origin string) Client {
 	return Client{
-		ID: tenant + ".staff", Name: kernel.Text{"en": tenant + " staff"}, Sector: origin,
+		ID: tenant + ".staff", Name: kernel.Text{"en": tenant + " staff"}, Sector: origin, JWKSURI: origin + "/.well-known/jwks.json",
 		RedirectURIs:           []string{origin + "/staff/callback"},
 		PostLogoutRedirectURIs: []string{origin + "/staff/", origin + "/staff/sign-in", origin + "/"},
 		BackchannelLogoutURI:   origin + "/staff/backchannel-logout",
@@ -57,12 +57,9 @@ func (w *Wallet) citizenClient(ctx context.Context, id string) (Client, bool) {
 	return a.Client, ok
 }
 
-func (w *Wallet) staffClient(ctx context.Context, id string) (Client, bool) {
+func (w *Wallet) staffClient(_ context.Context, id string) (Client, bool) {
 	for _, c := range w.cfg.StaffClients {
 		if c.ID == id {
-			if c.JWKSURI == "" && c.Secret == "" {
-				c.JWKSURI = w.book.keysOf(ctx, c.Sector)
-			}
 			return c, true
 		}
 	}

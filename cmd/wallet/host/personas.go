@@ -128,7 +128,7 @@ func DemoPersonas() []Persona {
 				"address": map[string]string{"street_address": "27 Harbour Street, Flat 5", "locality": "Northwick", "postal_code": "NW1 4TD", "country": "GB",
 					"formatted": "27 Harbour Street, Flat 5\nNorthwick\nNW1 4TD"}}),
 		citizen("xiaoming", "zh", kernel.Low, kernel.Substantial,
-			kernel.Text{"en": "Lives in Eastmere, signs in without a card", "ru": "Живёт в Истмире, входит без карты", "zh": "住在伊斯特米尔,平时不用身份证登录"},
+			kernel.Text{"en": "Lives in Eastmere, signs in without a card", "ru": "Живёт в Истмире, входит без карты", "zh": "住在伊斯特米尔，平时不用身份证登录"},
 			map[string]any{"name": "王小明", "given_name": "小明", "family_name": "王", "birthdate": "1995-07-30", "gender": "male",
 				"email": "wang.xiaoming@example.org", "zoneinfo": "Europe/London", "phone_number": "+44 20 7946 0789", "phone_number_verified": true,
 				"address": map[string]string{"street_address": "8 Station Road", "locality": "Eastmere", "postal_code": "EM2 6BH", "country": "GB",

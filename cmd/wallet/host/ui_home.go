@@ -92,7 +92,7 @@ type homeGroup struct {
 	Apps     []App
 }
 
-var categoryOrder = []string{"civic", "medical", "travel"}
+var categoryOrder = []string{"certificates", "registration", "permits", "civic", "appointments", "health", "medical", "travel"}
 
 func (w *Wallet) homePage(rw http.ResponseWriter, r *http.Request, s session) {
 	all := w.book.apps(r.Context())
