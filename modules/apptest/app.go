@@ -31,9 +31,11 @@ type App struct {
 	Staff    *Issuer
 	Data     string // folder of the keys
 
-	t      testing.TB
-	server *httptest.Server
-	client *http.Client
+	t         testing.TB
+	directory kernel.Directory
+	judge     *judge
+	server    *httptest.Server
+	client    *http.Client
 }
 
 // Option changes what Start makes.
@@ -57,9 +59,7 @@ func WithWebhook(address, secret string) Option {
 // Start builds and serves one town; everything ends with the test. Effects run when Drain is called.
 func Start(t testing.TB, options ...Option) *App {
 	t.Helper()
-	a := &App{t: t, DB: kerneltest.DB(t), Citizens: NewIssuer(), Staff: NewIssuer(), Data: t.TempDir()}
-	t.Cleanup(a.Citizens.Close)
-	t.Cleanup(a.Staff.Close)
+	a := newApp(t, kerneltest.DB(t))
 	l, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
 		t.Fatal(err)
@@ -81,16 +81,40 @@ func Start(t testing.TB, options ...Option) *App {
 	if err := a.Check(t.Context()); err != nil {
 		t.Fatal(err)
 	}
+	if a.judge, err = newJudge(a.Town); err != nil {
+		t.Fatal(err)
+	}
+	a.directory = a.Town.Directory
 	a.server = &httptest.Server{Listener: l, Config: &http.Server{Handler: a.Handler(), ReadHeaderTimeout: 10 * time.Second}}
 	a.server.Start()
 	t.Cleanup(a.server.Close)
+	return a
+}
+
+func newApp(t testing.TB, db *pg.DB) *App {
+	a := &App{t: t, DB: db, Citizens: NewIssuer(), Staff: NewIssuer(), Data: t.TempDir()}
+	t.Cleanup(a.Citizens.Close)
+	t.Cleanup(a.Staff.Close)
 	a.client = &http.Client{
-		Transport:     &http.Transport{DialContext: kernel.DialLoopbackNames, MaxIdleConnsPerHost: 64},
+		Transport:     &http.Transport{DialContext: kernel.DialLoopbackNames, MaxIdleConnsPerHost: 128},
 		Timeout:       60 * time.Second,
 		CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },
 	}
 	t.Cleanup(a.client.CloseIdleConnections)
 	return a
+}
+
+// Attach stands beside a server that runs as a process of its own on port: it knows its people, and how to call it.
+func Attach(t testing.TB, db *pg.DB, port string) *App {
+	t.Helper()
+	a := newApp(t, db)
+	a.directory = a.SettingsFor(port).Directory()
+	return a
+}
+
+// SettingsFor are the settings a server on port needs to know this App's people.
+func (a *App) SettingsFor(port string) modules.Settings {
+	return Settings(port, a.Citizens.URL, a.Staff.URL)
 }
 
 // Settings are those of every test: two municipalities, two issuers, one integrator.
@@ -111,7 +135,7 @@ func Settings(port, citizens, staff string) modules.Settings {
 				"northwick": {"northwick-registrars": registrar}, "eastmere": {"eastmere-registrars": registrar},
 			}},
 		},
-		Machines: []modules.MachineSettings{{ClientID: "statistics", Issuer: "wallet", Kind: kernel.Integrator, Tenant: "northwick", Scopes: []string{"cases:read"}}},
+		Machines: []modules.MachineSettings{{ClientID: "statistics", Issuer: "wallet", Kind: kernel.Integrator, Tenant: "northwick", Scopes: []string{"workflow.read", "agency:civil-registry"}}},
 	}
 }
 
@@ -124,12 +148,12 @@ var (
 	Priya   = Who{Subject: "priya", Name: "Priya Shah", ACR: "high", Groups: []string{"northwick-registrars"}, Client: "northwick.staff"}
 	Tomasz  = Who{Subject: "tomasz", Name: "Tomasz Nowak", ACR: "high", Groups: []string{"eastmere-registrars"}, Client: "eastmere.staff"}
 	Visitor = Who{Subject: "visitor", Name: "No Group", ACR: "high", Client: "northwick.staff"}
-	Program = Who{Client: "statistics", Machine: true, Scope: "cases:read"}
+	Program = Who{Client: "statistics", Machine: true, Scope: "workflow.read agency:civil-registry"}
 )
 
 // Origin is the address of one municipality.
 func (a *App) Origin(tenant kernel.TenantID) string {
-	for _, t := range a.Directory.Tenants() {
+	for _, t := range a.directory.Tenants() {
 		if t.ID == tenant {
 			return t.Origin
 		}
@@ -164,9 +188,23 @@ func (r Answer) JSON(t testing.TB, v any) {
 	}
 }
 
-// Do sends one call and returns the answer, whatever its status.
+// Do sends one call and returns the answer, whatever its status; an answer the contract does not describe fails the test.
 func (a *App) Do(c Call) Answer {
 	a.t.Helper()
+	req, err := a.Request(a.t.Context(), c)
+	if err != nil {
+		a.t.Fatal(err)
+	}
+	answer, err := a.Send(req)
+	if err != nil {
+		a.t.Fatal(err)
+	}
+	a.judge.check(a.t, req, answer)
+	return answer
+}
+
+// Request prepares one call; it can be sent once.
+func (a *App) Request(ctx context.Context, c Call) (*http.Request, error) {
 	if c.Tenant == "" {
 		c.Tenant = "northwick"
 	}
@@ -174,13 +212,13 @@ func (a *App) Do(c Call) Answer {
 	if c.Body != nil {
 		b, err := json.Marshal(c.Body)
 		if err != nil {
-			a.t.Fatal(err)
+			return nil, err
 		}
 		body = bytes.NewReader(b)
 	}
-	req, err := http.NewRequestWithContext(a.t.Context(), c.Method, a.Origin(c.Tenant)+c.Path, body)
+	req, err := http.NewRequestWithContext(ctx, c.Method, a.Origin(c.Tenant)+c.Path, body)
 	if err != nil {
-		a.t.Fatal(err)
+		return nil, err
 	}
 	if c.Body != nil {
 		req.Header.Set("Content-Type", "application/json")
@@ -194,16 +232,18 @@ func (a *App) Do(c Call) Answer {
 	for k, v := range c.Headers {
 		req.Header.Set(k, v)
 	}
+	return req, nil
+}
+
+// Send sends a request as it is; the error is of the connection.
+func (a *App) Send(req *http.Request) (Answer, error) {
 	resp, err := a.client.Do(req)
 	if err != nil {
-		a.t.Fatal(err)
+		return Answer{}, err
 	}
 	defer resp.Body.Close()
 	b, err := io.ReadAll(resp.Body)
-	if err != nil {
-		a.t.Fatal(err)
-	}
-	return Answer{resp.StatusCode, resp.Header, b}
+	return Answer{resp.StatusCode, resp.Header, b}, err
 }
 
 // Token is an access token of who for the contract path belongs to, at tenant.

@@ -1,0 +1,115 @@
+package drill
+
+import (
+	"context"
+	"fmt"
+	"math/rand/v2"
+	"net"
+	"net/http"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"sync/atomic"
+	"testing"
+	"time"
+)
+
+// build compiles the server once, from this very tree.
+func build(t *testing.T) string {
+	t.Helper()
+	bin := filepath.Join(t.TempDir(), "townhall")
+	out, err := exec.Command("go", "build", "-o", bin, "townhall/cmd/townhall").CombinedOutput()
+	if err != nil {
+		t.Fatalf("go build: %v\n%s", err, out)
+	}
+	return bin
+}
+
+// victim is the server as a process that is killed again and again and started anew at once.
+type victim struct {
+	bin  string
+	args []string
+	env  []string
+	port string
+	log  *os.File
+
+	kills atomic.Int64
+}
+
+// run keeps the server alive until ctx ends; while killing is true it is killed without warning after a random while.
+func (v *victim) run(ctx context.Context, killing *atomic.Bool, pause time.Duration) error {
+	for ctx.Err() == nil {
+		cmd := exec.Command(v.bin, v.args...)
+		cmd.Env = append(os.Environ(), v.env...)
+		cmd.Stdout, cmd.Stderr = v.log, v.log
+		if err := cmd.Start(); err != nil {
+			return err
+		}
+		ended := make(chan error, 1)
+		go func() { ended <- cmd.Wait() }()
+		killed := v.wait(ctx, cmd, ended, killing, pause)
+		if killed {
+			continue
+		}
+		if ctx.Err() == nil {
+			return fmt.Errorf("the server ended by itself; its log is %s", v.log.Name())
+		}
+	}
+	return nil
+}
+
+func (v *victim) wait(ctx context.Context, cmd *exec.Cmd, ended chan error, killing *atomic.Bool, pause time.Duration) bool {
+	for {
+		select {
+		case <-ctx.Done():
+			cmd.Process.Kill()
+			<-ended
+			return false
+		case <-ended:
+			return false
+		case <-time.After(pause/2 + rand.N(pause)):
+			if !killing.Load() {
+				continue
+			}
+			cmd.Process.Kill() // SIGKILL: no handler, no flush
+			<-ended
+			v.kills.Add(1)
+			return true
+		}
+	}
+}
+
+// up waits until the server answers.
+func (v *victim) up(ctx context.Context) error {
+	for {
+		req, err := http.NewRequestWithContext(ctx, http.MethodGet, "http://127.0.0.1:"+v.port+"/healthz", nil)
+		if err != nil {
+			return err
+		}
+		resp, err := http.DefaultClient.Do(req)
+		if err == nil {
+			resp.Body.Close()
+			return nil
+		}
+		select {
+		case <-ctx.Done():
+			return fmt.Errorf("the server never came up: %w", err)
+		case <-time.After(50 * time.Millisecond):
+		}
+	}
+}
+
+// freePort finds a port nobody listens on.
+func freePort(t *testing.T) string {
+	t.Helper()
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer l.Close()
+	_, port, err := net.SplitHostPort(l.Addr().String())
+	if err != nil {
+		t.Fatal(err)
+	}
+	return port
+}
