@@ -1,0 +1,146 @@
+package sign
+
+import (
+	"bytes"
+	"crypto"
+	"crypto/ecdsa"
+	"crypto/rsa"
+	"crypto/sha256"
+	"crypto/x509"
+	"encoding/asn1"
+	"errors"
+	"math/big"
+
+	"golang.org/x/crypto/cryptobyte"
+	der "golang.org/x/crypto/cryptobyte/asn1"
+)
+
+// signedData is a parsed CMS with one signer.
+type signedData struct {
+	certs     []*x509.Certificate
+	signer    *x509.Certificate
+	attrs     []byte // content of the SET OF
+	byOID     map[string][]byte
+	sigAlg    []byte
+	signature []byte
+}
+
+var errCMS = errors.New("the signature container is malformed")
+
+// parseCMS reads exactly one DER ContentInfo and returns it with what follows it in the place.
+func parseCMS(raw []byte) (*signedData, []byte, error) {
+	rest := cryptobyte.String(raw)
+	var info, content, sd cryptobyte.String
+	var oid asn1.ObjectIdentifier
+	explicit0 := der.Tag(0).ContextSpecific().Constructed()
+	if !rest.ReadASN1(&info, der.SEQUENCE) || !info.ReadASN1ObjectIdentifier(&oid) || !oid.Equal(oidSignedData) ||
+		!info.ReadASN1(&content, explicit0) || !info.Empty() || !content.ReadASN1(&sd, der.SEQUENCE) || !content.Empty() {
+		return nil, nil, errCMS
+	}
+	var version int
+	var algs, encap, certs, infos, si cryptobyte.String
+	if !sd.ReadASN1Integer(&version) || version != 1 || !sd.ReadASN1(&algs, der.SET) || !bytes.Equal(algs, algorithm(oidSHA256, false)) ||
+		!sd.ReadASN1(&encap, der.SEQUENCE) || !encap.ReadASN1ObjectIdentifier(&oid) || !oid.Equal(oidData) || !encap.Empty() ||
+		!sd.ReadASN1(&certs, explicit0) || !sd.ReadASN1(&infos, der.SET) || !sd.Empty() || !infos.ReadASN1(&si, der.SEQUENCE) || !infos.Empty() {
+		return nil, nil, errCMS
+	}
+	out := &signedData{byOID: map[string][]byte{}}
+	for !certs.Empty() {
+		var one cryptobyte.String
+		if !certs.ReadASN1Element(&one, der.SEQUENCE) {
+			return nil, nil, errCMS
+		}
+		c, err := x509.ParseCertificate(one)
+		if err != nil {
+			return nil, nil, errCMS
+		}
+		out.certs = append(out.certs, c)
+	}
+	return out, rest, out.signerInfo(si)
+}
+
+func (d *signedData) signerInfo(si cryptobyte.String) error {
+	var version int
+	var sid, issuer, digestAlg, attrs, sigAlg, signature cryptobyte.String
+	serial := new(big.Int)
+	if !si.ReadASN1Integer(&version) || version != 1 || !si.ReadASN1(&sid, der.SEQUENCE) || !sid.ReadASN1Element(&issuer, der.SEQUENCE) ||
+		!sid.ReadASN1Integer(serial) || !sid.Empty() || !si.ReadASN1Element(&digestAlg, der.SEQUENCE) || !bytes.Equal(digestAlg, algorithm(oidSHA256, false)) ||
+		!si.ReadASN1(&attrs, der.Tag(0).ContextSpecific().Constructed()) || !si.ReadASN1Element(&sigAlg, der.SEQUENCE) || !si.ReadASN1(&signature, der.OCTET_STRING) {
+		return errCMS
+	}
+	// Unsigned attributes are not protected; none is ours to accept at level B-B.
+	if !si.Empty() {
+		return errCMS
+	}
+	d.attrs, d.sigAlg, d.signature = attrs, sigAlg, signature
+	for _, c := range d.certs {
+		if bytes.Equal(c.RawIssuer, issuer) && c.SerialNumber.Cmp(serial) == 0 {
+			d.signer = c
+		}
+	}
+	if d.signer == nil {
+		return errCMS
+	}
+	for !attrs.Empty() {
+		var a, set cryptobyte.String
+		var oid asn1.ObjectIdentifier
+		if !attrs.ReadASN1(&a, der.SEQUENCE) || !a.ReadASN1ObjectIdentifier(&oid) || !a.ReadASN1(&set, der.SET) || !a.Empty() {
+			return errCMS
+		}
+		if _, twice := d.byOID[oid.String()]; twice {
+			return errCMS
+		}
+		d.byOID[oid.String()] = set
+	}
+	return nil
+}
+
+// check verifies everything that depends on the container and the document's digest, and returns the reasons it fails.
+func (d *signedData) check(digest []byte) []string {
+	var bad []string
+	var got cryptobyte.String
+	md := cryptobyte.String(d.byOID[oidMessageDigest.String()])
+	if !md.ReadASN1(&got, der.OCTET_STRING) || !md.Empty() || !bytes.Equal(got, digest) {
+		bad = append(bad, ReasonDigest)
+	}
+	if !d.signatureOK() {
+		bad = append(bad, ReasonSignature)
+	}
+	var oid asn1.ObjectIdentifier
+	ct := cryptobyte.String(d.byOID[oidContentType.String()])
+	if !ct.ReadASN1ObjectIdentifier(&oid) || !oid.Equal(oidData) || !d.certificateBound() || !d.algorithmBound() || len(d.byOID) != 4 {
+		bad = append(bad, ReasonAttributes)
+	}
+	return bad
+}
+
+func (d *signedData) signatureOK() bool {
+	sum := sha256.Sum256(wrap(der.SET, d.attrs))
+	switch k := d.signer.PublicKey.(type) {
+	case *ecdsa.PublicKey:
+		return bytes.Equal(d.sigAlg, algorithm(oidECDSAWithSHA256, false)) && ecdsa.VerifyASN1(k, sum[:], d.signature)
+	case *rsa.PublicKey:
+		return k.Size() >= 256 && bytes.Equal(d.sigAlg, algorithm(oidRSAWithSHA256, true)) && rsa.VerifyPKCS1v15(k, crypto.SHA256, sum[:], d.signature) == nil
+	}
+	return false
+}
+
+// certificateBound: the signed attribute names this very certificate, so that another with the same key cannot be
+// put in its place (RFC 5035, 3).
+func (d *signedData) certificateBound() bool {
+	v := cryptobyte.String(d.byOID[oidSigningCertV2.String()])
+	var sc, ids, id, hash cryptobyte.String
+	if !v.ReadASN1(&sc, der.SEQUENCE) || !v.Empty() || !sc.ReadASN1(&ids, der.SEQUENCE) || !ids.ReadASN1(&id, der.SEQUENCE) || !id.ReadASN1(&hash, der.OCTET_STRING) {
+		return false
+	}
+	want := sha256.Sum256(d.signer.Raw)
+	return bytes.Equal(hash, want[:])
+}
+
+// algorithmBound: the algorithms outside the signature are the ones inside it (RFC 6211).
+func (d *signedData) algorithmBound() bool {
+	v := cryptobyte.String(d.byOID[oidAlgProtection.String()])
+	var p, digestAlg, sigAlg cryptobyte.String
+	return v.ReadASN1(&p, der.SEQUENCE) && v.Empty() && p.ReadASN1Element(&digestAlg, der.SEQUENCE) && bytes.Equal(digestAlg, algorithm(oidSHA256, false)) &&
+		p.ReadASN1(&sigAlg, der.Tag(1).ContextSpecific().Constructed()) && p.Empty() && bytes.Equal(wrap(der.SEQUENCE, sigAlg), d.sigAlg)
+}
