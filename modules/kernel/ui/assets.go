@@ -113,7 +113,7 @@ func serveAsset(w http.ResponseWriter, r *http.Request, a asset) {
 	h.Set("Cache-Control", "public, max-age=31536000, immutable")
 	h.Set("Vary", "Accept-Encoding")
 	body := a.raw
-	if len(a.gz) < len(a.raw) && strings.Contains(r.Header.Get("Accept-Encoding"), "gzip") {
+	if len(a.gz) > 0 && len(a.gz) < len(a.raw) && strings.Contains(r.Header.Get("Accept-Encoding"), "gzip") {
 		h.Set("Content-Encoding", "gzip")
 		body = a.gz
 	}

@@ -37,13 +37,14 @@ func serveTenantCSS(w http.ResponseWriter, r *http.Request) {
 func TenantCSS(c string) string {
 	base := parseColour(c)
 	var b strings.Builder
+	white, dark := rgb{1, 1, 1}, parseColour("14171c")
 	write := func(fill, ink, soft, line, on rgb) {
 		fmt.Fprintf(&b, "--accent:%s;--accent-ink:%s;--accent-soft:%s;--accent-line:%s;--on-accent:%s", fill, ink, soft, line, on)
 	}
-	white, dark := rgb{1, 1, 1}, parseColour("14171c")
 	soft := base.mix(white, .92)
 	b.WriteString(":root{")
 	write(base.until(white, 5.2, rgb{}), base.until(soft, 5.2, rgb{}), soft, base.mix(white, .72), white)
+	fmt.Fprintf(&b, ";--hero:%s;--on-hero:%s", base.until(white, 5.2, rgb{}), white)
 	b.WriteString("}@media (prefers-color-scheme:dark){:root{")
 	softDark := base.mix(dark, .82)
 	fill := base.until(dark, 6, white)
