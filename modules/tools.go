@@ -1,6 +1,8 @@
 package modules
 
 import (
+	"time"
+
 	"townhall/modules/documents"
 	"townhall/modules/documents/sign"
 )
@@ -17,7 +19,9 @@ type (
 const DocumentValid = sign.Valid
 
 // VerifyDocument judges a file on disk by a trust bundle, without asking anybody.
-func VerifyDocument(path, bundle string) (DocumentReport, error) { return sign.VerifyFile(path, bundle) }
+func VerifyDocument(path, bundle string) (DocumentReport, error) {
+	return sign.VerifyFile(path, bundle)
+}
 
 // SealingKeys makes the sealing keys of an installation in dir where they are missing, and lists them.
 func SealingKeys(dir string, s Settings) ([]SealingKey, error) {
@@ -35,4 +39,13 @@ func ListSealingKeys(dir string) ([]SealingKey, error) {
 		return nil, err
 	}
 	return keys.List()
+}
+
+// TrustBundle is what a verifier of this installation's documents needs: the root and what was revoked, as PEM.
+func TrustBundle(dir string, now time.Time) ([]byte, error) {
+	keys, err := sign.Load(dir)
+	if err != nil {
+		return nil, err
+	}
+	return keys.TrustBundle(now)
 }
