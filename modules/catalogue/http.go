@@ -11,13 +11,13 @@ import (
 const contractText = "For host wallets: what this municipality offers as mini-apps, and the address that launches one. Reading needs no token. " +
 	"A launch link names a resource and carries no identity; the host appends its own single-use ticket as the parameter launch."
 
-// langParam selects the language of name and description; every language is always there in the *_localized members.
-type langParam struct {
+// LangParam selects the language of name and description; every language is always there in the *_localized members.
+type LangParam struct {
 	Lang string `query:"lang" enum:"en,ru,zh" default:"en" example:"en" doc:"Language of name, short_name and description."`
 }
 
 type listInput struct {
-	langParam
+	LangParam
 	Category string `query:"category" maxLength:"64" pattern:"^[a-z0-9-]*$" example:"certificates" doc:"Only mini-apps of this category."`
 	Query    string `query:"q" maxLength:"100" example:"residence" doc:"Words in any of the languages; small misspellings are forgiven."`
 }
@@ -30,7 +30,7 @@ type listOutput struct {
 }
 
 type oneInput struct {
-	langParam
+	LangParam
 	App string `path:"app_id" maxLength:"63" pattern:"^[a-z0-9][a-z0-9-]*$" example:"residence-certificate" doc:"The mini-app's app_id."`
 }
 
