@@ -116,7 +116,7 @@ func cutFace(name string, t *typeface, runes []rune) (*face, []byte, map[rune]ui
 	return f, cut, glyphs, nil
 }
 
-// putFont writes the five objects of an embedded composite font; the first is the one pages refer to.
+// putFont writes the six objects of an embedded composite font; the first is the one pages refer to.
 // The codes in the page are UTF-16 units (fpdf's own habit), so CID = code point and the map to glyphs is a stream.
 func putFont(w *writer, f *face, cut []byte, glyphs map[rune]uint16) int {
 	base := subsetTag(f) + "+" + f.typeface.name
@@ -128,8 +128,8 @@ func putFont(w *writer, f *face, cut []byte, glyphs map[rune]uint16) int {
 	if f.typeface.name != "NotoSans-Regular" {
 		stem = 140
 	}
-	w.obj("<</Type/FontDescriptor/FontName/%s/Flags 4/FontBBox[%d %d %d %d]/ItalicAngle 0/Ascent %d/Descent %d/CapHeight %d/StemV %d/FontFile2 %d 0 R>>",
-		base, box[0], box[1], box[2], box[3], asc, desc, capH, stem, first+4)
+	w.obj("<</Type/FontDescriptor/FontName/%s/Flags 4/FontBBox[%d %d %d %d]/ItalicAngle 0/Ascent %d/Descent %d/CapHeight %d/StemV %d/FontFile2 %d 0 R/CIDSet %d 0 R>>",
+		base, box[0], box[1], box[2], box[3], asc, desc, capH, stem, first+4, first+5)
 	last := f.runes[len(f.runes)-1]
 	gids := make([]byte, 2*(int(last)+1))
 	for r, g := range glyphs {
@@ -138,7 +138,18 @@ func putFont(w *writer, f *face, cut []byte, glyphs map[rune]uint16) int {
 	w.stream("", gids)
 	w.stream("", toUnicode(f.runes))
 	w.stream(fmt.Sprintf("/Length1 %d", len(cut)), cut)
+	w.stream("", cidSet(f.runes))
 	return first
+}
+
+// cidSet has one bit per CID that the cut holds. PDF/A-1 asks for it; later parts ask that it be complete.
+func cidSet(runes []rune) []byte {
+	bits := make([]byte, int(runes[len(runes)-1])/8+1)
+	bits[0] = 0x80 // CID 0 is always there
+	for _, r := range runes {
+		bits[r/8] |= 0x80 >> (r % 8)
+	}
+	return bits
 }
 
 func widthArray(f *face) string {
