@@ -200,15 +200,29 @@ func originOf(s string) string {
 	return u.Scheme + "://" + u.Host
 }
 
-// localPath reports whether s is a path inside one origin and nothing a browser could read as another one:
-// no "//", no backslash, no scheme, no control characters.
+// localPath reports whether s is a path inside one origin and nothing a browser or a proxy could read as another one:
+// no "//", no backslash, no dot segment, no control character, under any layer of percent-encoding.
 func localPath(s string) bool {
-	if len(s) > 512 || !strings.HasPrefix(s, "/") || strings.HasPrefix(s, "//") {
+	if len(s) > 512 || !strings.HasPrefix(s, "/") || strings.ContainsAny(s, "\\#") {
 		return false
 	}
-	if strings.ContainsFunc(s, func(r rune) bool { return r <= 0x20 || r == 0x7f || r == '\\' }) {
+	if strings.ContainsFunc(s, func(r rune) bool { return r <= 0x20 || r >= 0x7f }) {
 		return false
 	}
 	u, err := url.Parse(s)
-	return err == nil && u.Scheme == "" && u.Host == "" && !slices.Contains(strings.Split(u.Path, "/"), "..")
+	if err != nil || u.Scheme != "" || u.Host != "" {
+		return false
+	}
+	for path := u.EscapedPath(); ; {
+		parts := strings.Split(path, "/")
+		if strings.Contains(path, "//") || slices.Contains(parts, "..") || slices.Contains(parts, ".") ||
+			strings.ContainsFunc(path, func(r rune) bool { return r < 0x20 || r == 0x7f || r == '\\' }) {
+			return false
+		}
+		plain, err := url.PathUnescape(path)
+		if err != nil || plain == path {
+			return err == nil
+		}
+		path = plain
+	}
 }

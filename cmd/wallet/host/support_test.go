@@ -14,6 +14,8 @@ import (
 	"net/http"
 	"net/http/httptest"
 	"net/url"
+	"os"
+	"path/filepath"
 	"strings"
 	"sync"
 	"testing"
@@ -159,6 +161,7 @@ func newHouse(t testing.TB, change func(*Config)) *house {
 	cfg := Config{Issuer: h.url, Catalogues: []string{h.northwick.URL, h.eastmere.URL}, WebhookSecret: testSecret, Clock: h.clock,
 		StaffClients: []Client{StaffClient("northwick", h.northwick.URL)},
 		Integrators:  []Client{{ID: "clinic", Secret: "s3cret:+", Scopes: []string{"civic:read"}, Resources: []string{"https://northwick.example/civic"}}}}
+	cfg.DataDir = dataWithKeys(t)
 	if change != nil {
 		change(&cfg)
 	}
@@ -177,6 +180,28 @@ func newHouse(t testing.TB, change func(*Config)) *house {
 		}
 	})
 	return h
+}
+
+var sharedKeys = sync.OnceValues(func() ([]byte, error) {
+	k, err := openKeys("")
+	if err != nil {
+		return nil, err
+	}
+	return json.Marshal(k)
+})
+
+// dataWithKeys is a data folder whose keys are made once for all tests: RSA keys take a while.
+func dataWithKeys(t testing.TB) string {
+	t.Helper()
+	b, err := sharedKeys()
+	if err != nil {
+		t.Fatal(err)
+	}
+	dir := t.TempDir()
+	if err := os.WriteFile(filepath.Join(dir, "keys.json"), b, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	return dir
 }
 
 // browser keeps cookies as a browser does on a loopback address, where Secure is fine without TLS.
