@@ -68,6 +68,9 @@ func (w *writer) block(key string, b Block) []kernel.DocumentBlock {
 				out.Fields = append(out.Fields, [2]string{w.d.Text(w.locale, key+"."+item), oneLine(v)})
 			}
 		}
+		if len(out.Fields) == 0 {
+			return nil
+		}
 	case "table":
 		for _, h := range b.Header {
 			out.Header = append(out.Header, w.d.Text(w.locale, key+"."+h))
