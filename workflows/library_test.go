@@ -4,6 +4,8 @@ import (
 	"flag"
 	"fmt"
 	"os"
+	"reflect"
+	"regexp"
 	"strings"
 	"testing"
 	"testing/fstest"
@@ -128,5 +130,51 @@ func TestTwoServicesWithOneSlugAreAProblem(t *testing.T) {
 	}
 	if _, err := Load(files); err == nil || !strings.Contains(err.Error(), "also the slug of") {
 		t.Errorf("got %v", err)
+	}
+}
+
+func TestTheReadmeExplainsEveryKey(t *testing.T) {
+	t.Parallel()
+	readme, err := os.ReadFile("README.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, v := range []any{Definition{}, Requirement{}, State{}, Action{}, Guard{}, Timer{}, Field{}, Form{}, Page{}, Document{}, Block{}, Claim{}, Retention{}, After{}} {
+		for f := range reflect.TypeOf(v).Fields() {
+			key, _, _ := strings.Cut(f.Tag.Get("yaml"), ",")
+			if key != "" && key != "-" && !regexp.MustCompile(`\b`+key+`\b`).Match(readme) {
+				t.Errorf("README.md does not explain %s of %T", key, v)
+			}
+		}
+	}
+}
+
+// The example of the package page is a real definition: only its texts and forms are missing.
+func TestTheExampleOfThePackagePageIsGood(t *testing.T) {
+	t.Parallel()
+	page, err := os.ReadFile("doc.go")
+	if err != nil {
+		t.Fatal(err)
+	}
+	_, rest, _ := strings.Cut(string(page), "// A small one:\n")
+	var yaml strings.Builder
+	for line := range strings.SplitSeq(rest, "\n") {
+		if strings.HasPrefix(line, "//\t") {
+			yaml.WriteString(strings.TrimPrefix(line, "//\t") + "\n")
+		}
+	}
+	files := fstest.MapFS{
+		"civic/bench-sponsorship/service.yaml": file(yaml.String()),
+		"civic/bench-sponsorship/form.yaml": file("fields:\n  - {name: bench, type: text, required: true}\n  - {name: why, type: textarea, required: true}\n" +
+			"forms:\n  - {name: application, pages: [{name: bench, fields: [bench]}]}\n  - {name: refusal, pages: [{name: refusal, fields: [why]}]}\n"),
+	}
+	for _, l := range []string{"en", "ru", "zh"} {
+		files["civic/bench-sponsorship/i18n/"+l+".yaml"] = file("title: x\n")
+	}
+	_, problems := Parse(files, "civic/bench-sponsorship")
+	for _, p := range problems {
+		if !strings.HasSuffix(p.Text, "is missing") {
+			t.Error(p)
+		}
 	}
 }

@@ -150,17 +150,16 @@ func lastOf(events []Event, actions []string) *Event {
 	return nil
 }
 
-// requirement is the action's own, or for the applicant the start's. Programs have no sign-in.
+// requirement is the action's own; the applicant's is never below the start's. Programs have no sign-in.
 func (d *Definition) requirement(a *Action, role string) Requirement {
-	switch {
-	case role == BySystem:
+	r := a.Requirement
+	switch role {
+	case BySystem:
 		return Requirement{}
-	case a.Requirement != (Requirement{}):
-		return a.Requirement
-	case role == ByApplicant:
-		return Requirement{Level: d.Start.Level}
+	case ByApplicant:
+		r.Level = max(r.Level, d.Start.Level)
 	}
-	return Requirement{}
+	return r
 }
 
 func (r Requirement) met(c Command) error {
