@@ -72,7 +72,7 @@ type Manifest struct {
 	Icons                []Icon          `json:"icons" minItems:"1" maxItems:"10"`
 	ColorScheme          string          `json:"color_scheme" enum:"auto,light,dark"`
 	Categories           []string        `json:"categories" maxItems:"10"`
-	Townhall             Extension       `json:"townhall" doc:"What a host needs beyond the standard: registration, level, purposes."`
+	Townhall             Extension       `json:"townhall"`
 }
 
 // LanguageMap holds a text by language tag (Web Application Manifest, localized members).

@@ -73,20 +73,23 @@ func (s *Service) register(api *web.API) {
 	tags := []string{"Mini-apps"}
 	web.Register(api, web.Op{
 		ID: "list-miniapps", Method: http.MethodGet, Path: "/miniapps", Tags: tags, Policy: web.Public,
-		Summary:     "List or search the mini-apps",
-		Description: "W3C MiniApp manifests of what this municipality offers, each with the member townhall.",
+		Summary: "List or search the mini-apps",
+		Description: "W3C MiniApp manifests of what this municipality offers, each with the member townhall, which holds what a host needs beyond the standard: " +
+			"registration data, assurance level, purposes, retention.",
+		Errors: []int{http.StatusUnauthorized, http.StatusNotFound},
 	}, s.listOp)
 	web.Register(api, web.Op{
 		ID: "get-miniapp", Method: http.MethodGet, Path: "/miniapps/{app_id}", Tags: tags, Policy: web.Public,
 		Summary: "Get one mini-app", Description: "The manifest of one mini-app. 404 when this municipality does not offer it.",
-		Errors: []int{http.StatusNotFound},
+		Errors: []int{http.StatusUnauthorized, http.StatusNotFound},
 	}, s.oneOp)
 	web.Register(api, web.Op{
 		ID: "create-launch-link", Method: http.MethodPost, Path: "/launch-links", Tags: []string{"Launch"}, Policy: web.Public,
 		Summary: "Make a launch link",
 		Description: "Checks issuer and target and returns the address that starts a sign-in (OpenID Connect Core §4). It stores nothing, signs nobody in " +
 			"and holds no personal data, so it needs no Idempotency-Key. 404 when this municipality does not offer the mini-app.",
-		Errors: []int{http.StatusBadRequest, http.StatusNotFound},
+		Errors:  []int{http.StatusBadRequest, http.StatusUnauthorized, http.StatusNotFound, http.StatusRequestEntityTooLarge, http.StatusUnsupportedMediaType},
+		MaxBody: 8 << 10,
 	}, s.linkOp)
 }
 
