@@ -152,6 +152,19 @@ func fieldsOf(d *workflows.Definition, a *workflows.Action) []workflows.Field {
 	return out
 }
 
+// askedOf names the fields the applicant fills in, as opposed to staff.
+func askedOf(d *workflows.Definition) map[string]bool {
+	out := map[string]bool{}
+	for i := range d.Actions {
+		if a := &d.Actions[i]; slices.Contains(a.By, workflows.ByApplicant) {
+			for _, f := range fieldsOf(d, a) {
+				out[f.Name] = true
+			}
+		}
+	}
+	return out
+}
+
 func fieldOf(d *workflows.Definition, name string) (workflows.Field, bool) {
 	for _, f := range d.Fields {
 		if f.Name == name {

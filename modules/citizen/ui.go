@@ -15,7 +15,6 @@ type homePage struct {
 	Turn   []ui.Card // cases that wait for the person
 	Cases  []ui.Card
 	Groups []group
-	Known  bool // somebody is signed in
 }
 
 type group struct {
@@ -24,12 +23,15 @@ type group struct {
 }
 
 func (s *Service) home(w http.ResponseWriter, r *http.Request) error {
-	ctx := r.Context()
-	cases, err := s.mine(ctx, true)
+	cases, err := s.mine(r.Context(), true)
 	if err != nil {
 		return err
 	}
-	p := homePage{Known: kernel.PrincipalOf(ctx).Kind == kernel.Citizen}
+	return s.showHome(w, r, cases)
+}
+
+func (s *Service) showHome(w http.ResponseWriter, r *http.Request, cases []kernel.Case) error {
+	var p homePage
 	for _, c := range cases {
 		card, turn := s.caseCard(r, c)
 		if turn {
@@ -115,6 +117,10 @@ func (s *Service) cases(w http.ResponseWriter, r *http.Request) error {
 	if err != nil {
 		return err
 	}
+	return s.showCases(w, r, found)
+}
+
+func (s *Service) showCases(w http.ResponseWriter, r *http.Request, found []kernel.Case) error {
 	var p casesPage
 	for _, c := range found {
 		card, _ := s.caseCard(r, c)
@@ -131,7 +137,7 @@ func (s *Service) cases(w http.ResponseWriter, r *http.Request) error {
 	return s.Shell.Render(w, r, s.views, "cases", ui.View{Title: s.t(r, "citizen.cases.title"), Data: p, Active: "cases"})
 }
 
-// casePage is the data of ui/case.html.
+// caseView is the data of ui/case.html.
 type caseView struct {
 	ID        kernel.CaseID
 	Number    string
@@ -237,8 +243,9 @@ func (s *Service) facts(r *http.Request, o opened) []ui.Fact {
 // answers is what the person told us, in the order it was asked.
 func answers(locale string, o opened) []ui.SummaryRow {
 	var rows []ui.SummaryRow
+	asked := askedOf(o.def)
 	for _, f := range o.def.Fields {
-		if _, ok := o.Answers[f.Name]; !ok {
+		if _, ok := o.Answers[f.Name]; !ok || !asked[f.Name] {
 			continue
 		}
 		if v := o.def.Answer(locale, f.Name, o.Answers); v != "" {
