@@ -358,12 +358,12 @@ func TestADeepLinkLetsThePersonChooseAndCarriesNothingPersonal(t *testing.T) {
 	if page := call(h, "GET", "/go/residence-certificate", "", "Accept-Language", "zh-CN").Body.String(); !strings.Contains(page, "在此浏览器中继续") || strings.Contains(page, "⟦") {
 		t.Errorf("not in Chinese:\n%s", page)
 	}
-	if page := call(h, "GET", "/go/residence-certificate/help/prices", "").Body.String(); !strings.Contains(page, `href="/apps/residence-certificate/help/prices"`) {
+	if page := call(h, "GET", "/go/residence-certificate/cases/0198f2a6?ref=x", "").Body.String(); !strings.Contains(page, `href="/cases/0198f2a6?ref=x"`) || !strings.Contains(page, url.QueryEscape("/go/residence-certificate/cases/0198f2a6?ref=x")) {
 		t.Errorf("the page is lost:\n%s", page)
 	}
 	for _, bad := range []string{
 		"/go/helicopter-licence", "/go/residence-certificate?ref=%3Cscript%3E", "/go/residence-certificate?ref=" + strings.Repeat("a", 65),
-		"/go/residence-certificate/launch", "/go/residence-certificate/%2e%2e/x", "/go/residence-certificate/%2fevil", "/go/residence-certificate/a%5cb",
+		"/go/residence-certificate/apps/residence-certificate/launch", "/go/residence-certificate/staff/cases", "/go/residence-certificate/casesx", "/go/residence-certificate/sign-out", "/go/residence-certificate/%2e%2e/x", "/go/residence-certificate/%2fevil", "/go/residence-certificate/a%5cb",
 	} {
 		if w := call(h, "GET", bad, ""); w.Code != http.StatusNotFound {
 			t.Errorf("%s: %d %s", bad, w.Code, w.Body)

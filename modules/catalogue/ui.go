@@ -7,7 +7,8 @@ import (
 	"encoding/json"
 	"fmt"
 	"net/http"
-	"net/url"
+	"slices"
+	"strings"
 	"time"
 
 	"townhall/modules/kernel"
@@ -73,7 +74,7 @@ func (s *Service) goPage(w http.ResponseWriter, r *http.Request) error {
 	if err != nil {
 		return err
 	}
-	target, ok := targetOf(m.AppID, r.PathValue("page"), r.URL.Query().Get("ref"))
+	target, link, ok := targetOf(m, r.PathValue("page"), r.URL.Query().Get("ref"))
 	if !ok {
 		return kernel.NotThere("page of a mini-app")
 	}
@@ -83,26 +84,30 @@ func (s *Service) goPage(w http.ResponseWriter, r *http.Request) error {
 		Level:   say("catalogue.level." + m.Townhall.Services[0].Level),
 		Browser: ui.Button{Label: say("catalogue.go.browser"), Href: target, Tone: "secondary"},
 	}
-	link := t.Origin + "/go" + target[len("/apps"):]
 	for _, wallet := range s.deps.Config.Wallets {
 		v.Wallets = append(v.Wallets, ui.Button{
-			Label: say("catalogue.go.wallet", "wallet", wallet.Name.In(locale)), Href: wallet.fill(m.Townhall.ClientID, target, link),
+			Label: say("catalogue.go.wallet", "wallet", wallet.Name.In(locale)), Href: wallet.fill(m.Townhall.ClientID, target, t.Origin+link),
 		})
 	}
 	return s.deps.Shell.Render(w, r, s.views, "go", ui.View{Title: m.Name, Lead: m.Description, Data: v, Active: "services"})
 }
 
-// targetOf is the mini-app's page a deep link means; false when there is none of that shape.
-func targetOf(app, page, ref string) (string, bool) {
-	target := "/apps/" + app
+// targetOf is the page a deep link means: the mini-app's start page, or one of those its manifest names; false when it is
+// none of them. It comes with the link's own path and query, rebuilt from what was checked.
+func targetOf(m Manifest, page, ref string) (target, link string, ok bool) {
+	target, link = "/"+m.Pages[0], "/go/"+m.AppID
 	if page != "" {
-		target += "/" + page
+		target, link = "/"+page, link+"/"+page
+		ok = slices.ContainsFunc(m.Pages, func(p string) bool { return page == p || strings.HasPrefix(page, p+"/") })
+		if !ok {
+			return "", "", false
+		}
 	}
 	if ref != "" {
 		if !reference.MatchString(ref) {
-			return "", false
+			return "", "", false
 		}
-		target += "?ref=" + url.QueryEscape(ref)
+		target, link = target+"?ref="+ref, link+"?ref="+ref
 	}
-	return target, localTarget(target)
+	return target, link, localTarget(target)
 }
