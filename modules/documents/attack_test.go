@@ -3,6 +3,7 @@ package documents
 import (
 	"bytes"
 	"crypto/rand"
+	"encoding/pem"
 	"fmt"
 	"regexp"
 	"slices"
@@ -267,5 +268,20 @@ func TestANumberIsReadAsPeopleTypeItAndASlipIsFound(t *testing.T) {
 		if _, ok := parseNumber(s); ok {
 			t.Errorf("%q is accepted", s)
 		}
+	}
+}
+
+func TestAnRSASealIsAccepted(t *testing.T) {
+	t.Parallel()
+	b := newBench(t)
+	b.sealer = rsaSeal(t)
+	file := b.seal(t, sample("en"))
+	trust, err := sign.ParseTrust(pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: b.sealer.Certificate().Raw}))
+	must(t, err)
+	if r := sign.Verify(file, trust, sign.Options{}); r.State != sign.Valid {
+		t.Errorf("%+v", r)
+	}
+	if out := lenient("pdfsig", "-no-ocsp", save(t, "rsa.pdf", file)); !strings.Contains(out, "Signature is Valid") {
+		t.Errorf("pdfsig: %s", out)
 	}
 }

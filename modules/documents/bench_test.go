@@ -1,0 +1,86 @@
+package documents
+
+import (
+	"crypto"
+	"crypto/rand"
+	"crypto/rsa"
+	"crypto/sha256"
+	"crypto/x509"
+	"crypto/x509/pkix"
+	"math/big"
+	"testing"
+	"time"
+
+	"townhall/modules/documents/pdf"
+	"townhall/modules/documents/sign"
+)
+
+// BenchmarkIssue is one document from content to sealed bytes, without the database. The parts: layout and file alone,
+// the raw signature, and what the verifier costs on top.
+func BenchmarkIssue(b *testing.B) {
+	x := newBench(b)
+	for _, locale := range []string{"en", "ru", "zh"} {
+		in := x.input(sample(locale))
+		b.Run("ECDSA/"+locale, func(b *testing.B) {
+			b.ReportAllocs()
+			for b.Loop() {
+				if _, err := sealFile(x.engine, x.sealer, in, "Issue", "Northwick"); err != nil {
+					b.Fatal(err)
+				}
+			}
+		})
+	}
+	in := x.input(sample("en"))
+	b.Run("layout", func(b *testing.B) {
+		b.ReportAllocs()
+		for b.Loop() {
+			if _, err := x.engine.Render(in, &pdf.Slot{Reserve: x.sealer.Reserve()}); err != nil {
+				b.Fatal(err)
+			}
+		}
+	})
+	digest := sha256.Sum256(nil)
+	b.Run("cms-ECDSA", func(b *testing.B) {
+		b.ReportAllocs()
+		for b.Loop() {
+			if _, err := x.sealer.CMS(digest[:]); err != nil {
+				b.Fatal(err)
+			}
+		}
+	})
+	rsaSealer := rsaSeal(b)
+	b.Run("RSA/en", func(b *testing.B) {
+		b.ReportAllocs()
+		for b.Loop() {
+			if _, err := sealFile(x.engine, rsaSealer, in, "Issue", "Northwick"); err != nil {
+				b.Fatal(err)
+			}
+		}
+	})
+	file := x.seal(b, sample("en"))
+	b.Run("verify", func(b *testing.B) {
+		b.ReportAllocs()
+		for b.Loop() {
+			if r := sign.Verify(file, x.trust, sign.Options{}); r.State != sign.Valid {
+				b.Fatal(r)
+			}
+		}
+	})
+	b.ReportMetric(float64(len(file)), "bytes/file")
+}
+
+// rsaSeal is a seal with an RSA key, issued by nobody: a town that brings its own.
+func rsaSeal(t testing.TB) *sign.Sealer {
+	t.Helper()
+	key, err := rsa.GenerateKey(rand.Reader, 2048)
+	must(t, err)
+	tmpl := &x509.Certificate{SerialNumber: big.NewInt(7), Subject: pkix.Name{CommonName: "RSA Seal"}, NotBefore: time.Now().Add(-time.Hour), NotAfter: time.Now().AddDate(1, 0, 0),
+		KeyUsage: x509.KeyUsageDigitalSignature, ExtKeyUsage: []x509.ExtKeyUsage{x509.ExtKeyUsageEmailProtection}}
+	raw, err := x509.CreateCertificate(rand.Reader, tmpl, tmpl, key.Public(), key)
+	must(t, err)
+	cert, err := x509.ParseCertificate(raw)
+	must(t, err)
+	s, err := sign.NewSealer(crypto.Signer(key), []*x509.Certificate{cert}, sign.BB)
+	must(t, err)
+	return s
+}
