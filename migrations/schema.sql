@@ -2,6 +2,8 @@ CREATE SCHEMA audit;
 
 CREATE SCHEMA casework;
 
+CREATE SCHEMA documents;
+
 CREATE SCHEMA identity;
 
 CREATE SCHEMA kernel;
@@ -128,6 +130,52 @@ CREATE TABLE casework.event (
 );
 
 ALTER TABLE ONLY casework.event FORCE ROW LEVEL SECURITY;
+
+CREATE TABLE documents.document (
+    tenant_id text NOT NULL,
+    id uuid NOT NULL,
+    case_id uuid,
+    holder uuid NOT NULL,
+    agency text NOT NULL,
+    type text NOT NULL,
+    number text NOT NULL,
+    code text NOT NULL,
+    title text NOT NULL,
+    municipality text NOT NULL,
+    issuer text NOT NULL,
+    locale text NOT NULL,
+    content jsonb,
+    content_hash bytea NOT NULL,
+    template text NOT NULL,
+    state text NOT NULL,
+    issued_at timestamp with time zone NOT NULL,
+    valid_to timestamp with time zone,
+    published_at timestamp with time zone,
+    superseded_by uuid,
+    revoked_at timestamp with time zone,
+    revoked_by uuid,
+    revoke_reason text,
+    version integer DEFAULT 1 NOT NULL,
+    CONSTRAINT document_hash_is_sha256 CHECK ((octet_length(content_hash) = 32)),
+    CONSTRAINT document_pending_has_content CHECK (((state = 'pending'::text) = (content IS NOT NULL))),
+    CONSTRAINT document_published_has_time CHECK (((state = 'pending'::text) = (published_at IS NULL))),
+    CONSTRAINT document_revoked_has_reason CHECK (((state = 'revoked'::text) = ((revoke_reason IS NOT NULL) AND (revoked_at IS NOT NULL)))),
+    CONSTRAINT document_state_known CHECK ((state = ANY (ARRAY['pending'::text, 'valid'::text, 'superseded'::text, 'revoked'::text]))),
+    CONSTRAINT document_superseded_by_another CHECK (((state <> 'superseded'::text) OR ((superseded_by IS NOT NULL) AND (superseded_by <> id))))
+);
+
+ALTER TABLE ONLY documents.document FORCE ROW LEVEL SECURITY;
+
+CREATE TABLE documents.file (
+    tenant_id text NOT NULL,
+    document_id uuid NOT NULL,
+    sha256 bytea NOT NULL,
+    bytes bytea NOT NULL,
+    sealed_at timestamp with time zone NOT NULL,
+    CONSTRAINT file_hash_is_sha256 CHECK ((octet_length(sha256) = 32))
+);
+
+ALTER TABLE ONLY documents.file FORCE ROW LEVEL SECURITY;
 
 CREATE TABLE identity.login (
     tenant_id text NOT NULL,
@@ -286,6 +334,18 @@ ALTER TABLE ONLY casework."case"
 ALTER TABLE ONLY casework.event
     ADD CONSTRAINT event_pkey PRIMARY KEY (tenant_id, case_id, seq);
 
+ALTER TABLE ONLY documents.document
+    ADD CONSTRAINT document_code_once UNIQUE (tenant_id, code);
+
+ALTER TABLE ONLY documents.document
+    ADD CONSTRAINT document_pkey PRIMARY KEY (tenant_id, id);
+
+ALTER TABLE ONLY documents.file
+    ADD CONSTRAINT file_hash_once UNIQUE (tenant_id, sha256);
+
+ALTER TABLE ONLY documents.file
+    ADD CONSTRAINT file_pkey PRIMARY KEY (tenant_id, document_id);
+
 ALTER TABLE ONLY identity.login
     ADD CONSTRAINT login_pkey PRIMARY KEY (tenant_id, state_hash);
 
@@ -334,6 +394,10 @@ CREATE INDEX case_assignee ON casework."case" USING btree (tenant_id, assignee, 
 
 CREATE INDEX case_queue ON casework."case" USING btree (tenant_id, agency, waiting, id) WHERE ((submitted_at IS NOT NULL) AND (NOT final));
 
+CREATE INDEX document_by_case ON documents.document USING btree (tenant_id, case_id, issued_at);
+
+CREATE INDEX document_by_holder ON documents.document USING btree (tenant_id, holder, issued_at);
+
 CREATE INDEX login_end_idx ON identity.login USING btree (tenant_id, expires_at);
 
 CREATE INDEX logout_token_end_idx ON identity.logout_token USING btree (tenant_id, expires_at);
@@ -359,6 +423,9 @@ CREATE INDEX message_unread ON notify.message USING btree (tenant_id, person) WH
 ALTER TABLE ONLY casework.event
     ADD CONSTRAINT event_case_fkey FOREIGN KEY (tenant_id, case_id) REFERENCES casework."case"(tenant_id, id);
 
+ALTER TABLE ONLY documents.file
+    ADD CONSTRAINT file_of_document FOREIGN KEY (tenant_id, document_id) REFERENCES documents.document(tenant_id, id);
+
 ALTER TABLE ONLY identity.session
     ADD CONSTRAINT session_person_fkey FOREIGN KEY (tenant_id, person_id) REFERENCES identity.person(tenant_id, id) ON DELETE CASCADE;
 
@@ -376,6 +443,14 @@ ALTER TABLE casework.event ENABLE ROW LEVEL SECURITY;
 CREATE POLICY tenant ON casework."case" USING ((tenant_id = ( SELECT public.app_tenant() AS app_tenant))) WITH CHECK ((tenant_id = ( SELECT public.app_tenant() AS app_tenant)));
 
 CREATE POLICY tenant ON casework.event USING ((tenant_id = ( SELECT public.app_tenant() AS app_tenant))) WITH CHECK ((tenant_id = ( SELECT public.app_tenant() AS app_tenant)));
+
+ALTER TABLE documents.document ENABLE ROW LEVEL SECURITY;
+
+ALTER TABLE documents.file ENABLE ROW LEVEL SECURITY;
+
+CREATE POLICY tenant ON documents.document USING ((tenant_id = ( SELECT public.app_tenant() AS app_tenant))) WITH CHECK ((tenant_id = ( SELECT public.app_tenant() AS app_tenant)));
+
+CREATE POLICY tenant ON documents.file USING ((tenant_id = ( SELECT public.app_tenant() AS app_tenant))) WITH CHECK ((tenant_id = ( SELECT public.app_tenant() AS app_tenant)));
 
 ALTER TABLE identity.login ENABLE ROW LEVEL SECURITY;
 
@@ -415,6 +490,9 @@ GRANT USAGE ON SCHEMA audit TO townhall_ro;
 GRANT USAGE ON SCHEMA casework TO townhall_rw;
 GRANT USAGE ON SCHEMA casework TO townhall_ro;
 
+GRANT USAGE ON SCHEMA documents TO townhall_rw;
+GRANT USAGE ON SCHEMA documents TO townhall_ro;
+
 GRANT USAGE ON SCHEMA identity TO townhall_rw;
 GRANT USAGE ON SCHEMA identity TO townhall_ro;
 
@@ -432,6 +510,12 @@ GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE casework."case" TO townhall_rw;
 
 GRANT SELECT ON TABLE casework.event TO townhall_ro;
 GRANT SELECT,INSERT ON TABLE casework.event TO townhall_rw;
+
+GRANT SELECT ON TABLE documents.document TO townhall_ro;
+GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE documents.document TO townhall_rw;
+
+GRANT SELECT ON TABLE documents.file TO townhall_ro;
+GRANT SELECT,INSERT ON TABLE documents.file TO townhall_rw;
 
 GRANT SELECT ON TABLE identity.login TO townhall_ro;
 GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE identity.login TO townhall_rw;
