@@ -28,7 +28,7 @@ func newBench(t *testing.T) bench {
 	return bench{db: kerneltest.DB(t), clock: c, log: NewLog(c)}
 }
 
-func citizen(id kernel.PersonID) kernel.Principal {
+func resident(id kernel.PersonID) kernel.Principal {
 	return kernel.Principal{Kind: kernel.Citizen, Tenant: kerneltest.Northwick, Person: id, Client: "northwick.residence-certificate"}
 }
 
@@ -188,7 +188,7 @@ func TestACitizenSeesWhichOfficeLookedAndNotTheOfficialsName(t *testing.T) {
 	b := newBench(t)
 	anna, other, official, c := person(), person(), person(), caseID()
 	b.record(t, registrar(official), kernel.AuditEntry{Action: "case.read", Case: c, Subject: anna})
-	b.record(t, citizen(anna), kernel.AuditEntry{Action: "case.submit", Case: c, Subject: anna})
+	b.record(t, resident(anna), kernel.AuditEntry{Action: "case.submit", Case: c, Subject: anna})
 	b.record(t, registrar(official), kernel.AuditEntry{Action: "case.unheard-of", Case: c, Subject: anna})
 	b.record(t, registrar(official), kernel.AuditEntry{Action: "case.decide", Case: caseID(), Subject: other})
 	s := b.service(t, kernel.Case{})
@@ -198,7 +198,7 @@ func TestACitizenSeesWhichOfficeLookedAndNotTheOfficialsName(t *testing.T) {
 		"zh": {"民政登记处", "登记员", "查看了该事项"},
 	} {
 		w := httptest.NewRecorder()
-		if err := s.accessPage(w, get(citizen(anna), locale, "/access")); err != nil {
+		if err := s.accessPage(w, get(resident(anna), locale, "/access")); err != nil {
 			t.Fatal(err)
 		}
 		page := w.Body.String()
@@ -224,7 +224,7 @@ func TestALongAccessListIsPagedWithoutLosingAnEntry(t *testing.T) {
 		b.record(t, registrar(person()), kernel.AuditEntry{Action: "case.read", Subject: anna}) // all at one instant
 	}
 	s := b.service(t, kernel.Case{})
-	ctx := kernel.WithPrincipal(context.Background(), citizen(anna))
+	ctx := kernel.WithPrincipal(context.Background(), resident(anna))
 	seen := map[string]bool{}
 	before, pages := "", 0
 	for {
@@ -244,7 +244,7 @@ func TestALongAccessListIsPagedWithoutLosingAnEntry(t *testing.T) {
 		t.Errorf("want %d entries on 3 pages, got %d on %d", total, len(seen), pages)
 	}
 	// A position of somebody else's list leads nowhere.
-	list, _, err := s.seen(kernel.WithPrincipal(ctx, citizen(person())), before)
+	list, _, err := s.seen(kernel.WithPrincipal(ctx, resident(person())), before)
 	if err != nil || len(list) != 0 {
 		t.Errorf("a stranger sees %d entries, %v", len(list), err)
 	}

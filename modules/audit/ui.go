@@ -141,9 +141,13 @@ func (t speaker) action(action string) string {
 	return t.say("audit.action.other")
 }
 
+// details are technical names for the agency's own inquiry; only their labels are words.
 func (t speaker) details(d map[string]string) string {
 	var parts []string
 	for k, v := range d {
+		if key := "audit.detail." + k; t.texts.Has(key) {
+			k = t.say(key)
+		}
 		parts = append(parts, k+": "+v)
 	}
 	slices.Sort(parts)

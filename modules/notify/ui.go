@@ -8,16 +8,10 @@ import (
 )
 
 type inboxView struct {
-	Messages []messageView
+	Messages []ui.Card
 	Newest   string // the id the "mark as read" form names; empty when nothing is unread
 	MarkRead ui.Button
 	Empty    ui.Empty
-}
-
-type messageView struct {
-	Message
-	TitleText, BodyText string
-	Unread              *ui.Tag
 }
 
 // inboxPage lists what the municipality told the citizen, newest first.
@@ -29,13 +23,17 @@ func (s *Service) inboxPage(w http.ResponseWriter, r *http.Request) error {
 	locale := kernel.LocaleOf(r.Context())
 	say := func(key string) string { return s.deps.Texts.T(locale, key) }
 	v := inboxView{MarkRead: ui.Button{Label: say("notify.inbox.mark-read"), Tone: "secondary"}, Empty: ui.Empty{Title: say("notify.inbox.empty.title"), Body: say("notify.inbox.empty.body")}}
+	zone := kernel.TenantOf(r.Context()).Location()
 	for _, m := range list {
-		one := messageView{Message: m, TitleText: m.Title.In(locale), BodyText: m.Body.In(locale)}
+		card := ui.Card{
+			Href: m.Path, Title: m.Title.In(locale), Text: m.Body.In(locale),
+			Meta: ui.DateTime(locale, zone, m.CreatedAt) + " · " + s.deps.Texts.T(locale, "notify.inbox.number", "number", m.Number),
+		}
 		if m.ReadAt.IsZero() {
-			one.Unread = &ui.Tag{Text: say("notify.inbox.new"), Tone: ui.Info}
+			card.Tag = ui.Tag{Text: say("notify.inbox.new"), Tone: ui.Info}
 			v.Newest = list[0].ID
 		}
-		v.Messages = append(v.Messages, one)
+		v.Messages = append(v.Messages, card)
 	}
 	return s.deps.Citizen.Render(w, r, s.views, "messages", ui.View{Title: say("notify.inbox.title"), Data: v, Active: "messages"})
 }
