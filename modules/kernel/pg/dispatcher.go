@@ -34,8 +34,8 @@ type Dispatcher struct {
 	slots *semaphore.Weighted
 }
 
-// NewDispatcher makes a dispatcher for the handlers of subs (module → effects). It also subscribes them, as
-// DB.Subscribe does, so that whoever can run effects can write them.
+// NewDispatcher makes a dispatcher for the handlers of subs (module → effects): the same that DB.Subscribe was told,
+// or only some of them, when this process is to run only those.
 func NewDispatcher(db *DB, dir kernel.Directory, subs map[string]Effects, o DispatchOptions) *Dispatcher {
 	defaults(&o.Workers, 8)
 	defaults(&o.PerTenant, 2)
@@ -68,9 +68,10 @@ func (d *Dispatcher) Run(ctx context.Context) error {
 	wake := map[kernel.TenantID]chan struct{}{}
 	var workers sync.WaitGroup
 	for _, t := range d.dir.Tenants() {
-		wake[t.ID] = make(chan struct{}, d.o.PerTenant)
+		woken := make(chan struct{}, d.o.PerTenant)
+		wake[t.ID] = woken
 		for range d.o.PerTenant {
-			workers.Go(func() { d.work(ctx, t, wake[t.ID]) })
+			workers.Go(func() { d.work(ctx, t, woken) })
 		}
 	}
 	d.listen(ctx, wake)
