@@ -218,6 +218,12 @@ func (p *Page) Click(selector string) {
 	}
 }
 
+// Wait waits until something that matches the CSS selector is visible.
+func (p *Page) Wait(selector string) {
+	p.t.Helper()
+	p.Do(chromedp.WaitVisible(chromedp.CSS(selector)))
+}
+
 // Fill replaces what a text field holds; it must be visible.
 func (p *Page) Fill(selector, text string) {
 	p.t.Helper()
