@@ -90,6 +90,12 @@ func Start(ctx context.Context, o Embedded) (*Cluster, error) {
 	}
 	o.Dir = dir
 	c := &Cluster{o: o, run: filepath.Join(dir, "pg"), ended: make(chan struct{})}
+	if err := c.place(); err != nil {
+		return nil, err
+	}
+	if o.Shared && c.joinRunning(ctx) {
+		return c, nil
+	}
 	if err := c.prepare(ctx); err != nil {
 		c.unlock()
 		return nil, err
@@ -179,8 +185,8 @@ func (c *Cluster) admin(fn func(*sql.DB) error) error {
 	return errors.Join(fn(db), db.Close())
 }
 
-// prepare makes folders, takes the lock, finds binaries and makes the data folder when there is none.
-func (c *Cluster) prepare(ctx context.Context) error {
+// place makes the folders and says where everything is.
+func (c *Cluster) place() error {
 	if err := os.MkdirAll(c.o.Dir, 0o755); err != nil {
 		return fmt.Errorf("data folder: %w", err)
 	}
@@ -199,9 +205,12 @@ func (c *Cluster) prepare(ctx context.Context) error {
 	if err := c.ownFolder(c.run); err != nil {
 		return err
 	}
-	if c.socket, err = c.socketFolder(); err != nil {
-		return err
-	}
+	c.socket, err = c.socketFolder()
+	return err
+}
+
+// prepare takes the lock, finds binaries and makes the data folder when there is none.
+func (c *Cluster) prepare(ctx context.Context) error {
 	if err := c.takeLock(ctx); err != nil {
 		return err
 	}
@@ -209,6 +218,7 @@ func (c *Cluster) prepare(ctx context.Context) error {
 	if b, err := os.ReadFile(filepath.Join(c.data(), "PG_VERSION")); err == nil {
 		version = strings.TrimSpace(string(b))
 	}
+	var err error
 	if c.bin, err = findBinaries(ctx, c.o, version, c.user); err != nil {
 		return err
 	}
@@ -473,17 +483,23 @@ func (c *Cluster) clearField() error {
 	return nil
 }
 
-// join uses the shared server of this folder, or starts it under a small shell that ends it when no run has touched
-// the file "used" for twenty minutes.
+// joinRunning uses the shared server of this folder when it answers. The file "used" tells it that it is needed.
+func (c *Cluster) joinRunning(ctx context.Context) bool {
+	pid := postmasterPID(c.data())
+	return pid != 0 && worksIn(pid, c.data()) && c.touch() == nil && c.admin(func(db *sql.DB) error { return db.PingContext(ctx) }) == nil
+}
+
+func (c *Cluster) used() string { return filepath.Join(c.run, "used") }
+
+func (c *Cluster) touch() error { return os.WriteFile(c.used(), nil, 0o644) }
+
+// join uses the shared server of this folder, which another process may have started while we waited for the lock,
+// or starts it under a small shell that ends it when no run has touched the file "used" for twenty minutes.
 func (c *Cluster) join(ctx context.Context) error {
-	used := filepath.Join(c.run, "used")
-	touch := func() error { return os.WriteFile(used, nil, 0o644) }
-	if pid := postmasterPID(c.data()); pid != 0 && worksIn(pid, c.data()) {
-		if c.admin(func(db *sql.DB) error { return db.PingContext(ctx) }) == nil {
-			return touch()
-		}
+	if c.joinRunning(ctx) {
+		return nil
 	}
-	if err := errors.Join(c.clearField(), touch()); err != nil {
+	if err := errors.Join(c.clearField(), c.touch()); err != nil {
 		return err
 	}
 	log, err := c.openLog()
@@ -497,7 +513,7 @@ while kill -0 $server 2>/dev/null; do
   sleep 15 & wait $!
   [ -n "$(find "$used" -mmin -20 2>/dev/null)" ] || kill -INT $server
 done`
-	args := append([]string{"-c", script, "sh", used, filepath.Join(c.bin, "postgres")}, c.settings()...)
+	args := append([]string{"-c", script, "sh", c.used(), filepath.Join(c.bin, "postgres")}, c.settings()...)
 	cmd := exec.Command("/bin/sh", args...)
 	c.dress(cmd)
 	cmd.SysProcAttr.Setpgid, cmd.SysProcAttr.Setsid = false, true
