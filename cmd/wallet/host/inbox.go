@@ -91,10 +91,11 @@ func (w *Wallet) personaOf(c Client, subject string) (Persona, bool) {
 	return Persona{}, false
 }
 
-// demoInbox lets demonstrations and tests read an inbox without a browser. This machine only.
+// demoInbox lets demonstrations and tests read an inbox without a browser. This machine only, and only while the issuer is on it.
 func (w *Wallet) demoInbox(rw http.ResponseWriter, r *http.Request) {
 	host, _, err := net.SplitHostPort(r.RemoteAddr)
-	if err != nil || !kernel.LoopbackName(host) {
+	// The Host header too: a page elsewhere whose name was made to point here must not read it.
+	if err != nil || !kernel.LoopbackName(host) || r.Host != strings.TrimPrefix(originOf(w.origin), "http://") {
 		http.NotFound(rw, r)
 		return
 	}

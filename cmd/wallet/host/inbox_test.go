@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"encoding/json"
 	"net/http"
+	"net/http/httptest"
 	"os"
 	"path/filepath"
 	"strings"
@@ -187,5 +188,19 @@ func TestAWalletWithoutASecretTakesNoNotice(t *testing.T) {
 	h := newHouse(t, func(c *Config) { c.WebhookSecret = "" })
 	if s := send(h, "msg-1", testSecret, time.Now(), h.notice(nil), nil); s != http.StatusUnauthorized {
 		t.Errorf("status %d", s)
+	}
+}
+
+func TestTheDemoInboxIsNotReadThroughAnotherName(t *testing.T) {
+	t.Parallel()
+	h := newHouse(t, nil)
+	for _, host := range []string{"evil.example", "evil.example:8090"} {
+		r := httptest.NewRequest(http.MethodGet, h.url+"/demo/inbox?persona=maria", nil)
+		r.RemoteAddr, r.Host = "127.0.0.1:1", host
+		a := httptest.NewRecorder()
+		h.w.Handler().ServeHTTP(a, r)
+		if a.Code != http.StatusNotFound {
+			t.Errorf("%s: %d", host, a.Code)
+		}
 	}
 }

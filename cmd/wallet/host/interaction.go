@@ -14,16 +14,15 @@ import (
 // interaction is an authorization request on its way through the pages: sign-in, account, step-up, consent. It
 // belongs to one browser and yields at most one code.
 type interaction struct {
-	Browser  string
-	Req      authRequest
-	Client   Client
-	Switch   bool // the person wants to use another account
-	Chosen   bool // the person confirmed the account
-	Fresh    bool // authenticated during this interaction
-	Skipped  bool // went on without a voluntary level
-	Agreed   bool
-	Optional []string // optional claims the person left ticked
-	Tries    int      // wrong PINs
+	Browser string
+	Req     authRequest
+	Client  Client
+	Switch  bool // the person wants to use another account
+	Chosen  bool // the person confirmed the account
+	Fresh   bool // authenticated during this interaction
+	Skipped bool // went on without a voluntary level
+	Agreed  bool
+	Tries   int // PINs presented
 }
 
 const (
@@ -47,8 +46,8 @@ func (p *provider) next(ix interaction, s session) step {
 	switch {
 	case s.Persona == "" || ix.Switch || (req.prompts("select_account") && !ix.Fresh && !ix.Chosen):
 		return stepSignIn
-	case req.Launch == nil && !ix.Fresh && !ix.Chosen && !slices.Contains(s.Clients, ix.Client.ID) && !req.prompts("none"):
-		return stepContinue // nobody is signed in somewhere by merely following a link
+	case req.Launch == nil && !ix.Fresh && !ix.Chosen && !slices.Contains(s.Clients, ix.Client.ID):
+		return stepContinue // nobody is signed in somewhere by merely following a link, nor silently
 	case p.mustConfirm(ix, s):
 		return stepConfirm
 	case p.mustConsent(ix, s):
@@ -158,8 +157,16 @@ func (p *provider) answer(rw http.ResponseWriter, r *http.Request) {
 	case did == "skip" && !ix.Req.Essential:
 		ix.Skipped = true
 	case did == "confirm" && s.Persona != "":
-		s, problem = p.confirm(&ix, secret, s, r.PostForm.Get("pin"))
-		if ix.Tries >= maxTries {
+		// The try is counted before the PIN is looked at, so that parallel guesses are counted as well.
+		counted, _ := p.interactions.update(id, func(x interaction) interaction {
+			x.Tries++
+			return x
+		})
+		ix.Tries = counted.Tries
+		if ix.Tries <= maxTries {
+			s, problem = p.confirm(&ix, secret, s, r.PostForm.Get("pin"))
+		}
+		if ix.Tries > maxTries || (problem != "" && ix.Tries == maxTries) {
 			p.interactions.take(id)
 			p.refuse(rw, r, ix.Req, &oauthError{code: "access_denied", text: "The person could not be authenticated."})
 			return
@@ -171,7 +178,10 @@ func (p *provider) answer(rw http.ResponseWriter, r *http.Request) {
 			return
 		}
 	}
-	if _, ok := p.interactions.update(id, func(interaction) interaction { return ix }); !ok {
+	if _, ok := p.interactions.update(id, func(x interaction) interaction {
+		ix.Tries = max(ix.Tries, x.Tries)
+		return ix
+	}); !ok {
 		p.w.errorPage(rw, r, http.StatusBadRequest, "error.expired")
 		return
 	}
@@ -197,7 +207,6 @@ func (p *provider) confirm(ix *interaction, secret string, s session, pin string
 			return s, "confirm.unreachable"
 		}
 		if subtle.ConstantTimeCompare([]byte(pin), []byte(who.PIN)) != 1 {
-			ix.Tries++
 			return s, "confirm.wrong-pin"
 		}
 		level = max(level, ix.Req.need())

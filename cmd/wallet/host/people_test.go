@@ -4,6 +4,8 @@ import (
 	"encoding/json"
 	"net/http"
 	"strings"
+	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 )
@@ -44,6 +46,36 @@ func TestThreeWrongPINsEndTheSignIn(t *testing.T) {
 	}
 	if a = b.post(page, "do", "confirm", "pin", "123456"); a.status != http.StatusBadRequest {
 		t.Errorf("the page still answers: %d", a.status)
+	}
+}
+
+func TestParallelGuessesOfThePINAreCounted(t *testing.T) {
+	t.Parallel()
+	h := newHouse(t, nil)
+	b := h.browser().signIn("xiaoming")
+	a := b.get("/authorize?" + h.request("claims", essential, "launch", b.launch("northwick.residence-certificate")).Encode())
+	var looked atomic.Int32
+	var wg sync.WaitGroup
+	for range 30 {
+		tab := b.clone()
+		wg.Go(func() {
+			if tab.post(a.location.Path, "do", "confirm", "pin", "000000").status == http.StatusUnprocessableEntity {
+				looked.Add(1)
+			}
+		})
+	}
+	wg.Wait()
+	if looked.Load() >= maxTries {
+		t.Errorf("%d wrong PINs were looked at and another try offered", looked.Load())
+	}
+}
+
+func TestNobodyIsIdentifiedSilentlyBeforeTheyAgreed(t *testing.T) {
+	t.Parallel()
+	h := newHouse(t, nil)
+	b := h.browser().signIn("anna")
+	if got := b.authorize(h.request("prompt", "none", "scope", "openid")); got.Get("code") != "" || got.Get("error") != "account_selection_required" {
+		t.Errorf("answer %v", got)
 	}
 }
 
