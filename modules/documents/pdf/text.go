@@ -84,7 +84,8 @@ func (d *document) wrap(st style, s string, size, mm float64) []line {
 	var out []line
 	start, end, used := 0, 0, 0
 	flush := func() {
-		out = append(out, d.set(st, strings.TrimRight(s[start:end], " ")))
+		// The space at the end stays: a program that reads the text aloud joins the lines.
+		out = append(out, d.set(st, s[start:end]))
 		start, used = end, 0
 	}
 	for end < len(s) {
