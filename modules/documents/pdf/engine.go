@@ -83,7 +83,7 @@ func (e *Engine) makePrefix() error {
 	// Four bytes above 127 tell programs that the file is binary (ISO 19005-2, 6.1.2).
 	w.b = append(w.b, "%PDF-1.7\n%\xe2\xe3\xcf\xd3\n"...)
 	for s := range e.base {
-		f, cut, glyphs, err := cutFace(fmt.Sprintf("F%d", s), e.full[s], everyday())
+		f, cut, glyphs, err := cutConstant(fmt.Sprintf("F%d", s), e.full[s], everyday())
 		if err != nil {
 			return err
 		}
@@ -130,7 +130,7 @@ func (e *Engine) extraFaces(d *document, texts []string) error {
 }
 
 func (d *document) addFace(name string, t *typeface, runes []rune, to **face) error {
-	f, cut, glyphs, err := cutFace(name, t, runes)
+	f, cut, glyphs, err := cutFor(name, t, runes)
 	if err != nil {
 		return err
 	}

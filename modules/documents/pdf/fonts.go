@@ -40,6 +40,7 @@ type typeface struct {
 	name string
 	raw  []byte
 	font *sfnt.Font
+	all  *outlines
 }
 
 func parseTypeface(name string, raw []byte) (*typeface, error) {
@@ -47,7 +48,11 @@ func parseTypeface(name string, raw []byte) (*typeface, error) {
 	if err != nil {
 		return nil, fmt.Errorf("font %s: %w", name, err)
 	}
-	return &typeface{name: name, raw: raw, font: f}, nil
+	all, err := readOutlines(raw)
+	if err != nil {
+		return nil, fmt.Errorf("font %s: %w", name, err)
+	}
+	return &typeface{name: name, raw: raw, font: f, all: all}, nil
 }
 
 func (t *typeface) has(buf *sfnt.Buffer, r rune) bool {
@@ -75,9 +80,9 @@ func (f *face) width(r rune) (int, bool) {
 	return w, ok
 }
 
-// cutFace keeps the runes of a typeface that it has; U+0020 is always among them, since the width check of
-// PDF/A (ISO 19005-2, 6.2.11.5) looks at it.
-func cutFace(name string, t *typeface, runes []rune) (*face, []byte, map[rune]uint16, error) {
+// keep returns the runes of the list that the typeface has, sorted, each once. U+0020 is always asked for, since the
+// width check of PDF/A (ISO 19005-2, 6.2.11.5) looks at it.
+func (t *typeface) keep(runes []rune) []rune {
 	var buf sfnt.Buffer
 	keep := make([]rune, 0, len(runes)+1)
 	for _, r := range append(slices.Clone(runes), ' ') {
@@ -86,34 +91,83 @@ func cutFace(name string, t *typeface, runes []rune) (*face, []byte, map[rune]ui
 		}
 	}
 	slices.Sort(keep)
-	keep = slices.Compact(keep)
+	return slices.Compact(keep)
+}
+
+// cutConstant is the cut of an everyday face, by fpdf, with the hints of the original.
+func cutConstant(name string, t *typeface, runes []rune) (*face, []byte, map[rune]uint16, error) {
+	keep := t.keep(runes)
 	cut := fpdf.UTF8CutFont(t.raw, string(keep))
 	sub, err := sfnt.Parse(cut)
 	if err != nil {
 		return nil, nil, nil, fmt.Errorf("cut of %s: %w", t.name, err)
 	}
-	f := &face{name: name, typeface: t, runes: keep, widths: make(map[rune]int, len(keep)), flat: make([]int16, flatLimit)}
-	for i := range f.flat {
-		f.flat[i] = -1
-	}
+	var buf sfnt.Buffer
 	glyphs := make(map[rune]uint16, len(keep))
-	upem := int(sub.UnitsPerEm())
 	for _, r := range keep {
 		g, err := sub.GlyphIndex(&buf, r)
 		if err != nil || g == 0 {
 			return nil, nil, nil, fmt.Errorf("cut of %s lost U+%04X", t.name, r)
 		}
-		adv, err := sub.GlyphAdvance(&buf, g, fixed.I(upem), font.HintingNone)
-		if err != nil {
-			return nil, nil, nil, fmt.Errorf("cut of %s: width of U+%04X: %w", t.name, r, err)
-		}
 		glyphs[r] = uint16(g)
-		f.widths[r] = (adv.Round()*1000 + upem/2) / upem
+	}
+	f, err := newFace(name, t, keep)
+	if err != nil {
+		return nil, nil, nil, err
+	}
+	f.flat = make([]int16, flatLimit)
+	for i := range f.flat {
+		f.flat[i] = -1
+	}
+	for r, w := range f.widths {
 		if r < flatLimit {
-			f.flat[r] = int16(f.widths[r])
+			f.flat[r] = int16(w)
 		}
 	}
 	return f, cut, glyphs, nil
+}
+
+// cutFor is the cut of what one document needs beyond the everyday faces.
+func cutFor(name string, t *typeface, runes []rune) (*face, []byte, map[rune]uint16, error) {
+	keep := t.keep(runes)
+	var buf sfnt.Buffer
+	gids := make([]uint16, 0, len(keep))
+	glyphs := make(map[rune]uint16, len(keep))
+	place := make(map[uint16]uint16, len(keep)) // two characters may share a glyph
+	for _, r := range keep {
+		g, err := t.font.GlyphIndex(&buf, r)
+		if err != nil {
+			return nil, nil, nil, fmt.Errorf("glyph of U+%04X: %w", r, err)
+		}
+		if _, ok := place[uint16(g)]; !ok {
+			gids = append(gids, uint16(g))
+			place[uint16(g)] = uint16(len(gids))
+		}
+		glyphs[r] = place[uint16(g)]
+	}
+	f, err := newFace(name, t, keep)
+	if err != nil {
+		return nil, nil, nil, err
+	}
+	return f, t.all.cut(gids), glyphs, nil
+}
+
+func newFace(name string, t *typeface, keep []rune) (*face, error) {
+	f := &face{name: name, typeface: t, runes: keep, widths: make(map[rune]int, len(keep))}
+	var buf sfnt.Buffer
+	upem := int(t.font.UnitsPerEm())
+	for _, r := range keep {
+		g, err := t.font.GlyphIndex(&buf, r)
+		if err != nil {
+			return nil, err
+		}
+		adv, err := t.font.GlyphAdvance(&buf, g, fixed.I(upem), font.HintingNone)
+		if err != nil {
+			return nil, fmt.Errorf("width of U+%04X in %s: %w", r, t.name, err)
+		}
+		f.widths[r] = (adv.Round()*1000 + upem/2) / upem
+	}
+	return f, nil
 }
 
 // putFont writes the six objects of an embedded composite font; the first is the one pages refer to.
