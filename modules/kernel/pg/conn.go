@@ -71,9 +71,22 @@ func (c *conn) BeginTx(ctx context.Context, opts driver.TxOptions) (driver.Tx, e
 	}
 	if _, err := c.pqConn.ExecContext(ctx, begin, nil); err != nil {
 		_ = c.Close() // it may hang in a half begun transaction
+		if ctx.Err() == nil && lostConnection(err) {
+			return nil, driver.ErrBadConn // nothing has begun yet, so database/sql may take another
+		}
 		return nil, err
 	}
 	return &driverTx{c}, nil
+}
+
+// lostConnection reports whether the server had ended the connection; a link that is silent is something else.
+func lostConnection(err error) bool {
+	var e *pq.Error
+	if errors.As(err, &e) {
+		return e.Severity == "FATAL"
+	}
+	var n net.Error
+	return !errors.As(err, &n) || !n.Timeout()
 }
 
 type driverTx struct{ c *conn }

@@ -178,3 +178,23 @@ func TestAServerThatIsNotThereIsUnavailable(t *testing.T) {
 		t.Errorf("got %v", err)
 	}
 }
+
+func TestConnectionsTheServerEndedAreReplacedUnnoticed(t *testing.T) {
+	t.Parallel()
+	db, url := notes(t)
+	for round := range 3 {
+		var used sync.WaitGroup
+		for range 4 {
+			used.Go(func() {
+				if err := db.InTx(t.Context(), north, func(tx *pg.Tx) error { return insert(t.Context(), tx, north, kernel.NewID()) }); err != nil {
+					t.Errorf("round %d: %v", round, err)
+				}
+			})
+		}
+		used.Wait()
+		asOwner(t, url, `SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = current_database() AND pid <> pg_backend_pid()`)
+	}
+	if n := count(t, db, north); n != 12 {
+		t.Errorf("%d rows, want 12", n)
+	}
+}
