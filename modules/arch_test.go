@@ -27,7 +27,7 @@ type rule func(f sourceFile, imp string) string
 var librariesOf = map[string][]string{
 	"modules/kernel":            {},
 	"modules/kernel/app":        {},
-	"modules/kernel/pg":         {"github.com/jmoiron/sqlx", "github.com/lib/pq", "github.com/pressly/goose/v3"},
+	"modules/kernel/pg":         {"github.com/jmoiron/sqlx", "github.com/lib/pq", "github.com/pressly/goose/v3", "golang.org/x/sync"},
 	"modules/kernel/web":        {"github.com/danielgtaylor/huma/v2", "golang.org/x/text"},
 	"modules/kernel/ui":         {"golang.org/x/text"},
 	"modules/kernel/kerneltest": {"github.com/jmoiron/sqlx", "github.com/lib/pq"},

@@ -128,7 +128,10 @@ func list() []entry {
 			})
 		}},
 		{"catalogue", catalogue.Texts(), func(h *house) (module, error) {
-			return catalogue.New(catalogue.Deps{Library: h.library, Directory: h.directory, Texts: h.texts, Shell: h.citizen})
+			return catalogue.New(catalogue.Deps{
+				Library: h.library, Directory: h.directory, Texts: h.texts, Shell: h.citizen,
+				Config: catalogue.Config{Issuers: h.citizenIssuers(), Wallets: h.walletLinks()},
+			})
 		}},
 		{"civic", civic.Texts(), func(h *house) (module, error) {
 			return civic.New(civic.Deps{
@@ -143,7 +146,7 @@ func list() []entry {
 		}},
 		{"staff", staff.Texts(), func(h *house) (module, error) { return h.staff, nil }},
 		{"developers", developers.Texts(), func(h *house) (module, error) {
-			return developers.New(developers.Deps{Contracts: h.Contracts, Directory: h.directory, Texts: h.texts})
+			return developers.New(developers.Deps{Contracts: h.Contracts, Texts: h.texts})
 		}},
 	}
 }
@@ -155,6 +158,7 @@ type Town struct {
 	Library   *workflows.Library
 	Texts     *ui.Texts
 	Server    *web.Server
+	Fixtures  []ui.Fixture // page states for the gallery
 
 	dispatcher *pg.Dispatcher
 	db         *pg.DB
@@ -175,6 +179,9 @@ func New(o Options) (*Town, error) {
 			return nil, fmt.Errorf("module %s: %w", e.name, err)
 		}
 		t.Modules = append(t.Modules, m.Module())
+		if f, ok := m.(interface{ Fixtures() []ui.Fixture }); ok {
+			t.Fixtures = append(t.Fixtures, f.Fixtures()...)
+		}
 	}
 	if t.Server, err = h.server(t.Modules, t.ready); err != nil {
 		return nil, err
@@ -268,6 +275,27 @@ func (h *house) claimsFor(_ kernel.TenantID, app string) []string {
 		return nil
 	}
 	return each(d.Claims, func(c workflows.Claim) string { return c.Name })
+}
+
+func (h *house) citizenIssuers() []string {
+	var out []string
+	for _, i := range h.Settings.Issuers {
+		if identity.Area(i.Area) == identity.AreaCitizen {
+			out = append(out, i.URL)
+		}
+	}
+	return out
+}
+
+// walletLinks are the wallets that can be opened from a shared link.
+func (h *house) walletLinks() []catalogue.WalletLink {
+	var out []catalogue.WalletLink
+	for _, w := range h.Settings.Wallets {
+		if w.Open != "" {
+			out = append(out, catalogue.WalletLink{Name: w.Name, Open: w.Open})
+		}
+	}
+	return out
 }
 
 func (h *house) identityConfig() identity.Config {

@@ -73,10 +73,12 @@ type MachineSettings struct {
 
 // WalletSettings is one host wallet that is told about its citizens' cases by webhook.
 type WalletSettings struct {
-	Issuer        string   `yaml:"issuer"` // URL of the issuer whose citizens it hosts
-	Webhook       string   `yaml:"webhook"`
-	Secrets       []Secret `yaml:"secrets"` // "whsec_…"; the first signs, all are sent while rotating
-	AllowLoopback bool     `yaml:"allow_loopback"`
+	Issuer        string      `yaml:"issuer"` // URL of the issuer whose citizens it hosts
+	Name          kernel.Text `yaml:"name"`   // shown where a shared link offers to open the wallet
+	Open          string      `yaml:"open"`   // address that opens a shared link in it, with {link} where the link goes
+	Webhook       string      `yaml:"webhook"`
+	Secrets       []Secret    `yaml:"secrets"` // "whsec_…"; the first signs, all are sent while rotating
+	AllowLoopback bool        `yaml:"allow_loopback"`
 }
 
 // SMTPSettings is the mail relay; without it no e-mail is sent.

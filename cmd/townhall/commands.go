@@ -15,6 +15,7 @@ import (
 	"townhall/modules"
 	"townhall/modules/kernel"
 	"townhall/modules/kernel/pg"
+	"townhall/modules/kernel/ui"
 	"townhall/openapi"
 	"townhall/workflows"
 )
@@ -117,6 +118,23 @@ func config(_ context.Context, c *console, args []string) error {
 		return err
 	}
 	return yaml.NewEncoder(c.out).Encode(settings)
+}
+
+func gallery(_ context.Context, c *console, args []string) error {
+	fs := c.flags("gallery")
+	dir := fs.String("dir", "out/gallery", "folder to write into; open its index.html")
+	if err := fs.Parse(args); err != nil {
+		return err
+	}
+	town, err := described(c)
+	if err != nil {
+		return err
+	}
+	if err := ui.WriteGallery(*dir, town.Texts, town.Fixtures...); err != nil {
+		return err
+	}
+	fmt.Fprintln(c.out, filepath.Join(*dir, "index.html"))
+	return nil
 }
 
 func version(_ context.Context, c *console, _ []string) error {

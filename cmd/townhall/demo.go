@@ -78,7 +78,7 @@ func demo(ctx context.Context, c *console, args []string) error {
 	d.announce(c.out)
 	if o.tour {
 		err := tour.Run(ctx, tour.Config{
-			Wallet: d.wallet.Issuer(), Town: d.origin("northwick"), Out: o.out, Print: c.out,
+			Wallet: d.wallet.Issuer(), Town: d.origin("northwick"), Out: o.out, Print: c.out, Verify: verdictOf,
 		})
 		return errors.Join(err, d.stop())
 	}
@@ -231,6 +231,9 @@ func (d *running) openDatabase(ctx context.Context, url string, log *slog.Logger
 			return nil, err
 		}
 		d.onStop(func() error { cluster.Stop(); return nil })
+		if err := cluster.EnsureDatabase(ctx, "townhall"); err != nil {
+			return nil, err
+		}
 		url = cluster.URL("townhall")
 	}
 	if err := pg.Migrate(ctx, url, migrations.FS); err != nil {

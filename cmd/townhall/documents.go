@@ -52,6 +52,12 @@ func verify(_ context.Context, c *console, args []string) error {
 	return nil
 }
 
+// verdictOf is the one word of the verdict.
+func verdictOf(file, bundle string) (string, error) {
+	r, err := modules.VerifyDocument(file, bundle)
+	return string(r.State), err
+}
+
 func keys(_ context.Context, c *console, args []string) error {
 	usage := errors.New("usage: townhall keys init --settings FILE --dir DIR | townhall keys list --dir DIR")
 	if len(args) == 0 {

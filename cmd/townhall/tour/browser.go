@@ -175,6 +175,22 @@ func (b *Browser) Upload(ctx context.Context, address, contentType string, body 
 // HasForm reports whether the page has a form whose action contains part.
 func (p *Page) HasForm(part string) bool { return p.form(part) != nil }
 
+// HasField reports whether any form of the page has a field of that name.
+func (p *Page) HasField(name string) bool {
+	return find(p.root, func(n *html.Node) bool {
+		return (n.Data == "input" || n.Data == "select" || n.Data == "textarea") && attr(n, "name") == name
+	}) != nil
+}
+
+// FileField is the name of the page's file field, or "".
+func (p *Page) FileField() string {
+	n := find(p.root, func(n *html.Node) bool { return n.Data == "input" && attr(n, "type") == "file" })
+	if n == nil {
+		return ""
+	}
+	return attr(n, "name")
+}
+
 // Heading is the text of the first h1, or of the title.
 func (p *Page) Heading() string {
 	for _, tag := range []string{"h1", "title"} {

@@ -1,11 +1,14 @@
 package web
 
 import (
+	"bytes"
+	"encoding/json"
 	"fmt"
 	"slices"
 	"strings"
 
 	"github.com/danielgtaylor/huma/v2"
+	"github.com/danielgtaylor/huma/v2/yaml"
 )
 
 // Export is one contract as files: OpenAPI 3.1 and, for tools that lag behind, 3.0.
@@ -24,13 +27,47 @@ func (s *Server) Export() ([]Export, error) {
 		if err != nil {
 			return nil, fmt.Errorf("contract %s: %w", a.contract.Name, err)
 		}
-		v30, err := spec.DowngradeYAML()
+		v30, err := downgrade(spec)
 		if err != nil {
 			return nil, fmt.Errorf("contract %s as 3.0: %w", a.contract.Name, err)
 		}
 		out = append(out, Export{a.contract.Name, v31, v30})
 	}
 	return out, nil
+}
+
+// downgrade is the contract in OpenAPI 3.0. huma leaves one keyword in that only 3.1 knows, beside the
+// format: binary that says the same in 3.0.
+func downgrade(spec *huma.OpenAPI) ([]byte, error) {
+	raw, err := spec.Downgrade()
+	if err != nil {
+		return nil, err
+	}
+	var tree any
+	if err := json.Unmarshal(raw, &tree); err != nil {
+		return nil, err
+	}
+	dropKey(tree, "contentMediaType")
+	if raw, err = json.Marshal(tree); err != nil {
+		return nil, err
+	}
+	var out bytes.Buffer
+	err = yaml.Convert(&out, bytes.NewReader(raw))
+	return out.Bytes(), err
+}
+
+func dropKey(tree any, key string) {
+	switch v := tree.(type) {
+	case map[string]any:
+		delete(v, key)
+		for _, member := range v {
+			dropKey(member, key)
+		}
+	case []any:
+		for _, member := range v {
+			dropKey(member, key)
+		}
+	}
 }
 
 // declareTags lists every tag an operation uses once, as linters ask.
