@@ -141,14 +141,19 @@ func TestAttackOutageDuringTheCallback(t *testing.T) {
 	}
 }
 
-func TestAttackWeakKeysInTheSetAreLeftOut(t *testing.T) {
+func TestAttackKeyUsedForAnotherAlgorithm(t *testing.T) {
 	t.Parallel()
 	h := newHouse(t)
-	wrongUse := identitytest.NewKey(t, "k1", jose.RS256) // the same name, another type: neither shadows the other
-	h.citizens.Keys = append(h.citizens.Keys, wrongUse)
+	published := identitytest.NewKey(t, "k1", jose.PS256)
+	h.citizens.Keys = append(h.citizens.Keys, published) // the same name as the EC key: neither shadows the other
 	for _, k := range h.citizens.Keys {
 		if a := h.call("/who", h.token(k)); a.StatusCode != http.StatusOK {
 			t.Errorf("%s: %d", k.Alg, a.StatusCode)
 		}
+	}
+	misused := published
+	misused.Alg = jose.RS256
+	if a := h.call("/who", h.token(misused)); a.StatusCode != http.StatusUnauthorized {
+		t.Errorf("a key published for PS256 verifies RS256: %d", a.StatusCode)
 	}
 }

@@ -158,6 +158,8 @@ func (h *house) call(path, token string) answer {
 }
 
 func (h *house) serveOnce(r *http.Request) answer {
+	h.settle()
+	defer h.settle()
 	rec := httptest.NewRecorder()
 	h.handler.ServeHTTP(rec, r)
 	return answer{rec.Result(), rec.Body.String()}

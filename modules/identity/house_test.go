@@ -40,6 +40,7 @@ type house struct {
 	log      *lockedBuffer
 	level    kernel.Level
 	maxAge   time.Duration
+	deps     identity.Deps
 }
 
 type lockedBuffer struct {
@@ -81,16 +82,12 @@ func newHouse(t testing.TB, change ...func(*identity.Config)) *house {
 	for _, c := range change {
 		c(&cfg)
 	}
-	log := slog.New(slog.NewTextHandler(h.log, &slog.HandlerOptions{Level: slog.LevelDebug}))
-	var err error
-	h.identity, err = identity.New(identity.Deps{
-		DB: h.db, Directory: kerneltest.Directory(), Clock: h.clock, Log: log, Config: cfg,
+	h.deps = identity.Deps{
+		DB: h.db, Directory: kerneltest.Directory(), Clock: h.clock, Config: cfg,
+		Log:      slog.New(slog.NewTextHandler(h.log, &slog.HandlerOptions{Level: slog.LevelDebug})),
 		LevelFor: func(kernel.TenantID, string) (kernel.Level, time.Duration) { return h.level, h.maxAge },
-	})
-	if err != nil {
-		t.Fatal(err)
 	}
-	h.serve(log)
+	h.rebuild(nil)
 	keys := func(client string) []byte {
 		tenant, _, _ := strings.Cut(client, ".")
 		rec := httptest.NewRecorder()
@@ -99,6 +96,19 @@ func newHouse(t testing.TB, change ...func(*identity.Config)) *house {
 	}
 	h.citizens.ClientKeys, h.staff.ClientKeys = keys, keys
 	return h
+}
+
+// rebuild starts the module anew on the same database, with other dependencies.
+func (h *house) rebuild(change func(*identity.Deps)) {
+	h.t.Helper()
+	if change != nil {
+		change(&h.deps)
+	}
+	var err error
+	if h.identity, err = identity.New(h.deps); err != nil {
+		h.t.Fatal(err)
+	}
+	h.serve(h.deps.Log)
 }
 
 // serve puts the module's pages behind kernel/web, with a few pages and one operation that tell who is there.
@@ -137,6 +147,15 @@ func (h *house) serve(log *slog.Logger) {
 	h.handler = s.Handler()
 }
 
+// settle orders what a test does to the issuers between requests and what they do in them, for the race detector.
+func (h *house) settle() {
+	for _, i := range []*identitytest.Issuer{h.citizens, h.staff} {
+		i.Lock()
+		_ = i.Down
+		i.Unlock()
+	}
+}
+
 // browser keeps cookies as a browser does, and follows one redirect at a time.
 type browser struct {
 	h       *house
@@ -162,6 +181,8 @@ func (b *browser) get(path string) answer { return b.send("GET", path, nil) }
 
 func (b *browser) send(method, path string, form url.Values) answer {
 	b.h.t.Helper()
+	b.h.settle()
+	defer b.h.settle()
 	var body io.Reader
 	if form != nil {
 		body = strings.NewReader(form.Encode())
@@ -210,6 +231,8 @@ var direct = &http.Client{CheckRedirect: func(*http.Request, []*http.Request) er
 // atIssuer follows a redirect to the issuer and returns where it sends the browser back to.
 func (b *browser) atIssuer(a answer) string {
 	b.h.t.Helper()
+	b.h.settle()
+	defer b.h.settle()
 	if a.StatusCode != http.StatusSeeOther || !strings.HasPrefix(a.to(), "http://127.0.0.1:") {
 		b.h.t.Fatalf("want a redirect to the issuer, got %d %s %s", a.StatusCode, a.slug(), a.to())
 	}

@@ -3,7 +3,6 @@ package identity
 import (
 	"context"
 	"crypto/sha256"
-	"database/sql"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -477,9 +476,7 @@ func (s *Service) openNew(r *http.Request, tenant kernel.Tenant, p *provider, l 
 		TokenHash: hash(token), Area: l.Area, Issuer: p.URL, Subject: person.subject, SID: sidOf(c), Client: ClientID(tenant.ID, l.App),
 		Level: p.level(c.text("acr")), Launch: launchOf(c), CreatedAt: now, SeenAt: now, ExpiresAt: now.Add(s.config.SessionLifetime),
 	}
-	if at, ok := c.time("auth_time"); ok {
-		open.AuthTime = sql.NullTime{Time: at, Valid: true}
-	}
+	open.AuthTime.Time, open.AuthTime.Valid = c.time("auth_time")
 	if l.Area == AreaStaff {
 		if open.Groups = c.list("groups"); len(p.grants(tenant.ID, open.Groups)) == 0 {
 			return "", open, errNoRole

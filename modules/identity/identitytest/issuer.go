@@ -80,7 +80,7 @@ type Person struct {
 	Claims   map[string]any
 }
 
-// Issuer is the provider. Change its members between requests, under Lock.
+// Issuer is the provider. Change its members between requests; its own handlers hold Lock.
 type Issuer struct {
 	sync.Mutex
 	URL   string
