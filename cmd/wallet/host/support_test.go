@@ -420,15 +420,4 @@ func oauthCode(a answer) string {
 	return e.Error
 }
 
-func persona(t testing.TB, id string) Persona {
-	t.Helper()
-	for _, p := range DemoPersonas() {
-		if p.ID == id {
-			return p
-		}
-	}
-	t.Fatalf("no persona %s", id)
-	return Persona{}
-}
-
 var _ kernel.Clock = (*clock)(nil)
