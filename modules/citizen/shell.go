@@ -10,9 +10,6 @@ import (
 	"townhall/modules/kernel/web"
 )
 
-//go:embed ui/*.html
-var allFiles embed.FS
-
 //go:embed ui/home.html ui/cases.html ui/case.html ui/action.html
 var pageFiles embed.FS
 
