@@ -11,11 +11,10 @@ import (
 type colour struct{ r, g, b int }
 
 var (
-	black = colour{0, 0, 0}
-	ink   = colour{28, 30, 34}
-	grey  = colour{88, 92, 98}
-	pale  = colour{226, 228, 231}
-	hair  = colour{150, 154, 160}
+	ink  = colour{28, 30, 34}
+	grey = colour{88, 92, 98}
+	pale = colour{226, 228, 231}
+	hair = colour{150, 154, 160}
 )
 
 // parseColour reads "#rrggbb"; anything else is a dark blue.
