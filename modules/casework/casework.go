@@ -1,6 +1,7 @@
 package casework
 
 import (
+	"errors"
 	"slices"
 	"strings"
 	"time"
@@ -130,4 +131,19 @@ func limitOf(n int) int {
 		return 50
 	}
 	return min(n, 200)
+}
+
+// inBody renames the fields of an error to where a program sent them: "question" → "body.input.question".
+func inBody(err error) error {
+	var e *kernel.Error
+	if !errors.As(err, &e) || len(e.Fields) == 0 {
+		return err
+	}
+	c := *e
+	c.Fields = make([]kernel.FieldError, len(e.Fields))
+	for i, f := range e.Fields {
+		f.Path = "body.input." + f.Path
+		c.Fields[i] = f
+	}
+	return &c
 }

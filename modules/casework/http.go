@@ -209,7 +209,7 @@ func (s *Service) getHistory(ctx context.Context, in *CaseInput) (*HistoryOutput
 func (s *Service) takeAction(ctx context.Context, in *ActionInput) (*CaseOutput, error) {
 	body, err := s.actOnce(ctx, kernel.Act{Case: kernel.CaseID(in.ID), Version: in.Body.Version, Action: in.Action, Input: in.Body.Input})
 	if err != nil {
-		return nil, err
+		return nil, inBody(err)
 	}
 	return &CaseOutput{Body: body}, nil
 }

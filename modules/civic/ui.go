@@ -266,6 +266,9 @@ func (s *Service) showPage(w http.ResponseWriter, r *http.Request, a application
 	}
 	if len(v.Fields) == 1 && !v.Fields[0].Verified && v.Hint == "" && v.Fields[0].Kind != "checkbox" {
 		v.Fields[0].Question, v.Fields[0].Label, v.Heading = true, v.Heading, ""
+		if q := &v.Fields[0]; !q.Required { // a heading carries no "(optional)"
+			q.Hint = strings.TrimSpace(q.Hint + " " + s.t(r, "civic.optional"))
+		}
 	}
 	view := ui.View{Title: a.def.Text(locale, "page."+p.Name), Active: "services", Back: s.before(a, p, v.Back)}
 	if problem != nil {
