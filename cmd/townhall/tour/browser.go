@@ -131,6 +131,24 @@ func (b *Browser) Press(ctx context.Context, name, value string, values url.Valu
 	return b.send(ctx, f, name+"="+value, all)
 }
 
+// PressFor presses the button whose own address (formaction) contains part.
+func (b *Browser) PressFor(ctx context.Context, part string, values url.Values) error {
+	var to string
+	n := find(b.Page.root, func(n *html.Node) bool {
+		return n.Data == "form" && find(n, func(c *html.Node) bool {
+			if to = attr(c, "formaction"); c.Data == "button" && strings.Contains(to, part) {
+				return true
+			}
+			to = ""
+			return false
+		}) != nil
+	})
+	if n == nil {
+		return fmt.Errorf("%s: no button to %q", b.Page.URL.Path, part)
+	}
+	return b.send(ctx, &form{node: n, to: to}, part, values)
+}
+
 // CanPress reports whether Press would find its button.
 func (b *Browser) CanPress(name, value string) bool { return b.Page.formWith(name, value) != nil }
 
@@ -220,7 +238,11 @@ func (p *Page) Link(part string) string {
 	return attr(n, "href")
 }
 
-type form struct{ node *html.Node }
+// form is a form as it will be sent; to overrides its own action.
+type form struct {
+	node *html.Node
+	to   string
+}
 
 // formWith returns the form that has a hidden field, button or choice name=value.
 func (p *Page) formWith(name, value string) *form {
@@ -232,7 +254,7 @@ func (p *Page) formWith(name, value string) *form {
 	if n == nil {
 		return nil
 	}
-	return &form{n}
+	return &form{node: n}
 }
 
 func (p *Page) form(part string) *form {
@@ -249,10 +271,13 @@ func (p *Page) form(part string) *form {
 	if n == nil {
 		return nil
 	}
-	return &form{n}
+	return &form{node: n}
 }
 
 func (f *form) action(page *url.URL) string {
+	if f.to != "" {
+		return f.to
+	}
 	if a := attr(f.node, "action"); a != "" {
 		return a
 	}

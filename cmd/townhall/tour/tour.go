@@ -155,7 +155,10 @@ func enterWallet(ctx context.Context, b *Browser, wallet, persona string) error 
 	if err := b.Open(ctx, wallet+"/"); err != nil {
 		return err
 	}
-	return b.expect("Residence certificate")
+	if b.Page.Link("/apps/northwick.residence-certificate") == "" {
+		return fmt.Errorf("the list does not show the service: %.300s", b.Page.Text())
+	}
+	return nil
 }
 
 func (t *tour) launch(ctx context.Context) error {
@@ -314,13 +317,14 @@ func (t *tour) propose(ctx context.Context) error {
 	if err := b.expect("Since 1 May 2019"); err != nil {
 		return err
 	}
-	if err := b.Follow(ctx, "preview.pdf"); err != nil {
+	assessment := url.Values{"assessment": {"Entered in the population register at this address since 2019."}}
+	if err := b.PressFor(ctx, "preview.pdf?action=propose", assessment); err != nil {
 		return err
 	}
 	if !bytes.HasPrefix(b.Page.Body, []byte("%PDF-")) {
 		return errors.New("the preview is no PDF")
 	}
-	return decide(ctx, b, t.staffCase, "propose", url.Values{"assessment": {"Entered in the population register at this address since 2019."}})
+	return decide(ctx, b, t.staffCase, "propose", assessment)
 }
 
 func (t *tour) cannotCountersign(ctx context.Context) error {
