@@ -9,12 +9,12 @@
 //
 //	host.go        configuration, routes, response headers     vault.go      secrets that are stored as hashes
 //	personas.go    the demonstration people                    journal.go    what survives a restart
-//	catalogue.go   mini-apps read from municipalities          keys.go       signing keys, JWKS
+//	provider.go    the two issuers, discovery                  keys.go       signing keys
+//	catalogue.go   mini-apps read from municipalities          ui.go, ui_*.go pages
 //	clients.go     client authentication                       tickets.go    launch tickets
 //	authorize.go   authorization requests, PAR                 interaction.go sign-in, step-up, consent
 //	token.go       token endpoint and userinfo                 tokens.go     ID, access and logout tokens
 //	sessions.go    host sessions, sign-out                     inbox.go      webhooks
-//	ui.go, ui_*.go pages
 package host
 
 import (
