@@ -249,7 +249,7 @@ func (a *App) Send(req *http.Request) (Answer, error) {
 // Token is an access token of who for the contract path belongs to, at tenant.
 func (a *App) Token(who Who, tenant kernel.TenantID, path string) string {
 	issuer := a.Citizens
-	if len(who.Groups) > 0 || who.Client == "northwick.staff" {
+	if who.staff() {
 		issuer = a.Staff
 	}
 	return issuer.AccessToken(who, a.Origin(tenant)+prefix(path))

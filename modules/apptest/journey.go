@@ -33,7 +33,7 @@ func Answers() map[string]any {
 func (a *App) Act(who Who, c Case, action string, input map[string]any) Case {
 	a.t.Helper()
 	path := "/civic/v1/applications/"
-	if len(who.Groups) > 0 {
+	if who.staff() {
 		path = "/workflow/v1/cases/"
 	}
 	r := a.Do(Call{Who: &who, Method: http.MethodPost, Path: path + c.ID + "/actions/" + action, Key: kernel.NewID(),

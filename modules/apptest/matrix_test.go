@@ -62,7 +62,8 @@ var placeholder = regexp.MustCompile(`\{[^}]*\}`)
 func (m *matrix) sample(o web.Operation) (path string, form url.Values, body any) {
 	ids := map[string]string{
 		"{id}": m.kase, "{case}": m.kase, "{app}": "residence-certificate", "{slug}": "residence-certificate", "{app_id}": "residence-certificate",
-		"{number}": m.number, "{action}": "assign", "{page}": "purpose", "{page...}": "", "{contract}": "civic", "{file}": "civic.yaml", "{$}": "",
+		"{number}": m.number, "{action}": "assign", "{page}": "purpose", "{page...}": "apps/residence-certificate", "{contract}": "civic", "{file}": "swagger-ui.css", "{$}": "",
+		"{effect}": m.effect,
 	}
 	switch {
 	case strings.Contains(o.Path, "/documents/{"):
@@ -70,6 +71,8 @@ func (m *matrix) sample(o web.Operation) (path string, form url.Values, body any
 		ids["{file}"] = m.document + ".pdf"
 	case strings.Contains(o.Path, "/effects/"):
 		ids["{id}"] = m.effect
+	case strings.HasPrefix(o.Path, "/developers/{"):
+		ids["{page}"] = "civic"
 	case o.Contract == "civic" || strings.HasPrefix(o.Path, "/cases/"):
 		ids["{action}"] = "withdraw"
 	}
@@ -82,6 +85,8 @@ func (m *matrix) sample(o web.Operation) (path string, form url.Values, body any
 		body = map[string]any{"service": "residence-certificate"}
 	case "create-launch-link":
 		body = map[string]any{"app_id": "residence-certificate", "channel": "list"}
+	case "revoke-document":
+		body = map[string]any{"reason": "Issued on a wrong entry in the register."}
 	default:
 		body = map[string]any{"version": 9999, "input": map[string]any{}}
 	}
@@ -89,8 +94,11 @@ func (m *matrix) sample(o web.Operation) (path string, form url.Values, body any
 }
 
 // ask sends one operation as one caller and says what they got.
-func (m *matrix) ask(o web.Operation, c column) string {
+func (m *matrix) ask(t *testing.T, o web.Operation, c column) string {
 	path, form, body := m.sample(o)
+	if strings.ContainsAny(path, "{}") || strings.Contains(path, "//") {
+		t.Errorf("%s: no sample for the path, got %s", o.ID, path)
+	}
 	call := apptest.Call{Tenant: c.tenant, Who: c.who, Method: o.Method, Path: path}
 	if o.Contract == "" {
 		return m.askPage(o, c, path, form)
@@ -151,7 +159,7 @@ func TestAccessMatrixIsTheReviewedOne(t *testing.T) {
 		}
 		row := []string{o.Contract, name, strings.Join(kinds, " "), o.Policy.Role, o.Policy.Scope, o.Policy.Relation, o.Policy.Level.String()}
 		for _, c := range columns {
-			row = append(row, m.ask(o, c))
+			row = append(row, m.ask(t, o, c))
 		}
 		write(row)
 	}

@@ -6,6 +6,7 @@ import (
 	"encoding/base64"
 	"encoding/json"
 	"net/http"
+	"strings"
 	"time"
 
 	"townhall/modules/kernel"
@@ -21,7 +22,7 @@ func (a *App) Know(tenant kernel.TenantID, people ...Who) {
 			"address.locality": "Northwick", "address.postal_code": "NW7 2QH", "address.country": "GB",
 		}
 		issuer, area := a.Citizens.URL, "citizen"
-		if len(who.Groups) > 0 {
+		if who.staff() {
 			issuer, area, claims = a.Staff.URL, "staff", map[string]string{"name": who.Name}
 		}
 		b, err := json.Marshal(claims)
@@ -40,6 +41,9 @@ func (a *App) Know(tenant kernel.TenantID, people ...Who) {
 	}
 }
 
+// staff reports whether the staff's issuer vouches for who.
+func (w Who) staff() bool { return strings.HasSuffix(w.Client, ".staff") }
+
 // Cookie opens a session for who and returns the cookie a browser would hold.
 func (a *App) Cookie(tenant kernel.TenantID, who Who) *http.Cookie {
 	a.t.Helper()
@@ -48,7 +52,7 @@ func (a *App) Cookie(tenant kernel.TenantID, who Who) *http.Cookie {
 	token := base64.RawURLEncoding.EncodeToString(secret)
 	hash := sha256.Sum256([]byte(token))
 	issuer, area, name := a.Citizens.URL, "citizen", "__Host-sid"
-	if len(who.Groups) > 0 {
+	if who.staff() {
 		issuer, area, name = a.Staff.URL, "staff", "__Host-staff"
 	}
 	groups, err := json.Marshal(who.Groups)
