@@ -80,6 +80,7 @@ func (e *Engine) loadFonts() error {
 
 func (e *Engine) makePrefix() error {
 	w := newWriter()
+	w.once = true
 	// Four bytes above 127 tell programs that the file is binary (ISO 19005-2, 6.1.2).
 	w.b = append(w.b, "%PDF-1.7\n%\xe2\xe3\xcf\xd3\n"...)
 	for s := range e.base {

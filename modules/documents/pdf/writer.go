@@ -14,6 +14,7 @@ type writer struct {
 	b       []byte
 	n       int   // the next object's number
 	offsets []int // of objects 1, 2, …; 0 for one that was reserved and is not written yet
+	once    bool  // what is written is constant: compress as well as possible
 }
 
 func newWriter() *writer { return &writer{n: 1} }
@@ -63,6 +64,9 @@ func (w *writer) stream(extra string, data []byte) int {
 func (w *writer) putStream(n int, extra string, data []byte) {
 	z := compressors.Get().(*compressor)
 	defer compressors.Put(z)
+	if w.once {
+		z = newCompressor(zlib.BestCompression)
+	}
 	w.rawStream(n, extra+"/Filter/FlateDecode", z.compress(data))
 }
 
@@ -100,11 +104,13 @@ type compressor struct {
 }
 
 // compressors are reused: a fresh one costs more memory than the page it compresses.
-var compressors = sync.Pool{New: func() any {
+var compressors = sync.Pool{New: func() any { return newCompressor(zlib.BestSpeed) }}
+
+func newCompressor(level int) *compressor {
 	c := new(compressor)
-	c.z = zlib.NewWriter(&c.buf)
+	c.z, _ = zlib.NewWriterLevel(&c.buf, level) // fails for an unknown level only
 	return c
-}}
+}
 
 func (c *compressor) compress(data []byte) []byte {
 	c.buf.Reset()
