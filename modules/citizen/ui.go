@@ -312,6 +312,8 @@ func (s *Service) past(r *http.Request, d *workflows.Definition, action string) 
 		return d.Text(locale, key+".past")
 	case action == "start":
 		return s.t(r, "citizen.case.started")
+	case action == "document-issued": // casework's own: no workflow declares it
+		return s.t(r, "citizen.case.document-issued")
 	default:
 		return d.Text(locale, key)
 	}
