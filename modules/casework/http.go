@@ -96,7 +96,7 @@ type CaseOutput struct{ Body CaseDetail }
 // CaseDetail is a case as the agency sees it.
 type CaseDetail struct {
 	CaseSummary
-	Applicant CaseApplicant  `json:"applicant" doc:"Who applies."`
+	Applicant CaseApplicant  `json:"applicant"` // no doc: a $ref with siblings is wrong in OpenAPI 3.0
 	Answers   map[string]any `json:"answers" doc:"Field name to answer; text, number, true or false, or a list of texts, as the workflow's form declares."`
 	Actions   []CaseAction   `json:"actions" maxItems:"100" doc:"What you may do now."`
 }
