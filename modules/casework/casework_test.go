@@ -274,6 +274,37 @@ func TestOfTwoStepsOnOneVersionExactlyOneWins(t *testing.T) {
 	}
 }
 
+// The second step is decided while the first is written and not yet committed: it has read the old version, waits at
+// the case's row, and must find there that it is too late.
+func TestAStepDecidedDuringAnotherOneLoses(t *testing.T) {
+	t.Parallel()
+	h := newHouse(t)
+	c := h.submitted(h.anna)
+	late := make(chan error, 1)
+	err := h.DB.InTx(h.as(h.oliver), kerneltest.Northwick, func(tx *pg.Tx) error {
+		if _, err := h.Act(h.as(h.oliver), tx, kernel.Act{Case: c.ID, Version: c.Version, Action: "assign"}); err != nil {
+			return err
+		}
+		go func() {
+			_, err := h.try(h.priya, c, "ask", map[string]any{"question": "Since when?"})
+			late <- err
+		}()
+		for waiting := false; !waiting; { // whoever waits for a row holds its tuple lock
+			err := tx.Get(&waiting, `SELECT count(*) > 0 FROM pg_locks WHERE locktype = 'tuple' AND database = (SELECT oid FROM pg_database WHERE datname = current_database())`)
+			if err != nil {
+				return err
+			}
+		}
+		return nil
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := <-late; !errors.Is(err, kernel.ErrChanged) {
+		t.Fatalf("the later step: %v", err)
+	}
+}
+
 func TestARepeatedRequestTakesOneStep(t *testing.T) {
 	t.Parallel()
 	h := newHouse(t)
