@@ -29,7 +29,9 @@ demo: ## Start everything with demo data; ARGS=--tour walks the whole journey in
 
 .PHONY: need-test
 need-test:
-	@.ci/need postgres=postgresql chromium pdfsig=poppler-utils qpdf zbarimg=zbar-tools certutil=libnss3-tools openssl gcc npm
+	@.ci/need postgres=postgresql chromium pdfsig=poppler-utils qpdf zbarimg=zbar-tools certutil=libnss3-tools openssl gcc npm \
+	  java=default-jre-headless /usr/share/java/preflight.jar=libpdfbox2-java /usr/share/java/javax.activation.jar=libactivation-java \
+	  /usr/share/java/jaxb-api.jar=libjaxb-api-java
 	@.ci/npm-install .ci/npm $(CHECKS)
 
 .PHONY: test

@@ -129,3 +129,6 @@ func (a *App) Page(p PageRequest) Answer {
 	}
 	return answer
 }
+
+// Key is a fresh Idempotency-Key.
+func Key() string { return kernel.NewID() }
