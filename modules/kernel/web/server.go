@@ -7,6 +7,7 @@ import (
 	"net/http"
 	"runtime/debug"
 	"slices"
+	"sync"
 	"time"
 
 	"github.com/danielgtaylor/huma/v2"
@@ -48,16 +49,16 @@ type Server struct {
 	apis        []*API
 }
 
-// Configure sets huma's package-wide switches once per process. Each is tested: see the comments for what
-// happens without it.
-func Configure() {
+// configure sets huma's package-wide switches, once per process: they are plain variables, and two servers may be
+// made at once. Each is tested; see the comments for what happens without it.
+var configure = sync.OnceFunc(func() {
 	huma.ValidateStrictCasing = true     // {"amount":1,"Amount":-5} would pass a minimum of 1
 	huma.DefaultArrayNullable = false    // every array would be declared "array or null"
 	huma.NewErrorWithContext = humaError // the text of any Go error would reach the client
 	huma.NewError = func(status int, msg string, errs ...error) huma.StatusError {
 		return humaError(nil, status, msg, errs...)
 	}
-}
+})
 
 // New wires contracts and pages. It fails when an operation has no policy or two share a name or path.
 func New(o Options) (s *Server, err error) {
@@ -66,7 +67,7 @@ func New(o Options) (s *Server, err error) {
 			s, err = nil, fmt.Errorf("routes: %v", p)
 		}
 	}()
-	Configure()
+	configure()
 	s = &Server{
 		auth: o.Auth, errorPage: o.ErrorPage, chooser: o.Chooser, translate: o.Translate, directory: o.Directory,
 		headers: o.Headers, clock: o.Clock, log: o.Log, mux: http.NewServeMux(),
@@ -75,6 +76,7 @@ func New(o Options) (s *Server, err error) {
 	for _, c := range o.Contracts {
 		api := s.newAPI(s.mux, c)
 		c.Register(api)
+		api.finish()
 		s.apis = append(s.apis, api)
 	}
 	for _, p := range o.Pages {
