@@ -2,13 +2,17 @@ package web
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"crypto/sha256"
 	"encoding/hex"
 	"errors"
+	"fmt"
 	"io"
+	"maps"
 	"net/http"
 	"slices"
+	"strconv"
 
 	"github.com/danielgtaylor/huma/v2"
 	"github.com/danielgtaylor/huma/v2/adapters/humago"
@@ -21,7 +25,8 @@ type Contract struct {
 	Name        string // "civic"
 	Prefix      string // "/civic/v1"; tokens for it carry the audience origin+Prefix
 	Title       string
-	Description string
+	Description string            // what it is for; the rules all contracts share are added to it
+	Tags        map[string]string // what each tag gathers, in a sentence
 	Register    func(*API)
 }
 
@@ -43,9 +48,11 @@ type Op struct {
 	Status      int // the success status; 200 when zero
 	Policy      Policy
 	Idempotent  bool
-	Errors      []int // statuses beyond those that follow from the policy
-	MaxBody     int64 // bytes; 0 means 1 MiB
+	Errors      []int  // statuses beyond those that follow from the policy
+	MaxBody     int64  // bytes; 0 means 1 MiB
+	Returns     string // what the success response holds, in a few words
 	Responses   map[string]*huma.Response
+	AlsoTakes   map[string]*huma.MediaType // further media types of the body, which the handler reads itself
 }
 
 // Operation is one row of the access matrix: an API operation or a page.
@@ -68,13 +75,17 @@ func Register[I, O any](api *API, op Op, fn func(context.Context, *I) (*O, error
 	api.server.add(Operation{api.contract.Name, op.ID, op.Method, api.contract.Prefix + op.Path, op.Policy, op.Idempotent})
 	errs := slices.Clone(op.Errors)
 	if !op.Policy.public() {
-		errs = append(errs, http.StatusUnauthorized, http.StatusForbidden)
+		errs = append(errs, http.StatusForbidden)
 	}
 	if op.Idempotent {
 		errs = append(errs, http.StatusBadRequest, http.StatusConflict, http.StatusUnprocessableEntity)
 	}
-	errs = append(errs, http.StatusUnprocessableEntity, http.StatusInternalServerError, http.StatusServiceUnavailable)
+	// A token nobody asked for is still checked, an address may be nobody's, and an unknown query parameter is wrong.
+	errs = append(errs, http.StatusUnauthorized, http.StatusNotFound, http.StatusUnprocessableEntity, http.StatusInternalServerError, http.StatusServiceUnavailable)
 	slices.Sort(errs)
+	if op.Responses == nil && op.Returns != "" {
+		op.Responses = map[string]*huma.Response{strconv.Itoa(cmp.Or(op.Status, http.StatusOK)): {Description: op.Returns}}
+	}
 	security := []map[string][]string{{"bearer": {}}}
 	if op.Policy.public() {
 		security = []map[string][]string{}
@@ -93,6 +104,9 @@ func Register[I, O any](api *API, op Op, fn func(context.Context, *I) (*O, error
 		}
 		return out, nil
 	})
+	if item := api.huma.OpenAPI().Paths[op.Path]; item.Post != nil && item.Post.RequestBody != nil {
+		maps.Copy(item.Post.RequestBody.Content, op.AlsoTakes)
+	}
 }
 
 // guard authenticates, checks the policy and prepares idempotency, before the input is even read.
@@ -183,11 +197,16 @@ func (s *Server) newAPI(mux humago.Mux, c Contract) *API {
 	cfg.OpenAPIPath = ""  // the generated files are served by the developers module
 	cfg.SchemasPath = ""
 	cfg.RejectUnknownQueryParameters = true
-	cfg.Info.Description = c.Description
+	cfg.Info.Description = c.Description + fmt.Sprintf(sharedText, c.Prefix)
+	cfg.Components.Schemas = huma.NewMapRegistry("#/components/schemas/", schemaName)
 	cfg.Info.License = &huma.License{Name: "Apache-2.0", URL: "https://www.apache.org/licenses/LICENSE-2.0"}
 	cfg.Info.Contact = &huma.Contact{Name: "Townhall", URL: "https://townhall.example/contact"}
 	cfg.Components.SecuritySchemes = map[string]*huma.SecurityScheme{
-		"bearer": {Type: "http", Scheme: "bearer", BearerFormat: "JWT", Description: "An RFC 9068 access token whose audience is this contract's base address."},
+		"bearer": {Type: "http", Scheme: "bearer", BearerFormat: "JWT", Description: fmt.Sprintf(bearerText, c.Prefix)},
 	}
-	return &API{contract: c, huma: humago.NewWithPrefix(mux, c.Prefix, cfg), server: s}
+	api := humago.NewWithPrefix(mux, c.Prefix, cfg)
+	for _, server := range api.OpenAPI().Servers {
+		server.Description = "Below the address of the municipality."
+	}
+	return &API{contract: c, huma: api, server: s}
 }

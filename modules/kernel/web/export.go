@@ -4,8 +4,6 @@ import (
 	"bytes"
 	"encoding/json"
 	"fmt"
-	"slices"
-	"strings"
 
 	"github.com/danielgtaylor/huma/v2"
 	"github.com/danielgtaylor/huma/v2/yaml"
@@ -22,7 +20,9 @@ func (s *Server) Export() ([]Export, error) {
 	var out []Export
 	for _, a := range s.apis {
 		spec := a.huma.OpenAPI()
-		declareTags(spec)
+		if err := gaps(spec); err != nil {
+			return nil, fmt.Errorf("contract %s: %w", a.contract.Name, err)
+		}
 		v31, err := spec.YAML()
 		if err != nil {
 			return nil, fmt.Errorf("contract %s: %w", a.contract.Name, err)
@@ -48,12 +48,31 @@ func downgrade(spec *huma.OpenAPI) ([]byte, error) {
 		return nil, err
 	}
 	dropKey(tree, "contentMediaType")
+	wrapRefs(tree)
 	if raw, err = json.Marshal(tree); err != nil {
 		return nil, err
 	}
 	var out bytes.Buffer
 	err = yaml.Convert(&out, bytes.NewReader(raw))
 	return out.Bytes(), err
+}
+
+// wrapRefs moves a reference that stands beside other members into an allOf: before 3.1 its neighbours are ignored.
+func wrapRefs(tree any) {
+	switch v := tree.(type) {
+	case map[string]any:
+		if ref, ok := v["$ref"]; ok && len(v) > 1 {
+			delete(v, "$ref")
+			v["allOf"] = []any{map[string]any{"$ref": ref}}
+		}
+		for _, member := range v {
+			wrapRefs(member)
+		}
+	case []any:
+		for _, member := range v {
+			wrapRefs(member)
+		}
+	}
 }
 
 func dropKey(tree any, key string) {
@@ -68,24 +87,4 @@ func dropKey(tree any, key string) {
 			dropKey(member, key)
 		}
 	}
-}
-
-// declareTags lists every tag an operation uses once, as linters ask.
-func declareTags(spec *huma.OpenAPI) {
-	spec.Tags = nil
-	seen := map[string]bool{}
-	for _, item := range spec.Paths {
-		for _, op := range []*huma.Operation{item.Get, item.Post, item.Put, item.Patch, item.Delete} {
-			if op == nil {
-				continue
-			}
-			for _, t := range op.Tags {
-				if !seen[t] {
-					seen[t] = true
-					spec.Tags = append(spec.Tags, &huma.Tag{Name: t})
-				}
-			}
-		}
-	}
-	slices.SortFunc(spec.Tags, func(a, b *huma.Tag) int { return strings.Compare(a.Name, b.Name) })
 }

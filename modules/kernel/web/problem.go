@@ -29,7 +29,7 @@ type Problem struct {
 
 // ProblemField is one wrong field.
 type ProblemField struct {
-	Field  string `json:"field" example:"input.copies" doc:"The field as it was sent: body.input.copies, header.Idempotency-Key, query.limit."`
+	Field  string `json:"field" example:"body.input.copies" doc:"The field as it was sent: body.input.copies, header.Idempotency-Key, query.limit."`
 	Code   string `json:"code" example:"field.out-of-range" doc:"Stable name of what is wrong with it."`
 	Detail string `json:"detail" example:"Enter a number from 1 to 5." doc:"The same in words."`
 }
@@ -131,7 +131,10 @@ func newProblem(status int, code, detail string) *Problem {
 
 // WriteProblem answers outside huma (unknown host, panic, oversized body).
 func (s *Server) WriteProblem(w http.ResponseWriter, r *http.Request, err error) {
-	p := s.problemOf(r, err)
+	s.writeProblem(w, s.problemOf(r, err))
+}
+
+func (s *Server) writeProblem(w http.ResponseWriter, p *Problem) {
 	for k, v := range p.headers {
 		w.Header()[k] = v
 	}

@@ -164,7 +164,9 @@ func (s *Server) route(w http.ResponseWriter, r *http.Request) {
 
 func (s *Server) refuse(w http.ResponseWriter, r *http.Request, status int, e *kernel.Error) {
 	if s.isAPI(r.URL.Path) {
-		s.WriteProblem(w, r, e)
+		p := s.problemOf(r, e)
+		p.Status, p.Title = status, http.StatusText(status)
+		s.writeProblem(w, p)
 		return
 	}
 	s.errorPage(w, r, AreaOf(r.URL.Path), status, s.translate.Localise(kernel.LocaleOf(r.Context()), e))
