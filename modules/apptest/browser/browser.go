@@ -227,7 +227,7 @@ func (p *Page) Wait(selector string) {
 // Fill replaces what a text field holds; it must be visible.
 func (p *Page) Fill(selector, text string) {
 	p.t.Helper()
-	p.Do(chromedp.Clear(chromedp.CSS(selector)), chromedp.SendKeys(chromedp.CSS(selector), text))
+	p.Do(chromedp.SetValue(chromedp.CSS(selector), ""), chromedp.SendKeys(chromedp.CSS(selector), text))
 }
 
 // Choose ticks a radio or checkbox: a click on its control.
