@@ -22,6 +22,11 @@ func (s *Service) contract() web.Contract {
 		Description: "For the staff of an agency and the programs they use: the work queue, the cases with their history, and every action a workflow declares. " +
 			"Staff send an access token of the staff's issuer; programs one by client credentials with the scope `workflow.read` and one scope `agency:<id>` per agency. " +
 			"A case that is not yours to see answers as one that does not exist. Reading one case is recorded, and its applicant can see that.",
+		Tags: map[string]string{
+			"Cases":       "The work of an agency: the queue, one case, its history, and the actions that move it on.",
+			"Definitions": "The workflows behind the cases: states, actions, and what each action asks.",
+			"Effects":     "What follows from a step (a document, a message, a timer), and how it is doing.",
+		},
 		Register: s.register,
 	}
 }
@@ -29,23 +34,23 @@ func (s *Service) contract() web.Contract {
 func (s *Service) register(api *web.API) {
 	notFound, conflict := http.StatusNotFound, http.StatusConflict
 	web.Register(api, web.Op{ID: "list-cases", Method: http.MethodGet, Path: "/cases", Tags: []string{"Cases"}, Policy: mayRead,
-		Summary: "List the cases of your agencies", Description: "Submitted cases, without personal data: open one to see whose it is. Queue `todo` begins with the case that has waited longest, every other list with the newest."}, s.listCases)
+		Summary: "List the cases of your agencies", Returns: "One page of cases.", Description: "Submitted cases, without personal data: open one to see whose it is. Queue `todo` begins with the case that has waited longest, every other list with the newest."}, s.listCases)
 	web.Register(api, web.Op{ID: "get-case", Method: http.MethodGet, Path: "/cases/{id}", Tags: []string{"Cases"}, Policy: mayRead, Errors: []int{notFound},
-		Summary: "Read one case", Description: "The applicant's verified data, the answers, and what you may do now. The look is recorded in the audit log."}, s.getCase)
+		Summary: "Read one case", Returns: "The case.", Description: "The applicant's verified data, the answers, and what you may do now. The look is recorded in the audit log."}, s.getCase)
 	web.Register(api, web.Op{ID: "get-case-history", Method: http.MethodGet, Path: "/cases/{id}/history", Tags: []string{"Cases"}, Policy: mayRead, Errors: []int{notFound},
-		Summary: "Read the history of a case", Description: "Every step, oldest first: who, when, from which state to which, and what was said. The look is recorded in the audit log."}, s.getHistory)
+		Summary: "Read the history of a case", Returns: "The steps.", Description: "Every step, oldest first: who, when, from which state to which, and what was said. The look is recorded in the audit log."}, s.getHistory)
 	web.Register(api, web.Op{ID: "take-action", Method: http.MethodPost, Path: "/cases/{id}/actions/{action}", Tags: []string{"Cases"}, Policy: mayAct, Idempotent: true, Errors: []int{notFound, conflict},
-		Summary: "Take one action", Description: "One step of the workflow, decided on the version you looked at: 409 `changed-meanwhile` when somebody was faster, 409 `action-not-possible` in another state, 403 `four-eyes` when a second person has to do it, 401 with `insufficient_user_authentication` when the sign-in is too weak or too old (RFC 9470)."}, s.takeAction)
+		Summary: "Take one action", Returns: "The case after the step.", Description: "One step of the workflow, decided on the version you looked at: 409 `changed-meanwhile` when somebody was faster, 409 `action-not-possible` in another state, 403 `four-eyes` when a second person has to do it, 401 with `insufficient_user_authentication` when the sign-in is too weak or too old (RFC 9470)."}, s.takeAction)
 	web.Register(api, web.Op{ID: "preview-document", Method: http.MethodGet, Path: "/cases/{id}/preview", Tags: []string{"Cases"}, Policy: mayRead, Errors: []int{notFound},
 		Summary: "Preview the document an action would issue", Description: "The document as it would be issued, unsigned and marked as a draft. The look is recorded in the audit log.", Responses: pdfResponse()}, s.getPreview)
 	web.Register(api, web.Op{ID: "list-effects", Method: http.MethodGet, Path: "/cases/{id}/effects", Tags: []string{"Effects"}, Policy: mayAct, Errors: []int{notFound},
-		Summary: "List what follows from the steps of a case", Description: "Documents being made, messages being sent, timers running; oldest first."}, s.listEffects)
+		Summary: "List what follows from the steps of a case", Returns: "The effects.", Description: "Documents being made, messages being sent, timers running; oldest first."}, s.listEffects)
 	web.Register(api, web.Op{ID: "retry-effect", Method: http.MethodPost, Path: "/effects/{id}/retry", Tags: []string{"Effects"}, Policy: mayAct, Status: http.StatusNoContent, Errors: []int{notFound, conflict},
-		Summary: "Try a failed effect again", Description: "Gives an effect in state `dead` all its tries again. 409 `changed-meanwhile` when it is not dead. Sending it twice does no harm, so that it takes no Idempotency-Key."}, s.postRetry)
+		Summary: "Try a failed effect again", Returns: "It will be tried again.", Description: "Gives an effect in state `dead` all its tries again. 409 `changed-meanwhile` when it is not dead. Sending it twice does no harm, so that it takes no Idempotency-Key."}, s.postRetry)
 	web.Register(api, web.Op{ID: "list-definitions", Method: http.MethodGet, Path: "/definitions", Tags: []string{"Definitions"}, Policy: mayRead,
-		Summary: "List the workflows of your agencies", Description: "The newest version of each service the municipality offers and one of your agencies decides."}, s.listDefinitions)
+		Summary: "List the workflows of your agencies", Returns: "The workflows.", Description: "The newest version of each service the municipality offers and one of your agencies decides."}, s.listDefinitions)
 	web.Register(api, web.Op{ID: "get-definition", Method: http.MethodGet, Path: "/definitions/{slug}", Tags: []string{"Definitions"}, Policy: mayRead, Errors: []int{notFound},
-		Summary: "Read one workflow", Description: "States, actions, and the fields each action asks for, in the language asked for by Accept-Language."}, s.getDefinition)
+		Summary: "Read one workflow", Returns: "The workflow.", Description: "States, actions, and the fields each action asks for, in the language asked for by Accept-Language."}, s.getDefinition)
 }
 
 // CaseInput names a case.
@@ -79,15 +84,15 @@ type CaseSummary struct {
 	Agency      string     `json:"agency" example:"civil-registry" doc:"The agency that decides."`
 	State       string     `json:"state" example:"submitted" doc:"The state's name in the workflow."`
 	StateText   string     `json:"state_text" example:"To be checked" doc:"The state for staff, in the language asked for."`
-	Waiting     string     `json:"waiting" enum:"applicant,agency,nobody" doc:"Whose turn it is."`
+	Waiting     string     `json:"waiting" enum:"applicant,agency,nobody" example:"agency" doc:"Whose turn it is."`
 	Final       bool       `json:"final" doc:"Nothing more happens."`
 	Version     int        `json:"version" minimum:"1" example:"4" doc:"Counts steps; send it with an action."`
-	Assignee    string     `json:"assignee,omitempty" format:"uuid" doc:"The official who works on it; absent when nobody does."`
+	Assignee    string     `json:"assignee,omitempty" format:"uuid" example:"0198f2a6-9c1d-7b02-8a44-5d1c7e9b2f30" doc:"The official who works on it; absent when nobody does."`
 	CreatedAt   time.Time  `json:"created_at" doc:"When the draft was opened."`
 	UpdatedAt   time.Time  `json:"updated_at" doc:"When the last step was taken."`
 	WaitingFrom time.Time  `json:"waiting_since" doc:"When the present state was entered."`
-	SubmittedAt *time.Time `json:"submitted_at,omitempty" doc:"When the applicant sent it."`
-	DueAt       *time.Time `json:"due_at,omitempty" doc:"By when whose turn it is should act; absent when nothing runs."`
+	SubmittedAt *time.Time `json:"submitted_at,omitempty" example:"2026-11-20T09:30:00Z" doc:"When the applicant sent it."`
+	DueAt       *time.Time `json:"due_at,omitempty" example:"2026-11-27T17:00:00Z" doc:"By when whose turn it is should act; absent when nothing runs."`
 }
 
 // CaseOutput is one case.
@@ -97,7 +102,7 @@ type CaseOutput struct{ Body CaseDetail }
 type CaseDetail struct {
 	CaseSummary
 	Applicant CaseApplicant  `json:"applicant"` // no doc: a $ref with siblings is wrong in OpenAPI 3.0
-	Answers   map[string]any `json:"answers" doc:"Field name to answer; text, number, true or false, or a list of texts, as the workflow's form declares."`
+	Answers   map[string]any `json:"answers" example:"{\"purpose\":\"bank\",\"certificate_language\":\"en\",\"copies\":1}" doc:"Field name to answer; text, number, true or false, or a list of texts, as the workflow's form declares."`
 	Actions   []CaseAction   `json:"actions" maxItems:"100" doc:"What you may do now."`
 }
 
@@ -105,7 +110,7 @@ type CaseDetail struct {
 type CaseApplicant struct {
 	ID     string            `json:"id" format:"uuid" doc:"The person's id at this municipality."`
 	Name   string            `json:"name" example:"Anna Whitfield" doc:"The name in the application."`
-	Claims map[string]string `json:"claims" doc:"Verified claims the service asks for, by their OpenID Connect names."`
+	Claims map[string]string `json:"claims" example:"{\"name\":\"Anna Whitfield\",\"birthdate\":\"1988-04-17\"}" doc:"Verified claims the service asks for, by their OpenID Connect names."`
 }
 
 // CaseAction is one action that is possible now.
@@ -125,14 +130,14 @@ type HistoryOutput struct {
 
 // HistoryEvent is one step.
 type HistoryEvent struct {
-	Seq       int            `json:"seq" minimum:"1" doc:"Equals the version the step made."`
+	Seq       int            `json:"seq" minimum:"1" example:"2" doc:"Equals the version the step made."`
 	At        time.Time      `json:"at" doc:"When."`
 	Action    string         `json:"action" example:"submit" doc:"The action; start for the first, document-issued when a document was published."`
 	From      string         `json:"from" example:"draft" doc:"The state before; empty in the first event."`
 	To        string         `json:"to" example:"submitted" doc:"The state after."`
 	ActorKind string         `json:"actor_kind" enum:"citizen,staff,system" doc:"Who acted."`
-	ActorName string         `json:"actor_name" doc:"Their name; empty for the system."`
-	Input     map[string]any `json:"input" doc:"What was said with it: field name to answer."`
+	ActorName string         `json:"actor_name" example:"Anna Whitfield" doc:"Their name; empty for the system."`
+	Input     map[string]any `json:"input" example:"{\"purpose\":\"bank\",\"copies\":1}" doc:"What was said with it: field name to answer."`
 }
 
 // ActionInput is one action to take.
@@ -164,10 +169,10 @@ type CaseEffect struct {
 	ID        string     `json:"id" format:"uuid" doc:"The effect's id."`
 	Event     string     `json:"event" example:"case.notice" doc:"What happened."`
 	Module    string     `json:"module" example:"notify" doc:"Who handles it."`
-	State     string     `json:"state" enum:"waiting,running,done,dead" doc:"dead: it failed too often; retry it."`
-	Attempt   int        `json:"attempt" minimum:"0" doc:"How often it was tried."`
+	State     string     `json:"state" enum:"waiting,running,done,dead" example:"dead" doc:"dead: it failed too often; retry it."`
+	Attempt   int        `json:"attempt" minimum:"0" example:"12" doc:"How often it was tried."`
 	DueAt     time.Time  `json:"due_at" doc:"When it may run next."`
-	LastError string     `json:"last_error,omitempty" doc:"What went wrong last; nothing personal."`
+	LastError string     `json:"last_error,omitempty" example:"the wallet answered 503" doc:"What went wrong last; nothing personal."`
 	CreatedAt time.Time  `json:"created_at" doc:"When the step was taken."`
 	DoneAt    *time.Time `json:"done_at,omitempty" doc:"When it was done."`
 }

@@ -58,21 +58,21 @@ var channels = []string{"list", "search", "qr", "share", "recents", "nearby", "p
 // Manifest is one mini-app: a W3C MiniApp Manifest (with the *_localized members of the Web Application Manifest) and
 // exactly one member of ours. A host that knows the standard alone can still list it.
 type Manifest struct {
-	Dir                  string          `json:"dir" enum:"ltr,rtl,auto" doc:"Direction of the texts."`
+	Dir                  string          `json:"dir" enum:"ltr,rtl,auto" example:"ltr" doc:"Direction of the texts."`
 	Lang                 string          `json:"lang" example:"en" doc:"Language of name, short_name and description (BCP 47)."`
 	AppID                string          `json:"app_id" example:"residence-certificate" doc:"Identifies the mini-app within its municipality."`
-	Name                 string          `json:"name" example:"Residence certificate"`
-	NameLocalized        LanguageMap     `json:"name_localized" doc:"The name in every language."`
-	ShortName            string          `json:"short_name" example:"Residence certificate"`
-	Description          string          `json:"description"`
-	DescriptionLocalized LanguageMap     `json:"description_localized" doc:"The description in every language."`
-	Version              Version         `json:"version"`
-	PlatformVersion      PlatformVersion `json:"platform_version"`
-	Pages                []string        `json:"pages" minItems:"1" maxItems:"100" doc:"Paths of its pages; the first is where it starts."`
-	Icons                []Icon          `json:"icons" minItems:"1" maxItems:"10"`
-	ColorScheme          string          `json:"color_scheme" enum:"auto,light,dark"`
-	Categories           []string        `json:"categories" maxItems:"10"`
-	Townhall             Extension       `json:"townhall"`
+	Name                 string          `json:"name" example:"Residence certificate" doc:"The name in the language asked for."`
+	NameLocalized        LanguageMap     `json:"name_localized" example:"{\"en\":{\"value\":\"Residence certificate\",\"lang\":\"en\",\"dir\":\"ltr\"},\"ru\":{\"value\":\"Справка о месте жительства\",\"lang\":\"ru\",\"dir\":\"ltr\"},\"zh\":{\"value\":\"居住证明\",\"lang\":\"zh-Hans\",\"dir\":\"ltr\"}}" doc:"The name in every language."`
+	ShortName            string          `json:"short_name" example:"Residence certificate" doc:"The name where there is little room."`
+	Description          string          `json:"description" example:"A certificate that you are registered at your address." doc:"What it is, in one sentence."`
+	DescriptionLocalized LanguageMap     `json:"description_localized" example:"{\"en\":{\"value\":\"A certificate that you are registered at your address.\",\"lang\":\"en\",\"dir\":\"ltr\"}}" doc:"The description in every language."`
+	Version              Version         `json:"version" doc:"The version of the service."`
+	PlatformVersion      PlatformVersion `json:"platform_version" doc:"The platform it needs; version 1 is any browser."`
+	Pages                []string        `json:"pages" minItems:"1" maxItems:"100" example:"[\"apps/residence-certificate\"]" doc:"Paths of its pages; the first is where it starts."`
+	Icons                []Icon          `json:"icons" minItems:"1" maxItems:"10" doc:"Pictures for the list."`
+	ColorScheme          string          `json:"color_scheme" enum:"auto,light,dark" example:"auto" doc:"The colour scheme it is made for."`
+	Categories           []string        `json:"categories" maxItems:"10" example:"[\"certificates\"]" doc:"What kind of service it is."`
+	Townhall             Extension       `json:"townhall" doc:"What a host needs beyond the standard."`
 }
 
 // LanguageMap holds a text by language tag (Web Application Manifest, localized members).
@@ -80,69 +80,69 @@ type LanguageMap map[string]Localized
 
 // Localized is one text of a LanguageMap.
 type Localized struct {
-	Value string `json:"value"`
-	Lang  string `json:"lang" example:"zh-Hans"`
-	Dir   string `json:"dir" enum:"ltr,rtl,auto"`
+	Value string `json:"value" example:"居住证明" doc:"The text."`
+	Lang  string `json:"lang" example:"zh-Hans" doc:"Its language (BCP 47)."`
+	Dir   string `json:"dir" enum:"ltr,rtl,auto" doc:"Its direction."`
 }
 
 // Version of a mini-app. Name is a semantic version; its build part is the beginning of the definition's hash, the one
 // every case is pinned to.
 type Version struct {
-	Code int    `json:"code" minimum:"1" example:"1"`
-	Name string `json:"name" example:"1.0.0+8f14e45f"`
+	Code int    `json:"code" minimum:"1" example:"1" doc:"Rises with every release."`
+	Name string `json:"name" example:"1.0.0+8f14e45f" doc:"Semantic version; the build part is the beginning of the definition's hash."`
 }
 
 // PlatformVersion is the platform a mini-app needs: version 1 is any browser.
 type PlatformVersion struct {
-	MinCode     int    `json:"min_code" minimum:"1" example:"1"`
-	TargetCode  int    `json:"target_code" minimum:"1" example:"1"`
-	ReleaseType string `json:"release_type" example:"Release"`
+	MinCode     int    `json:"min_code" minimum:"1" example:"1" doc:"The oldest platform version it runs on."`
+	TargetCode  int    `json:"target_code" minimum:"1" example:"1" doc:"The platform version it was made for."`
+	ReleaseType string `json:"release_type" example:"Release" doc:"The kind of platform release."`
 }
 
 // Icon is an image resource.
 type Icon struct {
-	Src   string `json:"src" format:"uri"`
-	Sizes string `json:"sizes" example:"any"`
-	Type  string `json:"type" example:"image/svg+xml"`
-	Label string `json:"label" doc:"The image in words; the mini-app's name."`
+	Src   string `json:"src" format:"uri" example:"https://northwick.example/apps/residence-certificate/icon.svg" doc:"Address of the picture."`
+	Sizes string `json:"sizes" example:"any" doc:"Sizes it is fit for."`
+	Type  string `json:"type" example:"image/svg+xml" doc:"Media type."`
+	Label string `json:"label" example:"Residence certificate" doc:"The image in words; the mini-app's name."`
 }
 
 // Extension is the member "townhall". Members that OpenID Connect Dynamic Client Registration knows have its names.
 type Extension struct {
-	ClientID                string            `json:"client_id" example:"northwick.residence-certificate"`
-	ApplicationType         string            `json:"application_type" enum:"web"`
-	RedirectURIs            []string          `json:"redirect_uris" minItems:"1" maxItems:"10"`
-	PostLogoutRedirectURIs  []string          `json:"post_logout_redirect_uris" maxItems:"10"`
-	InitiateLoginURI        string            `json:"initiate_login_uri" format:"uri" doc:"Where the host opens the mini-app (OpenID Connect Core §4)."`
-	BackchannelLogoutURI    string            `json:"backchannel_logout_uri" format:"uri"`
-	BackchannelLogoutSID    bool              `json:"backchannel_logout_session_required"`
-	JWKSURI                 string            `json:"jwks_uri" format:"uri"`
-	TokenEndpointAuthMethod string            `json:"token_endpoint_auth_method" enum:"private_key_jwt"`
-	SubjectType             string            `json:"subject_type" enum:"pairwise"`
-	SectorIdentifierURI     string            `json:"sector_identifier_uri" format:"uri" doc:"One sector for the whole municipality: its mini-apps know a person as one person, no other municipality does."`
-	Municipality            map[string]string `json:"municipality" doc:"Name by language."`
-	Agency                  map[string]string `json:"agency" doc:"Name of the responsible agency by language."`
-	Category                string            `json:"category" example:"certificates"`
+	ClientID                string            `json:"client_id" example:"northwick.residence-certificate" doc:"Register the mini-app under this name at the issuer."`
+	ApplicationType         string            `json:"application_type" enum:"web" doc:"OpenID Connect Dynamic Client Registration §2."`
+	RedirectURIs            []string          `json:"redirect_uris" minItems:"1" maxItems:"10" example:"[\"https://northwick.example/apps/residence-certificate/callback\"]" doc:"Where a sign-in returns to."`
+	PostLogoutRedirectURIs  []string          `json:"post_logout_redirect_uris" maxItems:"10" example:"[\"https://northwick.example/\"]" doc:"Where a sign-out returns to."`
+	InitiateLoginURI        string            `json:"initiate_login_uri" format:"uri" example:"https://northwick.example/apps/residence-certificate/launch" doc:"Where the host opens the mini-app (OpenID Connect Core §4)."`
+	BackchannelLogoutURI    string            `json:"backchannel_logout_uri" format:"uri" example:"https://northwick.example/apps/residence-certificate/backchannel-logout" doc:"Where the issuer tells that a session has ended (OpenID Connect Back-Channel Logout)."`
+	BackchannelLogoutSID    bool              `json:"backchannel_logout_session_required" example:"true" doc:"The logout token must name the session."`
+	JWKSURI                 string            `json:"jwks_uri" format:"uri" example:"https://northwick.example/.well-known/jwks.json" doc:"The keys the mini-app proves itself with."`
+	TokenEndpointAuthMethod string            `json:"token_endpoint_auth_method" enum:"private_key_jwt" doc:"How it proves itself at the token endpoint."`
+	SubjectType             string            `json:"subject_type" enum:"pairwise" doc:"It knows people by pairwise identifiers."`
+	SectorIdentifierURI     string            `json:"sector_identifier_uri" format:"uri" example:"https://northwick.example/.well-known/sector.json" doc:"One sector for the whole municipality: its mini-apps know a person as one person, no other municipality does."`
+	Municipality            map[string]string `json:"municipality" example:"{\"en\":\"Northwick\",\"ru\":\"Нортуик\",\"zh\":\"诺斯威克\"}" doc:"Name by language."`
+	Agency                  map[string]string `json:"agency" example:"{\"en\":\"Northwick Civil Registry\",\"ru\":\"Отдел регистрации граждан\",\"zh\":\"民事登记处\"}" doc:"Name of the responsible agency by language."`
+	Category                string            `json:"category" example:"certificates" doc:"What kind of service it is."`
 	Stage                   string            `json:"stage,omitempty" example:"pilot" doc:"Release stage; absent when released."`
-	Places                  []string          `json:"places" maxItems:"1000" doc:"Names of the places it is used at, for nearby."`
-	Services                []Offer           `json:"services" minItems:"1" maxItems:"100"`
+	Places                  []string          `json:"places" maxItems:"1000" example:"[]" doc:"Names of the places it is used at, for nearby."`
+	Services                []Offer           `json:"services" minItems:"1" maxItems:"100" doc:"What it asks for before it begins."`
 }
 
 // Offer is what one service asks for before it begins.
 type Offer struct {
-	Slug          string  `json:"slug" example:"residence-certificate"`
-	Level         string  `json:"level" enum:"none,low,substantial,high" doc:"Assurance level the sign-in needs (Regulation (EU) 910/2014 art. 8)."`
-	MaxAge        int     `json:"max_age" minimum:"0" doc:"How fresh the sign-in must be, in seconds; 0 is no limit."`
-	Claims        []Claim `json:"claims" maxItems:"100"`
-	RetentionDays int     `json:"retention_days" minimum:"0" doc:"How long a case is kept after it is closed."`
+	Slug          string  `json:"slug" example:"residence-certificate" doc:"The service's name in addresses."`
+	Level         string  `json:"level" enum:"none,low,substantial,high" example:"substantial" doc:"Assurance level the sign-in needs (Regulation (EU) 910/2014 art. 8)."`
+	MaxAge        int     `json:"max_age" minimum:"0" example:"1800" doc:"How fresh the sign-in must be, in seconds; 0 is no limit."`
+	Claims        []Claim `json:"claims" maxItems:"100" doc:"The verified data it asks for, and why."`
+	RetentionDays int     `json:"retention_days" minimum:"0" example:"3650" doc:"How long a case is kept after it is closed."`
 }
 
 // Claim is one datum a service asks for, and why.
 type Claim struct {
 	Name          string            `json:"name" example:"birthdate" doc:"OpenID Connect Core §5.1."`
-	Purpose       map[string]string `json:"purpose" doc:"What it is used for, by language, to be shown with the consent."`
-	Essential     bool              `json:"essential" doc:"Whether the service cannot begin without it."`
-	RetentionDays int               `json:"retention_days" minimum:"0"`
+	Purpose       map[string]string `json:"purpose" example:"{\"en\":\"To find you in the register.\",\"ru\":\"Чтобы найти вас в реестре.\",\"zh\":\"用于在登记册中查找您。\"}" doc:"What it is used for, by language, to be shown with the consent."`
+	Essential     bool              `json:"essential" example:"true" doc:"Whether the service cannot begin without it."`
+	RetentionDays int               `json:"retention_days" minimum:"0" example:"3650" doc:"How long it is kept after the case is closed."`
 }
 
 // Link asks for a launch link.

@@ -295,7 +295,7 @@ func TestOneMiniAppIsReadInTheLanguageAskedFor(t *testing.T) {
 func TestALaunchLinkIsReadyForTheTicket(t *testing.T) {
 	t.Parallel()
 	w := call(town(t), "POST", "/wallet/v1/launch-links", `{"app_id":"residence-certificate","target":"/cases?open=1","channel":"qr","locale":"zh"}`)
-	var got LinkBody
+	var got LaunchLink
 	if err := json.Unmarshal(w.Body.Bytes(), &got); err != nil || w.Code != http.StatusOK {
 		t.Fatalf("%d %s %v", w.Code, w.Body, err)
 	}
@@ -308,7 +308,7 @@ func TestALaunchLinkIsReadyForTheTicket(t *testing.T) {
 		q.Get("target_link_uri") != "/cases?open=1" || q.Get("ui_locales") != "zh" || len(q) != 3 {
 		t.Errorf("link %s", got.InitiateLoginURI)
 	}
-	if want := (TicketBody{"northwick.residence-certificate", "residence-certificate", "/cases?open=1", "qr"}); got.Ticket != want {
+	if want := (LaunchTicket{"northwick.residence-certificate", "residence-certificate", "/cases?open=1", "qr"}); got.Ticket != want {
 		t.Errorf("ticket %+v, want %+v", got.Ticket, want)
 	}
 }

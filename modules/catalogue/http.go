@@ -16,30 +16,30 @@ type LangParam struct {
 	Lang string `query:"lang" enum:"en,ru,zh" default:"en" example:"en" doc:"Language of name, short_name and description."`
 }
 
-type listInput struct {
+type miniAppsInput struct {
 	LangParam
 	Category string `query:"category" maxLength:"64" pattern:"^[a-z0-9-]*$" example:"certificates" doc:"Only mini-apps of this category."`
 	Query    string `query:"q" maxLength:"100" example:"residence" doc:"Words in any of the languages; small misspellings are forgiven."`
 }
 
-type listOutput struct {
+type miniAppsOutput struct {
 	CacheControl string `header:"Cache-Control" example:"public, max-age=60" doc:"How long the list may be kept."`
 	Body         struct {
 		MiniApps []Manifest `json:"miniapps" maxItems:"1000" doc:"The best match first; without a query, in the municipality's order."`
 	}
 }
 
-type oneInput struct {
+type miniAppInput struct {
 	LangParam
 	App string `path:"app_id" maxLength:"63" pattern:"^[a-z0-9][a-z0-9-]*$" example:"residence-certificate" doc:"The mini-app's app_id."`
 }
 
-type oneOutput struct {
+type miniAppOutput struct {
 	CacheControl string `header:"Cache-Control" example:"public, max-age=60" doc:"How long the manifest may be kept."`
 	Body         Manifest
 }
 
-type linkInput struct {
+type launchLinkInput struct {
 	Body struct {
 		App     string `json:"app_id" maxLength:"63" pattern:"^[a-z0-9][a-z0-9-]*$" example:"residence-certificate" doc:"The mini-app to launch."`
 		Issuer  string `json:"iss,omitempty" maxLength:"255" example:"https://wallet.example" doc:"The issuer the citizen signs in at; absent means this municipality's first one."`
@@ -49,22 +49,27 @@ type linkInput struct {
 	}
 }
 
-type linkOutput struct {
-	Body LinkBody
+type launchLinkOutput struct {
+	Body LaunchLink
 }
 
-// LinkBody is a launch link.
-type LinkBody struct {
-	InitiateLoginURI string     `json:"initiate_login_uri" format:"uri" doc:"Open this at top level, never in a frame, after appending launch=<ticket>."`
-	Ticket           TicketBody `json:"ticket"`
+// LaunchLink is a launch link.
+type LaunchLink struct {
+	InitiateLoginURI string       `json:"initiate_login_uri" format:"uri" example:"https://northwick.example/apps/residence-certificate/launch?iss=https%3A%2F%2Fwallet.example&target_link_uri=https%3A%2F%2Fnorthwick.example%2Fapps%2Fresidence-certificate" doc:"Open this at top level, never in a frame, after appending launch=<ticket>."`
+	Ticket           LaunchTicket `json:"ticket" doc:"What to bind the ticket to."`
 }
 
-// TicketBody is what the host's ticket must be bound to, besides its own session.
-type TicketBody struct {
+// LaunchTicket is what the host's ticket must be bound to, besides its own session.
+type LaunchTicket struct {
 	ClientID string `json:"client_id" example:"northwick.residence-certificate" doc:"The only client the ticket may be redeemed by."`
 	Service  string `json:"service" example:"residence-certificate" doc:"Launch context: the service."`
 	Target   string `json:"target" example:"/apps/residence-certificate" doc:"Launch context: the local path."`
 	Channel  string `json:"channel,omitempty" example:"list" doc:"Launch context: how the citizen came."`
+}
+
+var contractTags = map[string]string{
+	"Launch":    "Opening a mini-app: the address that begins a sign-in.",
+	"Mini-apps": "What this municipality offers, as a host shows it in its list and its search.",
 }
 
 const cacheFor = "public, max-age=60"
@@ -73,19 +78,19 @@ func (s *Service) register(api *web.API) {
 	tags := []string{"Mini-apps"}
 	web.Register(api, web.Op{
 		ID: "list-miniapps", Method: http.MethodGet, Path: "/miniapps", Tags: tags, Policy: web.Public,
-		Summary: "List or search the mini-apps",
+		Summary: "List or search the mini-apps", Returns: "The mini-apps found.",
 		Description: "W3C MiniApp manifests of what this municipality offers, each with the member townhall, which holds what a host needs beyond the standard: " +
 			"registration data, assurance level, purposes, retention.",
 		Errors: []int{http.StatusUnauthorized, http.StatusNotFound},
 	}, s.listOp)
 	web.Register(api, web.Op{
 		ID: "get-miniapp", Method: http.MethodGet, Path: "/miniapps/{app_id}", Tags: tags, Policy: web.Public,
-		Summary: "Get one mini-app", Description: "The manifest of one mini-app. 404 when this municipality does not offer it.",
+		Summary: "Get one mini-app", Returns: "The manifest.", Description: "The manifest of one mini-app. 404 when this municipality does not offer it.",
 		Errors: []int{http.StatusUnauthorized, http.StatusNotFound},
 	}, s.oneOp)
 	web.Register(api, web.Op{
 		ID: "create-launch-link", Method: http.MethodPost, Path: "/launch-links", Tags: []string{"Launch"}, Policy: web.Public,
-		Summary: "Make a launch link",
+		Summary: "Make a launch link", Returns: "The link, and what to bind the ticket to.",
 		Description: "Checks issuer and target and returns the address that starts a sign-in (OpenID Connect Core §4). It stores nothing, signs nobody in " +
 			"and holds no personal data, so it needs no Idempotency-Key. 404 when this municipality does not offer the mini-app.",
 		Errors:  []int{http.StatusBadRequest, http.StatusUnauthorized, http.StatusNotFound, http.StatusRequestEntityTooLarge, http.StatusUnsupportedMediaType},
@@ -93,9 +98,9 @@ func (s *Service) register(api *web.API) {
 	}, s.linkOp)
 }
 
-func (s *Service) listOp(ctx context.Context, in *listInput) (*listOutput, error) {
+func (s *Service) listOp(ctx context.Context, in *miniAppsInput) (*miniAppsOutput, error) {
 	t := kernel.TenantOf(ctx)
-	out := &listOutput{CacheControl: cacheFor}
+	out := &miniAppsOutput{CacheControl: cacheFor}
 	out.Body.MiniApps = []Manifest{}
 	for _, app := range search(s.offered(t), in.Category, in.Query) {
 		m, err := s.find(t, app, in.Lang)
@@ -107,12 +112,12 @@ func (s *Service) listOp(ctx context.Context, in *listInput) (*listOutput, error
 	return out, nil
 }
 
-func (s *Service) oneOp(ctx context.Context, in *oneInput) (*oneOutput, error) {
+func (s *Service) oneOp(ctx context.Context, in *miniAppInput) (*miniAppOutput, error) {
 	m, err := s.find(kernel.TenantOf(ctx), in.App, in.Lang)
-	return &oneOutput{CacheControl: cacheFor, Body: m}, err
+	return &miniAppOutput{CacheControl: cacheFor, Body: m}, err
 }
 
-func (s *Service) linkOp(ctx context.Context, in *linkInput) (*linkOutput, error) {
+func (s *Service) linkOp(ctx context.Context, in *launchLinkInput) (*launchLinkOutput, error) {
 	m, err := s.find(kernel.TenantOf(ctx), in.Body.App, kernel.LocaleOf(ctx))
 	if err != nil {
 		return nil, err
@@ -121,5 +126,5 @@ func (s *Service) linkOp(ctx context.Context, in *linkInput) (*linkOutput, error
 	if err != nil {
 		return nil, err
 	}
-	return &linkOutput{LinkBody{l.URI, TicketBody{l.ClientID, m.AppID, l.Target, l.Channel}}}, nil
+	return &launchLinkOutput{LaunchLink{l.URI, LaunchTicket{l.ClientID, m.AppID, l.Target, l.Channel}}}, nil
 }

@@ -61,7 +61,7 @@ func (s *Service) Module() app.Module {
 	return app.Module{
 		Name: "catalogue",
 		Contracts: []web.Contract{{
-			Name: "wallet", Prefix: "/wallet/v1", Title: "Wallet API", Description: contractText, Register: s.register,
+			Name: "wallet", Prefix: "/wallet/v1", Title: "Townhall wallet API", Description: contractText, Tags: contractTags, Register: s.register,
 		}},
 		Pages: []web.Page{
 			{Pattern: "GET /.well-known/miniapps.json", Policy: web.Public, Handle: s.manifests},

@@ -21,6 +21,10 @@ func (s *Service) contract() web.Contract {
 		Description: "Civic services for a citizen and the programs that act for them: what the municipality offers, what each service asks, and the citizen's own applications. " +
 			"Send an access token of the citizen with this contract's base address as its audience. An application that is not the citizen's answers as one that does not exist. " +
 			"Which fields a service asks, and which actions are possible when, is data: read it, do not build it in.",
+		Tags: map[string]string{
+			"Services":     "What the municipality offers and what each service asks.",
+			"Applications": "The signed-in citizen's own applications: start one, fill it in, send it, follow it, fetch what comes of it.",
+		},
 		Register: s.register,
 	}
 }
@@ -29,19 +33,19 @@ func (s *Service) register(api *web.API) {
 	notFound := []int{http.StatusNotFound}
 	steps := []int{http.StatusNotFound, http.StatusConflict}
 	web.Register(api, web.Op{ID: "list-services", Method: http.MethodGet, Path: "/services", Tags: []string{"Services"}, Policy: web.Public,
-		Summary: "List the services of the municipality", Description: "In the municipality's order and the language asked for by Accept-Language."}, s.listServices)
+		Summary: "List the services of the municipality", Returns: "The services.", Description: "In the municipality's order and the language asked for by Accept-Language."}, s.listServices)
 	web.Register(api, web.Op{ID: "get-service", Method: http.MethodGet, Path: "/services/{slug}", Tags: []string{"Services"}, Policy: web.Public, Errors: notFound,
-		Summary: "Read what a service asks", Description: "The pages of its form, the verified data it uses and why, and the assurance level it needs."}, s.getService)
+		Summary: "Read what a service asks", Returns: "The service.", Description: "The pages of its form, the verified data it uses and why, and the assurance level it needs."}, s.getService)
 	web.Register(api, web.Op{ID: "start-application", Method: http.MethodPost, Path: "/applications", Tags: []string{"Applications"}, Policy: citizens, Status: http.StatusCreated, Idempotent: true, Errors: notFound,
-		Summary: "Start an application", Description: "Opens a draft, prefilled from the citizen's verified identity. 401 with `insufficient_user_authentication` when the sign-in is too weak for the service (RFC 9470)."}, s.postApplication)
+		Summary: "Start an application", Returns: "The draft.", Description: "Opens a draft, prefilled from the citizen's verified identity. 401 with `insufficient_user_authentication` when the sign-in is too weak for the service (RFC 9470)."}, s.postApplication)
 	web.Register(api, web.Op{ID: "list-applications", Method: http.MethodGet, Path: "/applications", Tags: []string{"Applications"}, Policy: ownList,
-		Summary: "List the citizen's applications", Description: "Newest first, drafts included."}, s.listApplications)
+		Summary: "List the citizen's applications", Returns: "One page of applications.", Description: "Newest first, drafts included."}, s.listApplications)
 	web.Register(api, web.Op{ID: "get-application", Method: http.MethodGet, Path: "/applications/{id}", Tags: []string{"Applications"}, Policy: applicant, Errors: notFound,
-		Summary: "Read one application", Description: "Where it stands, what comes next, and what the citizen may do now."}, s.getApplication)
+		Summary: "Read one application", Returns: "The application.", Description: "Where it stands, what comes next, and what the citizen may do now."}, s.getApplication)
 	web.Register(api, web.Op{ID: "act-on-application", Method: http.MethodPost, Path: "/applications/{id}/actions/{action}", Tags: []string{"Applications"}, Policy: applicant, Idempotent: true, Errors: steps,
-		Summary: "Take one action", Description: "Save the draft, send it, answer a question, withdraw: whatever `actions` lists. 409 `changed-meanwhile` when the application has moved on since the version sent, 409 `action-not-possible` in another state, 422 with one entry per wrong field."}, s.postAction)
+		Summary: "Take one action", Returns: "The application after the step.", Description: "Save the draft, send it, answer a question, withdraw: whatever `actions` lists. 409 `changed-meanwhile` when the application has moved on since the version sent, 409 `action-not-possible` in another state, 422 with one entry per wrong field."}, s.postAction)
 	web.Register(api, web.Op{ID: "list-application-documents", Method: http.MethodGet, Path: "/applications/{id}/documents", Tags: []string{"Applications"}, Policy: applicant, Errors: notFound,
-		Summary: "List the documents of an application", Description: "A document is `pending` until its file is signed and published."}, s.listDocuments)
+		Summary: "List the documents of an application", Returns: "The documents.", Description: "A document is `pending` until its file is signed and published."}, s.listDocuments)
 }
 
 // ServicesOutput lists services.
@@ -57,8 +61,8 @@ type ServiceSummary struct {
 	Category string `json:"category" example:"certificates" doc:"What kind of service it is."`
 	Agency   string `json:"agency" example:"civil-registry" doc:"The agency that decides."`
 	Title    string `json:"title" example:"Residence certificate" doc:"In the language asked for."`
-	Summary  string `json:"summary" doc:"What it is, in one sentence."`
-	Level    string `json:"level" enum:"none,low,substantial,high" doc:"The assurance level a sign-in must have."`
+	Summary  string `json:"summary" example:"A certificate that you are registered at your address." doc:"What it is, in one sentence."`
+	Level    string `json:"level" enum:"none,low,substantial,high" example:"substantial" doc:"The assurance level a sign-in must have."`
 	Fee      int64  `json:"fee" minimum:"0" doc:"In minor units of the municipality's currency; 0 is free."`
 }
 
@@ -73,26 +77,26 @@ type ServiceOutput struct{ Body ServiceDetail }
 // ServiceDetail is a service with its form.
 type ServiceDetail struct {
 	ServiceSummary
-	Start       string         `json:"start" doc:"Who can use it, what is needed and how long it takes."`
+	Start       string         `json:"start" example:"For everybody registered here who is 16 or older. It takes five working days." doc:"Who can use it, what is needed and how long it takes."`
 	Claims      []ServiceClaim `json:"claims" doc:"The verified data it uses."`
 	Pages       []ServicePage  `json:"pages" doc:"The form, page by page."`
-	Declaration string         `json:"declaration,omitempty" doc:"What the citizen declares when sending; send declaration: true with the input then."`
-	Hash        string         `json:"hash" doc:"The version of the service."`
+	Declaration string         `json:"declaration,omitempty" example:"I declare that what I have said is true." doc:"What the citizen declares when sending; send declaration: true with the input then."`
+	Hash        string         `json:"hash" example:"4f1c0b9e6a7d25c34f1c0b9e6a7d25c34f1c0b9e6a7d25c34f1c0b9e6a7d25c3" doc:"The version of the service."`
 }
 
 // ServiceClaim is one verified claim with its purpose.
 type ServiceClaim struct {
 	Name          string `json:"name" example:"birthdate" doc:"Its OpenID Connect name."`
-	Label         string `json:"label" doc:"What people call it."`
-	Purpose       string `json:"purpose" doc:"Why the service needs it."`
-	Required      bool   `json:"required" doc:"The service cannot be used without it."`
-	RetentionDays int    `json:"retention_days" minimum:"0" doc:"How long it is kept after the case is closed."`
+	Label         string `json:"label" example:"Date of birth" doc:"What people call it."`
+	Purpose       string `json:"purpose" example:"To find you in the register." doc:"Why the service needs it."`
+	Required      bool   `json:"required" example:"true" doc:"The service cannot be used without it."`
+	RetentionDays int    `json:"retention_days" minimum:"0" example:"3650" doc:"How long it is kept after the case is closed."`
 }
 
 // ServicePage is one page of the form.
 type ServicePage struct {
 	Name   string         `json:"name" example:"purpose" doc:"Its name."`
-	Title  string         `json:"title" doc:"In the language asked for."`
+	Title  string         `json:"title" example:"How many copies do you need?" doc:"In the language asked for."`
 	Hint   string         `json:"hint,omitempty" doc:"Help with it."`
 	Fields []ServiceField `json:"fields" doc:"What it asks, in order."`
 }
@@ -100,14 +104,14 @@ type ServicePage struct {
 // ServiceField is one question.
 type ServiceField struct {
 	Name        string          `json:"name" example:"copies" doc:"Send the answer under this name."`
-	Type        string          `json:"type" enum:"text,textarea,choice,multi,date,integer,boolean,email" doc:"integer is a number, boolean true or false, multi a list of texts, the others text; a date is YYYY-MM-DD."`
-	Label       string          `json:"label" doc:"The question."`
+	Type        string          `json:"type" enum:"text,textarea,choice,multi,date,integer,boolean,email" example:"integer" doc:"integer is a number, boolean true or false, multi a list of texts, the others text; a date is YYYY-MM-DD."`
+	Label       string          `json:"label" example:"Number of copies" doc:"The question."`
 	Hint        string          `json:"hint,omitempty" doc:"Help with it."`
-	Required    bool            `json:"required" doc:"It must be answered, if it is asked at all."`
+	Required    bool            `json:"required" example:"true" doc:"It must be answered, if it is asked at all."`
 	Verified    bool            `json:"verified" doc:"It is a verified claim: shown, not sent."`
 	Conditional bool            `json:"conditional" doc:"It is asked depending on other answers."`
-	Min         *int64          `json:"min,omitempty" doc:"integer: the least."`
-	Max         *int64          `json:"max,omitempty" doc:"integer: the most."`
+	Min         *int64          `json:"min,omitempty" example:"1" doc:"integer: the least."`
+	Max         *int64          `json:"max,omitempty" example:"5" doc:"integer: the most."`
 	MinLength   int             `json:"min_length,omitempty" minimum:"0" doc:"In characters."`
 	MaxLength   int             `json:"max_length,omitempty" minimum:"0" doc:"In characters."`
 	Options     []ServiceOption `json:"options,omitempty" doc:"choice and multi: what can be chosen."`
@@ -115,8 +119,8 @@ type ServiceField struct {
 
 // ServiceOption is one choice.
 type ServiceOption struct {
-	Value string `json:"value" doc:"Send this."`
-	Label string `json:"label" doc:"In the language asked for."`
+	Value string `json:"value" example:"bank" doc:"Send this."`
+	Label string `json:"label" example:"For a bank" doc:"In the language asked for."`
 }
 
 // StartInput asks for a draft.
@@ -139,22 +143,22 @@ type ApplicationSummary struct {
 	Service     string     `json:"service" example:"residence-certificate" doc:"The service's slug."`
 	State       string     `json:"state" example:"submitted" doc:"The state's name in the workflow."`
 	StateText   string     `json:"state_text" example:"With the registry" doc:"The state in the language asked for."`
-	Waiting     string     `json:"waiting" enum:"applicant,agency,nobody" doc:"Whose turn it is."`
+	Waiting     string     `json:"waiting" enum:"applicant,agency,nobody" example:"agency" doc:"Whose turn it is."`
 	Final       bool       `json:"final" doc:"Nothing more happens."`
 	Version     int        `json:"version" minimum:"1" example:"2" doc:"Counts steps; send it with an action."`
 	Locale      string     `json:"locale" enum:"en,ru,zh" doc:"Language of the conversation."`
 	CreatedAt   time.Time  `json:"created_at" doc:"When the draft was opened."`
 	UpdatedAt   time.Time  `json:"updated_at" doc:"When the last step was taken."`
-	SubmittedAt *time.Time `json:"submitted_at,omitempty" doc:"When it was sent."`
-	DueAt       *time.Time `json:"due_at,omitempty" doc:"By when whose turn it is should act; absent when nothing runs."`
+	SubmittedAt *time.Time `json:"submitted_at,omitempty" example:"2026-11-20T09:30:00Z" doc:"When it was sent."`
+	DueAt       *time.Time `json:"due_at,omitempty" example:"2026-11-27T17:00:00Z" doc:"By when whose turn it is should act; absent when nothing runs."`
 }
 
 // Application is one application as its applicant sees it.
 type Application struct {
 	ApplicationSummary
-	NextText string              `json:"next_text" doc:"What happens next, in the language asked for."`
-	Answers  map[string]any      `json:"answers" doc:"Field name to answer: text, number, true or false, or a list of texts, as the service declares."`
-	Actions  []ApplicationAction `json:"actions" doc:"What the citizen may do now."`
+	NextText string              `json:"next_text" example:"The registry checks your application by 27 November." doc:"What happens next, in the language asked for."`
+	Answers  map[string]any      `json:"answers" example:"{\"purpose\":\"bank\",\"certificate_language\":\"en\",\"copies\":1}" doc:"Field name to answer: text, number, true or false, or a list of texts, as the service declares."`
+	Actions  []ApplicationAction `json:"actions" example:"[{\"name\":\"withdraw\",\"label\":\"Withdraw the application\",\"partial\":false,\"declare\":false,\"fields\":[]}]" doc:"What the citizen may do now."`
 	History  []ApplicationEvent  `json:"history" doc:"What has happened so far, oldest first; drafting is left out once the application is sent."`
 }
 
@@ -169,13 +173,13 @@ type ApplicationAction struct {
 
 // ApplicationEvent is one step.
 type ApplicationEvent struct {
-	Seq    int            `json:"seq" minimum:"1" doc:"Equals the version the step made."`
+	Seq    int            `json:"seq" minimum:"1" example:"2" doc:"Equals the version the step made."`
 	At     time.Time      `json:"at" doc:"When."`
 	Action string         `json:"action" example:"submit" doc:"The action; start for the first, document-issued when a document was published."`
 	From   string         `json:"from" example:"draft" doc:"The state before; empty in the first event."`
 	To     string         `json:"to" example:"submitted" doc:"The state after."`
-	By     string         `json:"by" enum:"citizen,staff,system" doc:"Who acted."`
-	Input  map[string]any `json:"input" doc:"What was said with it and is the applicant's to see."`
+	By     string         `json:"by" enum:"citizen,staff,system" example:"citizen" doc:"Who acted."`
+	Input  map[string]any `json:"input" example:"{\"purpose\":\"bank\",\"certificate_language\":\"en\",\"copies\":1}" doc:"What was said with it and is the applicant's to see."`
 }
 
 // ApplicationsInput narrows the list.
@@ -220,11 +224,11 @@ type DocumentsOutput struct {
 // ApplicationDocument is one document.
 type ApplicationDocument struct {
 	ID       string     `json:"id" format:"uuid" doc:"The document's id."`
-	Number   string     `json:"number" doc:"The number anybody can check it by."`
+	Number   string     `json:"number" example:"RC-7K4M-93Q2-TX8D-6HRW" doc:"The number anybody can check it by."`
 	Type     string     `json:"type" example:"residence-certificate" doc:"What it is."`
 	Title    string     `json:"title" example:"Certificate of Residence" doc:"In the document's language."`
-	State    string     `json:"state" enum:"pending,valid,superseded,revoked" doc:"pending: the file is being made."`
-	IssuedAt *time.Time `json:"issued_at,omitempty" doc:"When it was issued."`
+	State    string     `json:"state" enum:"pending,valid,superseded,revoked" example:"valid" doc:"pending: the file is being made."`
+	IssuedAt *time.Time `json:"issued_at,omitempty" example:"2026-11-20T09:30:00Z" doc:"When it was issued."`
 	ValidTo  *time.Time `json:"valid_to,omitempty" doc:"End of validity; absent when there is none."`
 	Path     string     `json:"path" example:"/documents/0198f2a6-7e55-7c1e-9a55-3f0d4f6f1c11.pdf" doc:"Where the signed-in citizen downloads it."`
 }

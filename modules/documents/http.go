@@ -31,6 +31,10 @@ func (s *Service) contract() web.Contract {
 		Name: "documents", Prefix: "/documents/v1", Title: "Townhall documents API",
 		Description: "Check a document by its number or by its file, without signing in and without learning anything personal. " +
 			"Holders fetch their own documents with an access token; the agency that issued a document can revoke it.",
+		Tags: map[string]string{
+			"Documents":    "A person's own documents, and their revocation by the agency that issued them.",
+			"Verification": "Checking a document without signing in: by number, by file, or offline with the trust bundle.",
+		},
 		Register: s.register,
 	}
 }
@@ -39,25 +43,31 @@ func (s *Service) register(api *web.API) {
 	verify, docs := []string{"Verification"}, []string{"Documents"}
 	notFound, conflict := http.StatusNotFound, http.StatusConflict
 	web.Register(api, web.Op{ID: "verify-number", Method: http.MethodGet, Path: "/verifications/{number}", Tags: verify, Policy: web.Public,
-		Summary: "Check a document number", Description: "Says who issued the document, when, and whether it is valid. A number nobody issued answers 200 with the state `unknown`. Nothing in the answer is personal."}, s.getVerification)
+		Summary: "Check a document number", Returns: "What is known of the number.", Description: "Says who issued the document, when, and whether it is valid. A number nobody issued answers 200 with the state `unknown`. Nothing in the answer is personal."}, s.getVerification)
 	web.Register(api, web.Op{ID: "verify-file", Method: http.MethodPost, Path: "/verifications", Tags: verify, Policy: web.Public, MaxBody: maxUpload, Errors: []int{http.StatusBadRequest, http.StatusRequestEntityTooLarge},
-		Summary: "Check a document file", Description: "Send the PDF as it is (application/pdf), or as the one file of a form (multipart/form-data), at most 10 MB. The file is compared with what was issued and is not kept. `altered`: it was sealed here and changed afterwards."}, s.postVerification)
+		Summary: "Check a document file", Returns: "What is known of the file.", Description: "Send the PDF as it is (application/pdf), or as the one file of a form (multipart/form-data), at most 10 MB. The file is compared with what was issued and is not kept. `altered`: it was sealed here and changed afterwards.", AlsoTakes: form()}, s.postVerification)
 	web.Register(api, web.Op{ID: "get-trust-bundle", Method: http.MethodGet, Path: "/trust-bundle", Tags: verify, Policy: web.Public, Responses: binary("application/x-pem-file", "Root certificate and revocation lists in PEM."),
 		Summary: "Fetch the trust bundle", Description: "What a program needs to check seals offline: the root certificate and the revocation lists."}, s.getTrustBundle)
 	web.Register(api, web.Op{ID: "list-documents", Method: http.MethodGet, Path: "/documents", Tags: docs, Policy: mayHold,
-		Summary: "List your documents", Description: "The signed-in person's documents, newest first."}, s.listDocuments)
+		Summary: "List your documents", Returns: "The documents.", Description: "The signed-in person's documents, newest first."}, s.listDocuments)
 	web.Register(api, web.Op{ID: "get-document", Method: http.MethodGet, Path: "/documents/{id}", Tags: docs, Policy: mayHold, Errors: []int{notFound},
-		Summary: "Read one of your documents", Description: "State `pending` means that the file is still being made."}, s.getDocument)
+		Summary: "Read one of your documents", Returns: "The document.", Description: "State `pending` means that the file is still being made."}, s.getDocument)
 	web.Register(api, web.Op{ID: "get-document-file", Method: http.MethodGet, Path: "/documents/{id}/file", Tags: docs, Policy: mayHold, Errors: []int{notFound}, Responses: binary("application/pdf", "The sealed document."),
 		Summary: "Download one of your documents", Description: "The original: the PDF exactly as it was sealed."}, s.getFile)
 	web.Register(api, web.Op{ID: "revoke-document", Method: http.MethodPost, Path: "/documents/{id}/revocation", Tags: docs, Policy: mayRevoke, Idempotent: true, Errors: []int{notFound, conflict},
-		Summary: "Revoke a document", Description: "For registrars of the agency that issued it. The public check says `revoked` from then on; 409 `document-not-valid` when it is not valid any more."}, s.postRevocation)
+		Summary: "Revoke a document", Returns: "The document, revoked.", Description: "For registrars of the agency that issued it. The public check says `revoked` from then on; 409 `document-not-valid` when it is not valid any more."}, s.postRevocation)
 }
 
 // binary declares a body that huma cannot see from a byte slice.
 func binary(contentType, what string) map[string]*huma.Response {
 	return map[string]*huma.Response{"200": {Description: what,
 		Content: map[string]*huma.MediaType{contentType: {Schema: &huma.Schema{Type: huma.TypeString, Format: "binary"}}}}}
+}
+
+// form declares the other way a file can be sent.
+func form() map[string]*huma.MediaType {
+	return map[string]*huma.MediaType{"multipart/form-data": {Schema: &huma.Schema{Type: huma.TypeObject, Required: []string{"file"},
+		Properties: map[string]*huma.Schema{"file": {Type: huma.TypeString, Format: "binary", Description: "The PDF."}}}}}
 }
 
 // NumberInput names a document as it is printed on it.
@@ -73,7 +83,7 @@ type VerificationOutput struct {
 
 // Verification is the public state of a document. All members but state are absent when it is unknown or altered.
 type Verification struct {
-	State        string    `json:"state" enum:"valid,expired,superseded,revoked,unknown,altered" doc:"valid: as issued and in force. expired: its last day has passed. superseded: a newer one took its place. revoked: the agency took it back. unknown: not issued here. altered: a sealed file that was changed."`
+	State        string    `json:"state" enum:"valid,expired,superseded,revoked,unknown,altered" example:"valid" doc:"valid: as issued and in force. expired: its last day has passed. superseded: a newer one took its place. revoked: the agency took it back. unknown: not issued here. altered: a sealed file that was changed."`
 	Reasons      []string  `json:"reasons,omitempty" maxItems:"10" doc:"For a file: what the verifier found, e.g. content, appended, signature."`
 	Number       string    `json:"number,omitempty" example:"RC-7K4M-93Q2-TX8D-6HRW" doc:"The document's number."`
 	Type         string    `json:"type,omitempty" example:"residence-certificate" doc:"What kind of document it is."`
@@ -81,7 +91,7 @@ type Verification struct {
 	Municipality string    `json:"municipality,omitempty" example:"Northwick" doc:"The municipality."`
 	Issuer       string    `json:"issuer,omitempty" example:"Civil Registry" doc:"The agency that issued it."`
 	Language     string    `json:"language,omitempty" example:"en" doc:"The document's language."`
-	IssuedAt     time.Time `json:"issued_at,omitzero" required:"false" doc:"When it was issued."`
+	IssuedAt     time.Time `json:"issued_at,omitzero" required:"false" example:"2026-11-20T09:30:00Z" doc:"When it was issued."`
 	ValidTo      time.Time `json:"valid_to,omitzero" required:"false" doc:"The end of its last day; absent when there is none."`
 	RevokedAt    time.Time `json:"revoked_at,omitzero" required:"false" doc:"When it was revoked."`
 }
@@ -101,7 +111,7 @@ func (s *Service) getVerification(ctx context.Context, in *NumberInput) (*Verifi
 
 // FileInput is an uploaded file.
 type FileInput struct {
-	ContentType string `header:"Content-Type" maxLength:"200" example:"application/pdf" doc:"application/pdf, or multipart/form-data with one file."`
+	ContentType string `header:"Content-Type" hidden:"true" maxLength:"200" example:"application/pdf" doc:"application/pdf, or multipart/form-data with one file."`
 	RawBody     []byte `contentType:"application/pdf" doc:"The PDF."`
 }
 
@@ -189,8 +199,8 @@ type IssuedDocument struct {
 	Number   string    `json:"number" example:"RC-7K4M-93Q2-TX8D-6HRW" doc:"The number printed on it."`
 	Type     string    `json:"type" example:"residence-certificate" doc:"What kind of document it is."`
 	Title    string    `json:"title" example:"Certificate of residence" doc:"The same in words, in the document's language."`
-	State    string    `json:"state" enum:"pending,valid,superseded,revoked" doc:"pending: being made."`
-	IssuedAt time.Time `json:"issued_at" doc:"When it was issued."`
+	State    string    `json:"state" enum:"pending,valid,superseded,revoked" example:"valid" doc:"pending: being made."`
+	IssuedAt time.Time `json:"issued_at" example:"2026-11-20T09:30:00Z" doc:"When it was issued."`
 	ValidTo  time.Time `json:"valid_to,omitzero" required:"false" doc:"The end of its last day; absent when there is none."`
 }
 
