@@ -50,8 +50,18 @@ func check(_ context.Context, c *console, args []string) error {
 	if err != nil {
 		return err
 	}
+	failed := false
 	for _, d := range library.All() {
-		fmt.Fprintf(c.out, "ok  %s/%s  %.12s\n", d.Sector, d.Slug, d.Hash)
+		for _, s := range d.Scripts {
+			if err := workflows.RunScript(d, s.Data); err != nil {
+				fmt.Fprintf(c.err, "%s/%s: %v\n", d.Dir, s.Name, err)
+				failed = true
+			}
+		}
+		fmt.Fprintf(c.out, "%s  %.12s  %d scripts\n", d.Dir, d.Hash, len(d.Scripts))
+	}
+	if failed {
+		return exitError(1)
 	}
 	return nil
 }

@@ -53,15 +53,15 @@ func (believer) Challenge(w http.ResponseWriter, r *http.Request, area string, l
 type amountInput struct {
 	web.IdempotencyInput
 	Body struct {
-		Amount int      `json:"amount" minimum:"1" doc:"How much."`
-		Tags   []string `json:"tags,omitempty" maxItems:"3" doc:"Labels."`
+		Amount int      `json:"amount" minimum:"1" example:"5" doc:"How much."`
+		Tags   []string `json:"tags,omitempty" maxItems:"3" example:"[\"a\"]" doc:"Labels."`
 	}
 }
 
 type echo struct {
 	Body struct {
-		Amount int    `json:"amount" doc:"As sent."`
-		Key    string `json:"key" doc:"The attempt."`
+		Amount int    `json:"amount" example:"5" doc:"As sent."`
+		Key    string `json:"key" example:"k1" doc:"The attempt."`
 	}
 }
 
