@@ -50,6 +50,9 @@ func check(_ context.Context, c *console, args []string) error {
 	if err != nil {
 		return err
 	}
+	if len(library.All()) == 0 {
+		return errors.New("no definition found: want <sector>/<slug>/service.yaml below the folder")
+	}
 	failed := false
 	for _, d := range library.All() {
 		for _, s := range d.Scripts {
