@@ -123,7 +123,7 @@ func Settings(port, citizens, staff string) modules.Settings {
 		return modules.TenantSettings{
 			ID: id, Origin: fmt.Sprintf("http://%s.localhost:%s", id, port), Name: kernel.Text{"en": en, "ru": ru, "zh": zh},
 			Zone: "Europe/London", Country: "GB", Colour: "#1d4f91", Services: []string{"residence-certificate"},
-			Agencies: []modules.AgencySettings{{ID: "civil-registry", Name: kernel.Text{"en": en + " Civil Registry", "ru": "Отдел регистрации граждан", "zh": "民事登记处"}}},
+			Agencies: []modules.AgencySettings{{ID: "civil-registry", Name: kernel.Text{"en": "Civil Registry", "ru": "Отдел регистрации граждан", "zh": "民事登记处"}}},
 		}
 	}
 	registrar := []modules.GrantSettings{{Agency: "civil-registry", Role: "registrar"}}
