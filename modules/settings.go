@@ -214,7 +214,7 @@ func (s Settings) Directory() kernel.Directory {
 		tenant := kernel.Tenant{
 			ID: t.ID, Host: u.Host, Origin: t.Origin, Name: t.Name, Zone: t.Zone,
 			Country: t.Country, Colour: t.Colour, Services: slices.Clone(t.Services),
-		}
+		}.Located()
 		d.tenants = append(d.tenants, tenant)
 		d.byHost[hostKey(u.Host)] = tenant
 		d.agencies[t.ID] = map[kernel.AgencyID]kernel.Agency{}

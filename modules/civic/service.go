@@ -90,13 +90,15 @@ func (s *Service) start(ctx context.Context, slug, locale, channel string) (Appl
 	})
 }
 
-// act takes one action of the applicant's, once per idempotency key.
+// act takes one action of the applicant's, once per idempotency key. A case of another sector is refused after the
+// step, which the error takes back: looking first would cost every step a round trip for what never happens.
 func (s *Service) act(ctx context.Context, a kernel.Act) (Application, error) {
 	return s.once(ctx, func(tx *pg.Tx) (kernel.Case, error) {
-		if _, err := s.read(ctx, tx, string(a.Case)); err != nil {
-			return kernel.Case{}, err
+		c, err := s.Cases.Act(ctx, tx, a)
+		if err == nil && c.Sector != Sector {
+			err = kernel.NotThere("case")
 		}
-		return s.Cases.Act(ctx, tx, a)
+		return c, err
 	})
 }
 
@@ -106,11 +108,11 @@ func (s *Service) once(ctx context.Context, fn func(*pg.Tx) (kernel.Case, error)
 		if err != nil {
 			return Application{}, err
 		}
-		a, err := s.application(ctx, tx, c)
-		if err != nil {
-			return Application{}, err
+		def, ok := s.Library.ByHash(c.WorkflowHash)
+		if !ok {
+			return Application{}, errNoDefinition
 		}
-		return describe(kernel.LocaleOf(ctx), a), nil
+		return describe(kernel.LocaleOf(ctx), application{Case: c, def: def}), nil
 	})
 }
 

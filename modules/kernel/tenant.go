@@ -36,10 +36,21 @@ type Tenant struct {
 	Colour  string // the municipality's accent colour, "#rrggbb", for crest and header
 
 	Services []string // slugs of the workflows it offers
+
+	location *time.Location // of Zone, when Located has read it
+}
+
+// Located returns t with its zone read, so that Location need not read the system's zone file for every date.
+func (t Tenant) Located() Tenant {
+	t.location = t.Location()
+	return t
 }
 
 // Location returns the tenant's time zone; UTC when the zone is unknown to this machine.
 func (t Tenant) Location() *time.Location {
+	if t.location != nil {
+		return t.location
+	}
 	if l, err := time.LoadLocation(t.Zone); err == nil {
 		return l
 	}
