@@ -45,11 +45,13 @@ func parseCMS(raw []byte) (*signedData, []byte, error) {
 		return nil, nil, errCMS
 	}
 	out := &signedData{byOID: map[string][]byte{}}
+	var last cryptobyte.String
 	for !certs.Empty() {
 		var one cryptobyte.String
-		if !certs.ReadASN1Element(&one, der.SEQUENCE) {
+		if !certs.ReadASN1Element(&one, der.SEQUENCE) || bytes.Compare(last, one) >= 0 { // the order of DER; none comes twice
 			return nil, nil, errCMS
 		}
+		last = one
 		c, err := x509.ParseCertificate(one)
 		if err != nil {
 			return nil, nil, errCMS

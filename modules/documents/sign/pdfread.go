@@ -5,6 +5,7 @@ import (
 	"encoding/hex"
 	"errors"
 	"strconv"
+	"strings"
 )
 
 // A reader for the one shape of PDF that we seal: one classic cross-reference table, no earlier revision. It is
@@ -52,13 +53,12 @@ func openPDF(b []byte) (*pdfFile, error) {
 		if p.i+20 > len(b) {
 			return nil, errPDF
 		}
-		line := b[p.i : p.i+20]
+		off, used, ok := tableEntry(b[p.i : p.i+20])
 		p.i += 20
-		off, err := strconv.Atoi(string(line[:10]))
-		if err != nil || off >= len(b) {
+		if !ok || off >= len(b) {
 			return nil, errPDF
 		}
-		if line[17] == 'n' {
+		if used {
 			f.offsets[k] = off
 		}
 	}
@@ -66,10 +66,28 @@ func openPDF(b []byte) (*pdfFile, error) {
 		return nil, errPDF
 	}
 	f.trailer, ok = p.value().(map[string]any)
-	if !ok || p.failed || f.trailer["Prev"] != nil || f.trailer["XRefStm"] != nil {
+	if !ok || p.failed || f.trailer["Prev"] != nil || f.trailer["XRefStm"] != nil || f.trailer["Encrypt"] != nil || f.trailer["Size"] != any(n) {
+		return nil, errPDF
+	}
+	p.space()
+	if p.i != len(b)-len(tail)+i { // a second trailer between ours and startxref would be the one some readers take
 		return nil, errPDF
 	}
 	return f, nil
+}
+
+// tableEntry reads "0000000017 00000 n \n" (ISO 32000-1, 7.5.4): digits and nothing else, for a sign would be an offset
+// before the file.
+func tableEntry(line []byte) (offset int, used, ok bool) {
+	for i, c := range line[:16] {
+		if i == 10 && c != ' ' || i != 10 && (c < '0' || c > '9') {
+			return 0, false, false
+		}
+	}
+	offset, err := strconv.Atoi(string(line[:10]))
+	used = line[17] == 'n'
+	shape := line[16] == ' ' && (used || line[17] == 'f') && (line[18] == ' ' || line[18] == '\r') && line[19] == '\n'
+	return offset, used, err == nil && shape && (!used || string(line[11:16]) == "00000")
 }
 
 // resolve follows a reference; nil when it leads nowhere.
@@ -292,7 +310,7 @@ func (p *parser) dictionary() map[string]any {
 			return nil
 		}
 		k := string(p.name())
-		if _, twice := out[k]; twice {
+		if _, twice := out[k]; twice || strings.Contains(k, "#") { // #52oot is another spelling of Root
 			p.failed = true
 		}
 		out[k] = p.value()

@@ -9,6 +9,7 @@ import (
 	"errors"
 	"fmt"
 	"os"
+	"slices"
 	"time"
 )
 
@@ -120,6 +121,10 @@ func Verify(file []byte, trust *Trust, o Options) Report {
 		r.Issuer = org[0]
 	}
 	chain, notes := trust.judge(v.sd, o.At)
+	if slices.Contains(chain, ReasonContainer) {
+		v.fail(ReasonContainer)
+		chain = nil
+	}
 	r.Notes = notes
 	switch {
 	case len(v.bad) > 0:
@@ -151,7 +156,8 @@ func (v *verification) run() {
 		}
 		return
 	}
-	r, ok := readRange(v.file[at+len("/ByteRange"):])
+	at += len("/ByteRange")
+	r, ok := readRange(v.file[at:min(at+maxRange, len(v.file))])
 	if !ok {
 		v.fail(ReasonRange)
 		return
@@ -178,6 +184,9 @@ func (v *verification) run() {
 		v.structure(r)
 	}
 }
+
+// maxRange is room enough for four numbers; a stranger's endless list is not worth its memory.
+const maxRange = 200
 
 // readRange reads "[0 a b c]".
 func readRange(b []byte) ([4]int, bool) {
@@ -268,6 +277,10 @@ func (t *Trust) judge(sd *signedData, at time.Time) (bad, notes []string) {
 	chains, err := sd.signer.Verify(x509.VerifyOptions{Roots: t.Roots, Intermediates: middle, CurrentTime: at, KeyUsages: []x509.ExtKeyUsage{x509.ExtKeyUsageEmailProtection}})
 	if err != nil || sd.signer.IsCA {
 		return []string{ReasonChain}, nil
+	}
+	// No signature covers the certificates: one that is not needed would be room for anything.
+	if slices.ContainsFunc(sd.certs, func(c *x509.Certificate) bool { return !slices.ContainsFunc(chains[0], c.Equal) }) {
+		return []string{ReasonContainer}, nil
 	}
 	for _, pair := range chains[0][:len(chains[0])-1] {
 		issuer := chains[0][indexOf(chains[0], pair)+1]
