@@ -60,6 +60,8 @@ type house struct {
 	people    kernel.People
 	auth      web.Authenticator
 	channel   func(context.Context) string
+	unread    func(context.Context) (int, error)
+	listed    func(module string) bool
 	documents kernel.Documents
 	cases     kernel.Cases
 }
@@ -101,7 +103,7 @@ func list() []entry {
 		{"casework", casework.Texts(), func(h *house) (module, error) {
 			s, err := casework.New(casework.Deps{
 				DB: h.DB, Library: h.library, Directory: h.directory, Documents: h.documents, People: h.people,
-				Audit: h.log, Clock: h.Clock, Texts: h.texts, Shell: h.staff, SkipChecksForTest: h.SkipChecksForTest,
+				Audit: h.log, Clock: h.Clock, Texts: h.texts, Shell: h.staff, History: h.listed("audit"), SkipChecksForTest: h.SkipChecksForTest,
 			})
 			if err != nil {
 				return nil, err
@@ -111,11 +113,11 @@ func list() []entry {
 		}},
 		{"audit", audit.Texts(), func(h *house) (module, error) {
 			return audit.New(audit.Deps{
-				DB: h.DB, Log: h.log, Cases: h.cases, Directory: h.directory, Texts: h.texts, Citizen: h.citizen, Staff: h.staff,
+				DB: h.DB, Log: h.log, Cases: h.cases, Directory: h.directory, Library: h.library, Texts: h.texts, Citizen: h.citizen, Staff: h.staff,
 			})
 		}},
 		{"notify", notify.Texts(), func(h *house) (module, error) {
-			return notify.New(notify.Deps{
+			s, err := notify.New(notify.Deps{
 				DB: h.DB, People: h.people, Directory: h.directory, Clock: h.Clock, Log: h.Log, Texts: h.texts, Citizen: h.citizen,
 				Config: notify.Config{
 					Wallets: each(h.Settings.Wallets, func(w WalletSettings) notify.Wallet {
@@ -126,6 +128,11 @@ func list() []entry {
 					}),
 				},
 			})
+			if err != nil {
+				return nil, err
+			}
+			h.unread = s.Unread
+			return s, nil
 		}},
 		{"catalogue", catalogue.Texts(), func(h *house) (module, error) {
 			return catalogue.New(catalogue.Deps{
@@ -213,10 +220,16 @@ func newHouse(o Options, entries []entry) (*house, error) {
 	if h.texts, err = ui.LoadTexts(sets...); err != nil {
 		return nil, err
 	}
-	listed := func(name string) bool {
+	h.listed = func(name string) bool {
 		return slices.ContainsFunc(entries, func(e entry) bool { return e.name == name })
 	}
-	if h.citizen, err = citizen.NewShell(h.texts, citizen.Links{Messages: listed("notify"), Access: listed("audit")}); err != nil {
+	links := citizen.Links{Messages: h.listed("notify"), Access: h.listed("audit"), Unread: func(ctx context.Context) (int, error) {
+		if h.unread == nil {
+			return 0, nil
+		}
+		return h.unread(ctx)
+	}}
+	if h.citizen, err = citizen.NewShell(h.texts, links); err != nil {
 		return nil, err
 	}
 	h.staff, err = staff.NewShell(h.texts, h.directory)

@@ -204,9 +204,13 @@ func claimValue(p kernel.Person, claim string) string {
 	if claim != "address" {
 		return p.Claims[claim]
 	}
-	town := strings.TrimSpace(p.Claims["address.postal_code"] + " " + p.Claims["address.locality"])
+	code, town, country := p.Claims["address.postal_code"], p.Claims["address.locality"], p.Claims["address.country"]
+	lines := []string{p.Claims["address.street_address"], strings.TrimSpace(code + " " + town), country}
+	if country == "GB" || country == "IE" { // there the postcode comes last
+		lines = []string{p.Claims["address.street_address"], town, code, country}
+	}
 	var parts []string
-	for _, s := range []string{p.Claims["address.street_address"], town, p.Claims["address.country"]} {
+	for _, s := range lines {
 		if s = strings.TrimSpace(strings.ReplaceAll(s, "\n", ", ")); s != "" {
 			parts = append(parts, s)
 		}

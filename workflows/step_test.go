@@ -23,7 +23,7 @@ func TestADraftBeginsPrefilledAndOnlyForItsApplicantAtTheStartsLevel(t *testing.
 	t.Parallel()
 	d := residence(t)
 	s := begun(t, d)
-	want := map[string]any{"name": "Anna Whitfield", "birthdate": "1988-04-12", "address": "7 Mill Lane, NW1 4AB Northwick, GB", "certificate_language": "en", "copies": int64(1)}
+	want := map[string]any{"name": "Anna Whitfield", "birthdate": "1988-04-12", "address": "7 Mill Lane, Northwick, NW1 4AB, GB", "certificate_language": "en", "copies": int64(1)}
 	if s.State != "draft" || s.Version != 1 || !reflect.DeepEqual(s.Answers, want) || !s.Submitted.IsZero() {
 		t.Errorf("begun as %+v", s)
 	}

@@ -15,6 +15,7 @@ import (
 	"townhall/modules/kernel/pg"
 	"townhall/modules/kernel/ui"
 	"townhall/modules/kernel/web"
+	"townhall/workflows"
 )
 
 //go:embed ui/*.html
@@ -33,6 +34,7 @@ type Deps struct {
 	Log       *Log
 	Cases     kernel.Cases
 	Directory kernel.Directory
+	Library   *workflows.Library // the words of each service's steps and states
 	Texts     *ui.Texts
 	Citizen   ui.Shell
 	Staff     ui.Shell

@@ -2,12 +2,14 @@ package audit
 
 import (
 	"cmp"
+	"maps"
 	"net/http"
 	"slices"
 	"strings"
 
 	"townhall/modules/kernel"
 	"townhall/modules/kernel/ui"
+	"townhall/workflows"
 )
 
 type accessView struct {
@@ -57,6 +59,9 @@ func (s *Service) casePage(w http.ResponseWriter, r *http.Request) error {
 		return err
 	}
 	t := s.speaker(r)
+	if s.deps.Library != nil {
+		t.service, _ = s.deps.Library.ByHash(c.WorkflowHash)
+	}
 	v := caseView{Number: c.Number, Case: string(c.ID), Table: ui.Table{
 		Caption: t.say("audit.case.caption", "number", c.Number),
 		Head:    []string{t.say("audit.column.when"), t.say("audit.column.who"), t.say("audit.column.what"), t.say("audit.column.details")},
@@ -75,10 +80,11 @@ type speaker struct {
 	locale    string
 	tenant    kernel.TenantID
 	directory kernel.Directory
+	service   *workflows.Definition // of the case that is shown; nil when it is none or its version is gone
 }
 
 func (s *Service) speaker(r *http.Request) speaker {
-	return speaker{s.deps.Texts, kernel.LocaleOf(r.Context()), kernel.TenantOf(r.Context()).ID, s.deps.Directory}
+	return speaker{texts: s.deps.Texts, locale: kernel.LocaleOf(r.Context()), tenant: kernel.TenantOf(r.Context()).ID, directory: s.deps.Directory}
 }
 
 func (t speaker) say(key string, args ...any) string { return t.texts.T(t.locale, key, args...) }
@@ -98,7 +104,7 @@ func (t speaker) caseRow(e entry) ui.TableRow {
 	if e.ActorKind == kernel.Staff && len(e.Actor) == 36 {
 		role = strings.TrimPrefix(role+" · "+t.say("audit.actor.id", "id", string(e.Actor[24:])), " · ")
 	}
-	return ui.TableRow{Cells: []ui.Cell{{At: e.At}, {Text: who, Note: role}, {Text: t.action(e.Action), Note: e.Action}, {Text: t.details(e.Details)}}}
+	return ui.TableRow{Cells: []ui.Cell{{At: e.At}, {Text: who, Note: role}, {Text: t.step(e)}, {Text: t.details(e.Details)}}}
 }
 
 // actor returns the body that acted and the role it acted in; a program is named by its client.
@@ -141,15 +147,41 @@ func (t speaker) action(action string) string {
 	return t.say("audit.action.other")
 }
 
-// details are technical names for the agency's own inquiry; only their labels are words.
+// step says which step of the service was taken, in the service's own words where it has them.
+func (t speaker) step(e entry) string {
+	key := "action." + e.Details["action"]
+	if e.Details["action"] == "" || t.service == nil {
+		return t.action(e.Action)
+	}
+	if t.service.HasText(key + ".past") {
+		return t.service.Text(t.locale, key+".past")
+	}
+	if t.service.HasText(key) {
+		return t.service.Text(t.locale, key)
+	}
+	return t.action(e.Action)
+}
+
+// details says from which state to which, then what else was written down, for the agency's own inquiry.
 func (t speaker) details(d map[string]string) string {
 	var parts []string
-	for k, v := range d {
-		if key := "audit.detail." + k; t.texts.Has(key) {
-			k = t.say(key)
-		}
-		parts = append(parts, k+": "+v)
+	if d["from"] != d["to"] {
+		parts = append(parts, strings.TrimPrefix(t.state(d["from"])+" → "+t.state(d["to"]), " → "))
 	}
-	slices.Sort(parts)
+	for _, k := range slices.Sorted(maps.Keys(d)) {
+		if k == "from" || k == "to" || k == "action" || kernel.ValidID(d[k]) {
+			continue // said in words, or an id nobody can read
+		}
+		if key := "audit.detail." + k; t.texts.Has(key) {
+			parts = append(parts, t.say(key)+": "+d[k])
+		}
+	}
 	return strings.Join(parts, " · ")
+}
+
+func (t speaker) state(name string) string {
+	if key := "state." + name + ".staff"; t.service != nil && t.service.HasText(key) {
+		return t.service.Text(t.locale, key)
+	}
+	return name
 }

@@ -29,7 +29,8 @@ type caseView struct {
 	History   []ui.Moment
 	Documents []ui.DocumentRow
 	Effects   []effectRow
-	Failed    int // dead effects
+	Failed    int    // dead effects
+	Audit     string // address of everything recorded about the case; empty when nobody keeps it
 }
 
 // actionForm is one action that is possible now.
@@ -85,6 +86,9 @@ func (s *Service) caseView(r *http.Request, o opened, a attempt) caseView {
 		v.StepUp = ui.Link{Label: s.t(r, "casework.confirm-identity"), Href: actionPath(o.ID, a.action)}
 	}
 	v.Effects, v.Failed = s.effectRows(r, o)
+	if s.History {
+		v.Audit = casePath(o.ID) + "/audit"
+	}
 	return v
 }
 
@@ -201,7 +205,7 @@ func (s *Service) applicant(r *http.Request, o opened) []ui.Fact {
 		value := known[c.Name]
 		if c.Name == "address" {
 			var parts []string
-			for _, p := range []string{"street_address", "postal_code", "locality", "region", "country"} {
+			for _, p := range []string{"street_address", "locality", "region", "postal_code", "country"} {
 				if v := known["address."+p]; v != "" {
 					parts = append(parts, v)
 				}

@@ -1,6 +1,7 @@
 package citizen
 
 import (
+	"context"
 	"embed"
 	"io/fs"
 	"net/http"
@@ -30,8 +31,9 @@ type Shell struct {
 
 // Links says which pages of other modules the footer leads to: those of a module that is not there are left out.
 type Links struct {
-	Messages bool // /messages, the inbox
-	Access   bool // /access, who looked at my data
+	Messages bool                               // /messages, the inbox
+	Unread   func(context.Context) (int, error) // messages the signed-in person has not read; nil: no badge
+	Access   bool                               // /access, who looked at my data
 }
 
 // NewShell makes the layout. It needs no other part of the module, because those need it.
@@ -47,8 +49,22 @@ func NewShell(t *ui.Texts, links Links) (*Shell, error) {
 			return name
 		}
 		return t.T(locale, "citizen.house")
-	}, Extra: func(*http.Request) any { return links }}
+	}, Extra: func(r *http.Request) any { return links.shown(r.Context()) }}
 	return s, nil
+}
+
+// frameLinks is what the layout knows of other modules' pages.
+type frameLinks struct {
+	Messages, Access bool
+	Unread           int
+}
+
+func (l Links) shown(ctx context.Context) frameLinks {
+	out := frameLinks{Messages: l.Messages, Access: l.Access}
+	if l.Unread != nil && kernel.PrincipalOf(ctx).Kind == kernel.Citizen {
+		out.Unread, _ = l.Unread(ctx) // a badge that cannot be counted is left out: the page matters more
+	}
+	return out
 }
 
 // Render writes a page inside the layout.

@@ -346,7 +346,7 @@ func (s *Service) showAction(w http.ResponseWriter, r *http.Request, o opened, p
 	locale := kernel.LocaleOf(r.Context())
 	form := s.form(r, o, a, problem)
 	view := ui.View{
-		Title: o.def.Text(locale, "action."+a.Name), Back: "/cases/" + string(o.ID), Active: "cases",
+		Title: o.def.Text(locale, "action."+a.Name), Back: "/cases/" + string(o.ID), Active: "cases", Task: true,
 		Data: actionView{actionForm: form.actionForm, Problems: form.problems, Service: o.def.Text(locale, "title"), Number: o.Number, Case: o.ID},
 	}
 	if problem != nil {

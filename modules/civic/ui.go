@@ -34,7 +34,7 @@ func (s *Service) t(r *http.Request, key string, args ...any) string {
 type startView struct {
 	Start     []string // what it is, who can, what is needed
 	Facts     []ui.Fact
-	Claims    ui.Table
+	Claims    []ui.Fact // what is asked, and why
 	Retention string
 	Draft     *ui.Notice
 	Form      string // address of the form that begins; empty: sign in first
@@ -105,13 +105,12 @@ func currencyOf(country string) string {
 	return "EUR"
 }
 
-func (s *Service) claims(r *http.Request, d *workflows.Definition) ui.Table {
+func (s *Service) claims(r *http.Request, d *workflows.Definition) (facts []ui.Fact) {
 	locale := kernel.LocaleOf(r.Context())
-	t := ui.Table{Caption: s.t(r, "civic.claims"), Head: []string{s.t(r, "civic.claims.what"), s.t(r, "civic.claims.why")}}
 	for _, c := range d.Claims {
-		t.Rows = append(t.Rows, ui.TableRow{Cells: []ui.Cell{{Text: d.Text(locale, "claim."+c.Name)}, {Text: d.Text(locale, "claim."+c.Name+".purpose")}}})
+		facts = append(facts, ui.Fact{Key: d.Text(locale, "claim."+c.Name), Value: d.Text(locale, "claim."+c.Name+".purpose")})
 	}
-	return t
+	return facts
 }
 
 // beginView is the data of ui/begin.html.
@@ -279,6 +278,7 @@ func (s *Service) showPage(w http.ResponseWriter, r *http.Request, a application
 		}
 	}
 	view.Data = v
+	view.Task = true
 	return s.Shell.Render(w, r, s.views, "page", view)
 }
 

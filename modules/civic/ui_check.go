@@ -63,6 +63,7 @@ func (s *Service) showCheck(w http.ResponseWriter, r *http.Request, a applicatio
 		v.Problems = s.checkProblems(locale, v, wrong, problem)
 	}
 	view.Data = v
+	view.Task = true
 	return s.Shell.Render(w, r, s.views, "check", view)
 }
 

@@ -108,6 +108,14 @@ func (p page) Known(key, other string) string {
 
 func (p page) In(t kernel.Text) string { return t.In(p.Locale) }
 
+// Days says how long n days are, in years when they are whole ones.
+func (p page) Days(n int) string {
+	if n >= 2*365 && n%365 == 0 {
+		return p.T("app.retention.years", "n", n/365)
+	}
+	return p.T("app.retention.days", "n", n)
+}
+
 // Locales lists the languages with their own names.
 func (p page) Locales() [][2]string {
 	return [][2]string{{"en", "English"}, {"ru", "Русский"}, {"zh", "中文"}}

@@ -58,7 +58,7 @@ func (w *Wallet) interactionPage(rw http.ResponseWriter, r *http.Request, p *pro
 			v.Title = v.T("confirm.title.card")
 		}
 	case stepConsent:
-		v.Title, d.Purposes = v.T("consent.title", "app", d.Name), purposes(v, ix.Client.toShare(ix.Req.Asked))
+		v.Title, d.Purposes = v.T("consent.title", "who", d.Who), purposes(v, ix.Client.toShare(ix.Req.Asked))
 	}
 	if problem != "" {
 		d.Problem, status = v.T(problem), http.StatusUnprocessableEntity

@@ -31,7 +31,7 @@ var (
 type Size struct{ Width, Height int64 }
 
 // limit ends a browser that hangs; no test measures it.
-const limit = 3 * time.Minute
+const limit = 10 * time.Minute
 
 // Browser is one Chromium with a profile of its own. It ends with the test.
 type Browser struct {
@@ -227,7 +227,9 @@ func (p *Page) Wait(selector string) {
 // Fill replaces what a text field holds; it must be visible.
 func (p *Page) Fill(selector, text string) {
 	p.t.Helper()
-	p.Do(chromedp.SetValue(chromedp.CSS(selector), ""), chromedp.SendKeys(chromedp.CSS(selector), text))
+	p.Do(chromedp.WaitVisible(chromedp.CSS(selector)))
+	Get(p, chromedp.Evaluate[string](fmt.Sprintf(`document.querySelector(%q).value = ""`, selector))) // chromedp.Clear wants a text node in a textarea
+	p.Do(chromedp.SendKeys(chromedp.CSS(selector), text))
 }
 
 // Choose ticks a radio or checkbox: a click on its control.

@@ -19,6 +19,7 @@ type View struct {
 	Data    any    // for the page's template
 	Active  string // the navigation item, e.g. "services", "cases", "documents"; "queue" for staff
 	Wide    bool   // uses the width of a desktop
+	Task    bool   // one thing to finish: on a phone the navigation stays away until it is done
 	Refresh int    // seconds until the browser looks again; 0: never
 }
 
