@@ -40,7 +40,7 @@ func (s *Service) register(api *web.API) {
 	web.Register(api, web.Op{ID: "get-case-history", Method: http.MethodGet, Path: "/cases/{id}/history", Tags: []string{"Cases"}, Policy: mayRead, Errors: []int{notFound},
 		Summary: "Read the history of a case", Returns: "The steps.", Description: "Every step, oldest first: who, when, from which state to which, and what was said. The look is recorded in the audit log."}, s.getHistory)
 	web.Register(api, web.Op{ID: "take-action", Method: http.MethodPost, Path: "/cases/{id}/actions/{action}", Tags: []string{"Cases"}, Policy: mayAct, Idempotent: true, Errors: []int{notFound, conflict},
-		Summary: "Take one action", Returns: "The case after the step.", Description: "One step of the workflow, decided on the version you looked at: 409 `changed-meanwhile` when somebody was faster, 409 `action-not-possible` in another state, 403 `four-eyes` when a second person has to do it, 401 with `insufficient_user_authentication` when the sign-in is too weak or too old (RFC 9470)."}, s.takeAction)
+		Summary: "Take one action", Returns: "The case after the step.", Example: map[string]any{"state": "waiting", "state_text": "Waiting for the applicant", "waiting": "applicant", "version": 5, "actions": []any{}}, Description: "One step of the workflow, decided on the version you looked at: 409 `changed-meanwhile` when somebody was faster, 409 `action-not-possible` in another state, 403 `four-eyes` when a second person has to do it, 401 with `insufficient_user_authentication` when the sign-in is too weak or too old (RFC 9470)."}, s.takeAction)
 	web.Register(api, web.Op{ID: "preview-document", Method: http.MethodGet, Path: "/cases/{id}/preview", Tags: []string{"Cases"}, Policy: mayRead, Errors: []int{notFound},
 		Summary: "Preview the document an action would issue", Description: "The document as it would be issued, unsigned and marked as a draft. The look is recorded in the audit log.", Responses: pdfResponse()}, s.getPreview)
 	web.Register(api, web.Op{ID: "list-effects", Method: http.MethodGet, Path: "/cases/{id}/effects", Tags: []string{"Effects"}, Policy: mayAct, Errors: []int{notFound},
@@ -101,7 +101,7 @@ type CaseOutput struct{ Body CaseDetail }
 // CaseDetail is a case as the agency sees it.
 type CaseDetail struct {
 	CaseSummary
-	Applicant CaseApplicant  `json:"applicant"` // no doc: a $ref with siblings is wrong in OpenAPI 3.0
+	Applicant CaseApplicant  `json:"applicant" doc:"Who applies."`
 	Answers   map[string]any `json:"answers" example:"{\"purpose\":\"bank\",\"certificate_language\":\"en\",\"copies\":1}" doc:"Field name to answer; text, number, true or false, or a list of texts, as the workflow's form declares."`
 	Actions   []CaseAction   `json:"actions" maxItems:"100" doc:"What you may do now."`
 }
@@ -115,7 +115,7 @@ type CaseApplicant struct {
 
 // CaseAction is one action that is possible now.
 type CaseAction struct {
-	Name     string `json:"name" example:"ask-question" doc:"Take it with POST …/actions/{name}."`
+	Name     string `json:"name" example:"ask" doc:"Take it with POST …/actions/{name}."`
 	Label    string `json:"label" example:"Ask the applicant" doc:"What it is called, in the language asked for."`
 	Decision string `json:"decision,omitempty" enum:"favourable,adverse" doc:"Set when the action decides the case."`
 	Preview  bool   `json:"preview" doc:"There is a document to look at before: GET …/preview?action={name}."`
@@ -144,7 +144,7 @@ type HistoryEvent struct {
 type ActionInput struct {
 	CaseInput
 	web.IdempotencyInput
-	Action string `path:"action" maxLength:"100" pattern:"^[a-z0-9-]+$" example:"ask-question" doc:"The action's name."`
+	Action string `path:"action" maxLength:"100" pattern:"^[a-z0-9-]+$" example:"ask" doc:"The action's name."`
 	Body   struct {
 		Version int            `json:"version" minimum:"1" example:"4" doc:"The version of the case you looked at."`
 		Input   map[string]any `json:"input,omitempty" doc:"Field name to answer, as the action's form declares." example:"{\"question\":\"Since when do you live there?\"}"`
@@ -154,7 +154,7 @@ type ActionInput struct {
 // PreviewInput names the action whose document is wanted.
 type PreviewInput struct {
 	CaseInput
-	Action string `query:"action" required:"true" minLength:"1" maxLength:"100" pattern:"^[a-z0-9-]+$" example:"propose-issue" doc:"An action whose preview is true."`
+	Action string `query:"action" required:"true" minLength:"1" maxLength:"100" pattern:"^[a-z0-9-]+$" example:"propose" doc:"An action whose preview is true."`
 }
 
 // EffectsOutput is what follows from a case's steps.

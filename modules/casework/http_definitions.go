@@ -48,7 +48,7 @@ type DefinitionState struct {
 
 // DefinitionAction is one action.
 type DefinitionAction struct {
-	Name     string            `json:"name" example:"ask-question" doc:"Its name."`
+	Name     string            `json:"name" example:"ask" doc:"Its name."`
 	Label    string            `json:"label" example:"Ask the applicant" doc:"In the language asked for."`
 	From     []string          `json:"from" example:"[\"submitted\"]" doc:"The states in which it is possible."`
 	To       string            `json:"to,omitempty" example:"waiting" doc:"The state it leads to; absent when the case stays in its state."`

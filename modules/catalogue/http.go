@@ -8,7 +8,7 @@ import (
 	"townhall/modules/kernel/web"
 )
 
-const contractText = "For host wallets: what this municipality offers as mini-apps, and the address that launches one. Reading needs no token. " +
+const contractText = "For host wallets: what this municipality offers as mini-apps, and the address that launches one. No operation needs a token. Names and descriptions come in the language of the parameter lang. " +
 	"A launch link names a resource and carries no identity; the host appends its own single-use ticket as the parameter launch."
 
 // LangParam selects the language of name and description; every language is always there in the *_localized members.

@@ -19,7 +19,7 @@ func (s *Service) contract() web.Contract {
 	return web.Contract{
 		Name: "civic", Prefix: "/civic/v1", Title: "Townhall civic API",
 		Description: "Civic services for a citizen and the programs that act for them: what the municipality offers, what each service asks, and the citizen's own applications. " +
-			"Send an access token of the citizen with this contract's base address as its audience. An application that is not the citizen's answers as one that does not exist. " +
+			"Its access token is the citizen's. An application that is not the citizen's answers as one that does not exist. " +
 			"Which fields a service asks, and which actions are possible when, is data: read it, do not build it in.",
 		Tags: map[string]string{
 			"Services":     "What the municipality offers and what each service asks.",
@@ -37,7 +37,7 @@ func (s *Service) register(api *web.API) {
 	web.Register(api, web.Op{ID: "get-service", Method: http.MethodGet, Path: "/services/{slug}", Tags: []string{"Services"}, Policy: web.Public, Errors: notFound,
 		Summary: "Read what a service asks", Returns: "The service.", Description: "The pages of its form, the verified data it uses and why, and the assurance level it needs."}, s.getService)
 	web.Register(api, web.Op{ID: "start-application", Method: http.MethodPost, Path: "/applications", Tags: []string{"Applications"}, Policy: citizens, Status: http.StatusCreated, Idempotent: true, Errors: notFound,
-		Summary: "Start an application", Returns: "The draft.", Description: "Opens a draft, prefilled from the citizen's verified identity. 401 with `insufficient_user_authentication` when the sign-in is too weak for the service (RFC 9470)."}, s.postApplication)
+		Summary: "Start an application", Returns: "The draft.", Example: draftExample(), Description: "Opens a draft, prefilled from the citizen's verified identity. 401 with `insufficient_user_authentication` when the sign-in is too weak for the service (RFC 9470)."}, s.postApplication)
 	web.Register(api, web.Op{ID: "list-applications", Method: http.MethodGet, Path: "/applications", Tags: []string{"Applications"}, Policy: ownList,
 		Summary: "List the citizen's applications", Returns: "One page of applications.", Description: "Newest first, drafts included."}, s.listApplications)
 	web.Register(api, web.Op{ID: "get-application", Method: http.MethodGet, Path: "/applications/{id}", Tags: []string{"Applications"}, Policy: applicant, Errors: notFound,
@@ -46,6 +46,17 @@ func (s *Service) register(api *web.API) {
 		Summary: "Take one action", Returns: "The application after the step.", Description: "Save the draft, send it, answer a question, withdraw: whatever `actions` lists. 409 `changed-meanwhile` when the application has moved on since the version sent, 409 `action-not-possible` in another state, 422 with one entry per wrong field."}, s.postAction)
 	web.Register(api, web.Op{ID: "list-application-documents", Method: http.MethodGet, Path: "/applications/{id}/documents", Tags: []string{"Applications"}, Policy: applicant, Errors: notFound,
 		Summary: "List the documents of an application", Returns: "The documents.", Description: "A document is `pending` until its file is signed and published."}, s.listDocuments)
+}
+
+// draftExample is an application as it is right after its start.
+func draftExample() map[string]any {
+	return map[string]any{
+		"state": "draft", "state_text": "Draft", "version": 1, "waiting": "applicant", "submitted_at": nil, "due_at": nil,
+		"next_text": "Fill it in and send it.", "answers": map[string]any{"certificate_language": "en", "copies": 1}, "history": []any{},
+		"actions": []any{map[string]any{"name": "submit", "label": "Send the application", "partial": false, "declare": true, "fields": []any{
+			map[string]any{"name": "copies", "type": "integer", "label": "Number of copies", "required": true, "verified": false, "conditional": false, "min": 1, "max": 5},
+		}}},
+	}
 }
 
 // ServicesOutput lists services.
@@ -210,7 +221,7 @@ type ActionInput struct {
 	Action string `path:"action" maxLength:"100" pattern:"^[a-z0-9-]+$" example:"submit" doc:"The action's name."`
 	Body   struct {
 		Version int            `json:"version" minimum:"1" example:"1" doc:"The version of the application the citizen looked at."`
-		Input   map[string]any `json:"input,omitempty" doc:"Field name to answer, as the action's fields declare." example:"{\"purpose\":\"bank\",\"copies\":1}"`
+		Input   map[string]any `json:"input,omitempty" doc:"Field name to answer, as the action's fields declare." example:"{\"purpose\":\"bank\",\"certificate_language\":\"en\",\"copies\":1,\"declaration\":true}"`
 	}
 }
 

@@ -55,7 +55,7 @@ func (s *Service) register(api *web.API) {
 	web.Register(api, web.Op{ID: "get-document-file", Method: http.MethodGet, Path: "/documents/{id}/file", Tags: docs, Policy: mayHold, Errors: []int{notFound}, Responses: binary("application/pdf", "The sealed document."),
 		Summary: "Download one of your documents", Description: "The original: the PDF exactly as it was sealed."}, s.getFile)
 	web.Register(api, web.Op{ID: "revoke-document", Method: http.MethodPost, Path: "/documents/{id}/revocation", Tags: docs, Policy: mayRevoke, Idempotent: true, Errors: []int{notFound, conflict},
-		Summary: "Revoke a document", Returns: "The document, revoked.", Description: "For registrars of the agency that issued it. The public check says `revoked` from then on; 409 `document-not-valid` when it is not valid any more."}, s.postRevocation)
+		Summary: "Revoke a document", Returns: "The document, revoked.", Example: map[string]any{"state": "revoked"}, Description: "For registrars of the agency that issued it. The public check says `revoked` from then on; 409 `document-not-valid` when it is not valid any more."}, s.postRevocation)
 }
 
 // binary declares a body that huma cannot see from a byte slice.

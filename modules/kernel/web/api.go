@@ -35,6 +35,7 @@ type API struct {
 	contract Contract
 	huma     huma.API
 	server   *Server
+	examples map[string]map[string]any // by operation
 }
 
 // Op describes one operation. Every POST that creates or pays sets Idempotent.
@@ -48,9 +49,10 @@ type Op struct {
 	Status      int // the success status; 200 when zero
 	Policy      Policy
 	Idempotent  bool
-	Errors      []int  // statuses beyond those that follow from the policy
-	MaxBody     int64  // bytes; 0 means 1 MiB
-	Returns     string // what the success response holds, in a few words
+	Errors      []int          // statuses beyond those that follow from the policy
+	MaxBody     int64          // bytes; 0 means 1 MiB
+	Returns     string         // what the success response holds, in a few words
+	Example     map[string]any // members in which the success response's example differs from the general one; nil leaves one out
 	Responses   map[string]*huma.Response
 	AlsoTakes   map[string]*huma.MediaType // further media types of the body, which the handler reads itself
 }
@@ -86,6 +88,7 @@ func Register[I, O any](api *API, op Op, fn func(context.Context, *I) (*O, error
 	if op.Responses == nil && op.Returns != "" {
 		op.Responses = map[string]*huma.Response{strconv.Itoa(cmp.Or(op.Status, http.StatusOK)): {Description: op.Returns}}
 	}
+	api.examples[op.ID] = op.Example
 	security := []map[string][]string{{"bearer": {}}}
 	if op.Policy.public() {
 		security = []map[string][]string{}
@@ -197,7 +200,7 @@ func (s *Server) newAPI(mux humago.Mux, c Contract) *API {
 	cfg.OpenAPIPath = ""  // the generated files are served by the developers module
 	cfg.SchemasPath = ""
 	cfg.RejectUnknownQueryParameters = true
-	cfg.Info.Description = c.Description + fmt.Sprintf(sharedText, c.Prefix)
+	cfg.Info.Description = c.Description
 	cfg.Components.Schemas = huma.NewMapRegistry("#/components/schemas/", schemaName)
 	cfg.Info.License = &huma.License{Name: "Apache-2.0", URL: "https://www.apache.org/licenses/LICENSE-2.0"}
 	cfg.Info.Contact = &huma.Contact{Name: "Townhall", URL: "https://townhall.example/contact"}
@@ -208,5 +211,5 @@ func (s *Server) newAPI(mux humago.Mux, c Contract) *API {
 	for _, server := range api.OpenAPI().Servers {
 		server.Description = "Below the address of the municipality."
 	}
-	return &API{contract: c, huma: api, server: s}
+	return &API{contract: c, huma: api, server: s, examples: map[string]map[string]any{}}
 }

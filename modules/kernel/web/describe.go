@@ -13,25 +13,33 @@ import (
 	"github.com/danielgtaylor/huma/v2"
 )
 
-// sharedText is the part of every contract's description that is the same in all of them: what an integrator has to
-// know before the first call.
+// accessText and sharedText are the parts of a contract's description that are the same in all of them: what an
+// integrator has to know before the first call.
+const accessText = `
+
+## Access tokens
+Operations marked with a lock need ` + "`Authorization: Bearer …`" + ` with a JWT access token (RFC 9068) whose audience is exactly
+` + "`https://<municipality>%s`" + `, without a slash at its end. A token for another contract or another municipality is refused.
+` + "`x-townhall-policy`" + ` says for each operation who may call it: the kinds of caller, and the role or scope they need.`
+
 const sharedText = `
 
-## Addresses and access tokens
-Paths are relative to the municipality's own address, for instance ` + "`https://northwick.example%[1]s`" + `. Operations marked with a lock need
-` + "`Authorization: Bearer …`" + ` with a JWT access token by RFC 9068 whose audience is exactly that address, without a slash at its end. A token for
-another contract or another municipality is refused.
+## Addresses
+Paths are relative to the municipality's own address, for instance ` + "`https://northwick.example%s`" + `.
 
 ## Errors
-Every error is ` + "`application/problem+json`" + ` (RFC 9457). Switch on its ` + "`code`" + `, which never changes its meaning; ` + "`problems.yaml`" + ` lists all of them.
-` + "`detail`" + ` may be shown to a person. Treat a status that is not declared by its class.
+Every error is ` + "`application/problem+json`" + ` (RFC 9457). Switch on its ` + "`code`" + `, which never changes its meaning; ` + "`problems.yaml`" + `
+lists all of them. ` + "`detail`" + ` may be shown to a person. Treat a status that is not declared by its class. The response header
+` + "`X-Request-Id`" + ` names the request when you ask us about it.
 
 ## Retries
-GET may be repeated at any time. A POST that declares the header ` + "`Idempotency-Key`" + ` may be repeated with the same key and the same body until it is
-answered: it happens once, and every repetition gets the first answer. On 503 wait for ` + "`Retry-After`" + ` seconds first.
+GET may be repeated at any time. A POST that declares the header ` + "`Idempotency-Key`" + ` may be repeated with the same key and the same
+body until it is answered: it happens once, and every repetition gets the first answer. The same key with another body is
+refused (422 ` + "`idempotency-key-reused`" + `). On 503 wait for ` + "`Retry-After`" + ` seconds first.
 
 ## Languages
-Texts come in the language of ` + "`Accept-Language`" + `: en, ru or zh. Names, codes and identifiers are the same in all of them.`
+Texts come in the language of ` + "`Accept-Language`" + `: en, ru or zh. Names, codes and identifiers are the same in all of them.
+Instants are RFC 3339 in UTC.`
 
 const bearerText = "A JWT access token (RFC 9068) of an issuer the municipality trusts. Its audience is the municipality's origin followed by this contract's base path, " +
 	"for instance `https://northwick.example%s`. A citizen's or official's token comes from the authorization code flow with PKCE, a program's from the client credentials grant. " +
@@ -105,14 +113,17 @@ func (a *API) finish() {
 		locked = locked || len(op.Security) > 0
 		op.Parameters = append(op.Parameters, &huma.Param{Ref: "#/components/parameters/AcceptLanguage"})
 		a.shareErrors(spec, op)
-		exampleBodies(spec.Components.Schemas, op)
+		exampleBodies(spec.Components.Schemas, op, a.examples[op.OperationID])
 	}
 	for _, t := range slices.Sorted(maps.Keys(used)) {
 		spec.Tags = append(spec.Tags, &huma.Tag{Name: t, Description: a.contract.Tags[t]})
 	}
-	if !locked {
+	if locked {
+		spec.Info.Description += fmt.Sprintf(accessText, a.contract.Prefix)
+	} else {
 		spec.Components.SecuritySchemes = nil
 	}
+	spec.Info.Description += fmt.Sprintf(sharedText, a.contract.Prefix)
 }
 
 // shareErrors replaces the error responses of op by references to the shared ones, adding those that a body can bring.
@@ -144,8 +155,9 @@ func (a *API) shareErrors(spec *huma.OpenAPI, op *huma.Operation) {
 }
 
 // exampleBodies puts an example beside every JSON body, made of the examples of its members, so that a reader sees
-// whole messages. Optional members without an example of their own are left out.
-func exampleBodies(reg huma.Registry, op *huma.Operation) {
+// whole messages. Optional members without an example of their own are left out; differs changes
+// members of the response's.
+func exampleBodies(reg huma.Registry, op *huma.Operation, differs map[string]any) {
 	give := func(content map[string]*huma.MediaType) {
 		if m := content["application/json"]; m != nil && m.Example == nil && m.Schema != nil {
 			m.Example = exampleOf(reg, m.Schema)
@@ -156,7 +168,23 @@ func exampleBodies(reg huma.Registry, op *huma.Operation) {
 	}
 	for _, r := range op.Responses {
 		give(r.Content)
+		if m := r.Content["application/json"]; m != nil {
+			m.Example = changed(m.Example, differs)
+		}
 	}
+}
+
+func changed(example any, differs map[string]any) any {
+	object, ok := example.(map[string]any)
+	for name, value := range differs {
+		if !ok {
+			break
+		}
+		if object[name] = value; value == nil {
+			delete(object, name)
+		}
+	}
+	return example
 }
 
 const (
