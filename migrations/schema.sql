@@ -392,6 +392,8 @@ CREATE INDEX case_applicant ON casework."case" USING btree (tenant_id, applicant
 
 CREATE INDEX case_assignee ON casework."case" USING btree (tenant_id, assignee, id) WHERE ((assignee IS NOT NULL) AND (NOT final));
 
+CREATE INDEX case_open ON casework."case" USING btree (tenant_id, agency, assignee, waiting, id) WHERE ((submitted_at IS NOT NULL) AND (NOT final));
+
 CREATE INDEX case_queue ON casework."case" USING btree (tenant_id, agency, waiting, id) WHERE ((submitted_at IS NOT NULL) AND (NOT final));
 
 CREATE INDEX document_by_case ON documents.document USING btree (tenant_id, case_id, issued_at);
@@ -412,7 +414,7 @@ CREATE INDEX session_subject_idx ON identity.session USING btree (tenant_id, iss
 
 CREATE INDEX effect_case ON kernel.effect USING btree (tenant_id, case_id, id);
 
-CREATE INDEX effect_open ON kernel.effect USING btree (tenant_id, due_at, not_before) WHERE (state = 'open'::text);
+CREATE INDEX effect_next ON kernel.effect USING btree (tenant_id, due_at, not_before, id) WHERE (state = 'open'::text);
 
 CREATE INDEX idempotency_age ON kernel.idempotency USING btree (tenant_id, created_at);
 
@@ -533,7 +535,7 @@ GRANT SELECT ON TABLE kernel.effect TO townhall_ro;
 GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE kernel.effect TO townhall_rw;
 
 GRANT SELECT ON TABLE kernel.idempotency TO townhall_ro;
-GRANT SELECT,INSERT ON TABLE kernel.idempotency TO townhall_rw;
+GRANT SELECT,INSERT,DELETE ON TABLE kernel.idempotency TO townhall_rw;
 
 GRANT SELECT ON TABLE notify.delivery TO townhall_ro;
 GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE notify.delivery TO townhall_rw;

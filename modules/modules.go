@@ -351,8 +351,20 @@ func (t *Town) Run(ctx context.Context) {
 			t.log.Error("dispatcher stopped", "err", err)
 		}
 	})
-	wg.Go(func() { app.RunJobs(ctx, t.Modules, t.log) })
+	wg.Go(func() { app.RunJobs(ctx, append(slices.Clone(t.Modules), t.upkeep()), t.log) })
 	wg.Wait()
+}
+
+// upkeep is the work of the kernel itself.
+func (t *Town) upkeep() app.Module {
+	return app.Module{Name: "kernel", Jobs: []app.Job{{Name: "forget-answers", Every: time.Hour, Run: func(ctx context.Context) error {
+		for _, tenant := range t.Directory.Tenants() {
+			if err := t.db.ForgetAnswers(ctx, tenant.ID); err != nil {
+				return err
+			}
+		}
+		return nil
+	}}}}
 }
 
 // Drain runs what is due until nothing is: for tests, which do not want to wait.

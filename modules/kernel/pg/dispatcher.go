@@ -182,7 +182,20 @@ func (d *Dispatcher) runOne(ctx context.Context, t kernel.Tenant) (found bool, e
 	return true, err
 }
 
-// claim leases the effect that has waited longest. One that has used up its tries by crashing the process becomes
+const claimSQL = `
+	UPDATE kernel.effect SET
+	  state = CASE WHEN tries >= $4 THEN 'dead' ELSE 'open' END,
+	  last_error = CASE WHEN tries >= $4 THEN coalesce(last_error, 'interrupted') ELSE last_error END,
+	  leased = tries < $4, attempt = attempt + 1, tries = tries + 1,
+	  not_before = now() + $5 * interval '1 microsecond'
+	WHERE tenant_id = $1 AND id = (
+	  SELECT id FROM kernel.effect
+	  WHERE tenant_id = $1 AND state = 'open' AND due_at <= coalesce($2, now()) AND not_before <= now() AND name = ANY ($3)
+	  ORDER BY due_at, not_before, id LIMIT 1 FOR UPDATE SKIP LOCKED)
+	RETURNING id, name, coalesce(case_id::text, '') AS case, state, payload, attempt`
+
+// claim leases the effect that has been due longest: the first of the index effect_next, since sorting a long queue
+// would cost more than the effect itself. One that has used up its tries by crashing the process becomes
 // dead here: nobody was left to record its failure.
 func (d *Dispatcher) claim(ctx context.Context, t kernel.TenantID) (e *kernel.Effect, found bool, err error) {
 	var now sql.NullTime
@@ -195,18 +208,7 @@ func (d *Dispatcher) claim(ctx context.Context, t kernel.TenantID) (e *kernel.Ef
 		Attempt               int
 	}
 	err = d.db.InTx(ctx, t, func(tx *Tx) error {
-		return tx.GetContext(ctx, &row, `
-			UPDATE kernel.effect SET
-			  state = CASE WHEN tries >= $4 THEN 'dead' ELSE 'open' END,
-			  last_error = CASE WHEN tries >= $4 THEN coalesce(last_error, 'interrupted') ELSE last_error END,
-			  leased = tries < $4, attempt = attempt + 1, tries = tries + 1,
-			  not_before = now() + $5 * interval '1 microsecond'
-			WHERE tenant_id = $1 AND id = (
-			  SELECT id FROM kernel.effect
-			  WHERE tenant_id = $1 AND state = 'open' AND due_at <= coalesce($2, now()) AND not_before <= now() AND name = ANY ($3)
-			  ORDER BY not_before, id LIMIT 1 FOR UPDATE SKIP LOCKED)
-			RETURNING id, name, coalesce(case_id::text, '') AS case, state, payload, attempt`,
-			string(t), now, pq.Array(d.names), d.o.MaxTries, d.o.Lease.Microseconds())
+		return tx.GetContext(ctx, &row, claimSQL, string(t), now, pq.Array(d.names), d.o.MaxTries, d.o.Lease.Microseconds())
 	})
 	switch {
 	case errors.Is(err, sql.ErrNoRows):

@@ -6,6 +6,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"time"
 
 	"github.com/lib/pq"
 
@@ -108,6 +109,20 @@ func (tx *Tx) keepIdempotencyRecord(ctx context.Context, scope string, key kerne
 		return errLateKey
 	}
 	return err
+}
+
+// IdempotencyKeep is how long a retry gets the first answer again. The records hold answers, and so personal data:
+// they are not kept for longer than a client could still be trying.
+const IdempotencyKeep = 72 * time.Hour
+
+// ForgetAnswers deletes the idempotency records of tenant that nobody can still be waiting for. It may run in any
+// number of processes at once.
+func (db *DB) ForgetAnswers(ctx context.Context, tenant kernel.TenantID) error {
+	return db.InTx(ctx, tenant, func(tx *Tx) error {
+		_, err := tx.ExecContext(ctx, `DELETE FROM kernel.idempotency WHERE tenant_id = $1 AND created_at < now() - $2 * interval '1 second'`,
+			string(tenant), IdempotencyKeep.Seconds())
+		return err
+	})
 }
 
 // errLateKey looks like a serialization failure to InTx, which is what it is.
