@@ -45,7 +45,7 @@ func (s *Service) register(api *web.API) {
 	web.Register(api, web.Op{ID: "verify-number", Method: http.MethodGet, Path: "/verifications/{number}", Tags: verify, Policy: web.Public,
 		Summary: "Check a document number", Returns: "What is known of the number.", Description: "Says who issued the document, when, and whether it is valid. A number nobody issued answers 200 with the state `unknown`. Nothing in the answer is personal."}, s.getVerification)
 	web.Register(api, web.Op{ID: "verify-file", Method: http.MethodPost, Path: "/verifications", Tags: verify, Policy: web.Public, MaxBody: maxUpload, Errors: []int{http.StatusBadRequest, http.StatusRequestEntityTooLarge},
-		Summary: "Check a document file", Returns: "What is known of the file.", Description: "Send the PDF as it is (application/pdf), or as the one file of a form (multipart/form-data), at most 10 MB. The file is compared with what was issued and is not kept. `altered`: it was sealed here and changed afterwards.", AlsoTakes: form()}, s.postVerification)
+		Summary: "Check a document file", Returns: "What is known of the file.", Description: "Send the PDF as it is (application/pdf), or as the one file of a form (multipart/form-data), at most 10 MB. The file is compared with what was issued and is not kept. `altered`: it was sealed here and changed afterwards.", AlsoTakes: uploadForm()}, s.postVerification)
 	web.Register(api, web.Op{ID: "get-trust-bundle", Method: http.MethodGet, Path: "/trust-bundle", Tags: verify, Policy: web.Public, Responses: binary("application/x-pem-file", "Root certificate and revocation lists in PEM."),
 		Summary: "Fetch the trust bundle", Description: "What a program needs to check seals offline: the root certificate and the revocation lists."}, s.getTrustBundle)
 	web.Register(api, web.Op{ID: "list-documents", Method: http.MethodGet, Path: "/documents", Tags: docs, Policy: mayHold,
@@ -64,8 +64,8 @@ func binary(contentType, what string) map[string]*huma.Response {
 		Content: map[string]*huma.MediaType{contentType: {Schema: &huma.Schema{Type: huma.TypeString, Format: "binary"}}}}}
 }
 
-// form declares the other way a file can be sent.
-func form() map[string]*huma.MediaType {
+// uploadForm declares the other way a file can be sent.
+func uploadForm() map[string]*huma.MediaType {
 	return map[string]*huma.MediaType{"multipart/form-data": {Schema: &huma.Schema{Type: huma.TypeObject, Required: []string{"file"},
 		Properties: map[string]*huma.Schema{"file": {Type: huma.TypeString, Format: "binary", Description: "The PDF."}}}}}
 }
