@@ -106,14 +106,19 @@ func (j *journey) propose() {
 	o.see("case-proposed")
 }
 
-// fourEyes: the proposer is not offered to countersign, and is refused when they try by address.
+// fourEyes: the proposer is not offered to countersign, is told why, and is refused when they send it all the same.
 func (j *journey) fourEyes() {
 	o := j.oliver
 	if o.has(`form[action$="/actions/countersign"]`) {
 		j.t.Fatal("the proposer is offered to countersign")
 	}
-	o.Go(j.staffCase + "/actions/countersign")
+	o.unfold("#action-return")
+	browser.Get(o.Page, chromedp.Evaluate[int](`{const f = document.querySelector('form[action$="/actions/return"]'); f.action = f.action.replace("return", "countersign"); 0}`))
+	o.press("/actions/countersign")
+	o.Wait(".problems")
 	o.see("four-eyes")
+	o.Go(j.staffCase)
+	o.expect(j.say("state.proposed.staff"))
 	o.Go(j.world.town + "/staff/cases/00000000-0000-4000-8000-000000000000")
 	o.see("not-found")
 }

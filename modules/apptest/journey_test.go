@@ -63,7 +63,7 @@ func TestACertificateTravelsFromTheWalletToAStrangerInEveryLanguage(t *testing.T
 		}
 		t.Run("without JavaScript", func(t *testing.T) {
 			t.Parallel()
-			j := &journey{locale: "en", who: "anna", unjudged: true}
+			j := &journey{locale: "en", who: "without-scripts", unjudged: true}
 			j.begin(t, w, browser.Options{NoJavaScript: true})
 			j.enterWallet()
 			j.apply()
@@ -103,7 +103,6 @@ func (j *journey) enterWallet() {
 
 func (j *journey) lookAroundTheWallet() {
 	p := j.citizen
-	p.Screenshot(filepath.Join(j.world.shots, j.locale, "wallet.png"))
 	for _, page := range []string{"scan", "inbox", "settings"} {
 		p.Go(j.world.wallet + "/" + page)
 		p.see("wallet-" + page)
@@ -264,7 +263,7 @@ func (j *journey) receive() {
 var documentNumber = regexp.MustCompile(`\b[A-Z]{2}-[0-9A-Z]{4}(-[0-9A-Z]{4}){3}\b`)
 
 func (j *journey) keep(name string, b []byte) {
-	path := filepath.Join(j.world.shots, j.locale, name)
+	path := filepath.Join(j.world.files, j.locale, name)
 	if err := os.MkdirAll(filepath.Dir(path), 0o755); err != nil {
 		j.t.Fatal(err)
 	}
@@ -310,7 +309,7 @@ func (j *journey) stranger() {
 func (j *journey) upload(p *person, name string, file []byte) {
 	j.t.Helper()
 	j.keep(name, file)
-	path, err := filepath.Abs(filepath.Join(j.world.shots, j.locale, name))
+	path, err := filepath.Abs(filepath.Join(j.world.files, j.locale, name))
 	if err != nil {
 		j.t.Fatal(err)
 	}

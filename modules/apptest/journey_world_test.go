@@ -33,7 +33,8 @@ type world struct {
 	town, wallet string // origins
 	browser      *browser.Browser
 	service      *workflows.Definition
-	shots        string // folder of the screenshots
+	shots        string // folder of the screenshots; empty: none are taken
+	files        string // folder of what is downloaded
 	judged       atomic.Int64
 }
 
@@ -45,7 +46,7 @@ func newWorld(t *testing.T) *world {
 	wallet := httptest.NewUnstartedServer(nil)
 	origin := "http://" + wallet.Listener.Addr().String()
 	app := Start(t, func(o *modules.Options) { o.Settings = demoSettings(t, o.Settings.Tenants[0].Origin, origin) })
-	cfg := host.Config{Issuer: origin, WebhookSecret: webhookSecret}
+	cfg := host.Config{Issuer: origin, WebhookSecret: webhookSecret, Personas: append(host.DemoPersonas(), withoutScripts())}
 	for _, tenant := range app.Directory.Tenants() {
 		cfg.Catalogues = append(cfg.Catalogues, tenant.Origin)
 		cfg.StaffClients = append(cfg.StaffClients, host.StaffClient(string(tenant.ID), tenant.Origin))
@@ -67,10 +68,18 @@ func newWorld(t *testing.T) *world {
 	}
 	service, _ := library.Get("residence-certificate")
 	shots := os.Getenv("TOWNHALL_SHOTS")
-	if shots == "" {
-		shots = t.ArtifactDir()
+	files := shots
+	if files == "" {
+		files = t.TempDir()
 	}
-	return &world{town: app.Origin("northwick"), wallet: origin, browser: b, service: service, shots: shots}
+	return &world{town: app.Origin("northwick"), wallet: origin, browser: b, service: service, shots: shots, files: files}
+}
+
+// withoutScripts is Anna's double, who has switched JavaScript off: nothing Anna allows is remembered for her.
+func withoutScripts() host.Persona {
+	double := host.DemoPersonas()[0]
+	double.ID = "without-scripts"
+	return double
 }
 
 // demoSettings reads the demo's own settings file, so that what people see first is what is judged here.
@@ -105,7 +114,7 @@ type person struct {
 }
 
 // see judges the page on screen, once per language: axe-core, no sideways scroll at 320 px, the right language, no
-// missing text, a quiet console. It keeps a screenshot for people to look at.
+// missing text, a quiet console. It takes a screenshot for people to look at.
 func (p *person) see(name string) {
 	p.t.Helper()
 	name = p.role + "-" + name
@@ -113,12 +122,11 @@ func (p *person) see(name string) {
 		return
 	}
 	p.j.seen[name] = true
-	shot := filepath.Join(p.j.world.shots, p.j.locale, fmt.Sprintf("%02d-%s", len(p.j.seen), name))
-	p.FullScreenshot(shot + ".png")
+	p.shot(name)
 	p.judge(name)
 	if p.j.dark {
 		p.scheme("dark")
-		p.FullScreenshot(shot + "-dark.png")
+		p.shot(name + "-dark")
 		p.judge(name + " in dark")
 		p.scheme("light")
 	}
@@ -130,12 +138,20 @@ func (p *person) see(name string) {
 	}
 	p.Do(chromedp.EmulateViewport(browser.Small.Width, browser.Small.Height))
 	if n := p.SidewaysScroll(); n > 0 {
-		p.FullScreenshot(shot + "-320.png")
+		p.shot(name + "-320")
 		p.t.Errorf("%s: scrolls %d px sideways at 320 px", name, n)
 	}
 	p.Do(chromedp.EmulateViewport(p.size.Width, p.size.Height))
 	for _, line := range p.Console() {
 		p.t.Errorf("%s: the console says %s", name, line)
+	}
+}
+
+// shot keeps the whole page, when TOWNHALL_SHOTS asks for it.
+func (p *person) shot(name string) {
+	p.t.Helper()
+	if folder := p.j.world.shots; folder != "" {
+		p.FullScreenshot(filepath.Join(folder, p.j.locale, fmt.Sprintf("%02d-%s.png", len(p.j.seen), name)))
 	}
 }
 

@@ -110,6 +110,9 @@ func (t speaker) caseRow(e entry) ui.TableRow {
 // actor returns the body that acted and the role it acted in; a program is named by its client.
 func (t speaker) actor(e entry) (who, role string) {
 	if e.ActorKind != kernel.Staff {
+		if e.ActorKind == kernel.Citizen {
+			return t.say("audit.actor.citizen"), ""
+		}
 		return t.say("audit.actor." + string(e.ActorKind)), e.Client
 	}
 	var names, roles []string
@@ -158,6 +161,9 @@ func (t speaker) step(e entry) string {
 	}
 	if t.service.HasText(key) {
 		return t.service.Text(t.locale, key)
+	}
+	if own := "case." + e.Details["action"]; t.texts.Has("audit.action." + own) {
+		return t.action(own)
 	}
 	return t.action(e.Action)
 }

@@ -248,6 +248,9 @@ func (s *Service) showFailed(w http.ResponseWriter, r *http.Request, id string, 
 	if err != nil {
 		return err
 	}
+	if errors.Is(a.problem, workflows.ErrFourEyes) {
+		return s.showCase(w, r, o, a)
+	}
 	if errors.Is(a.problem, kernel.ErrChanged) || !slices.Contains(o.Actions, a.action) {
 		return s.showConflict(w, r, o, a)
 	}

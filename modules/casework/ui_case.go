@@ -1,6 +1,7 @@
 package casework
 
 import (
+	"errors"
 	"fmt"
 	"net/http"
 	"slices"
@@ -29,8 +30,9 @@ type caseView struct {
 	History   []ui.Moment
 	Documents []ui.DocumentRow
 	Effects   []effectRow
-	Failed    int    // dead effects
-	Audit     string // address of everything recorded about the case; empty when nobody keeps it
+	Failed    int         // dead effects
+	FourEyes  []ui.Notice // steps a colleague has to take
+	Audit     string      // address of everything recorded about the case; empty when nobody keeps it
 }
 
 // actionForm is one action that is possible now.
@@ -86,10 +88,37 @@ func (s *Service) caseView(r *http.Request, o opened, a attempt) caseView {
 		v.StepUp = ui.Link{Label: s.t(r, "casework.confirm-identity"), Href: actionPath(o.ID, a.action)}
 	}
 	v.Effects, v.Failed = s.effectRows(r, o)
+	if errors.Is(a.problem, workflows.ErrFourEyes) {
+		v.Problems = append(v.Problems, ui.Problem{Text: s.Texts.Error(locale, a.problem)})
+	}
+	v.FourEyes = s.fourEyes(r, o)
 	if s.History {
 		v.Audit = casePath(o.ID) + "/audit"
 	}
 	return v
+}
+
+// fourEyes names the steps that wait for a colleague, because the reader has taken the one before.
+func (s *Service) fourEyes(r *http.Request, o opened) (out []ui.Notice) {
+	locale, me := kernel.LocaleOf(r.Context()), kernel.PrincipalOf(r.Context()).Person
+	if len(o.History) == 0 || o.Final {
+		return nil
+	}
+	for i := range o.def.Actions {
+		act := &o.def.Actions[i]
+		if !slices.Contains(act.From, o.State) || len(act.FourEyes) == 0 || slices.Contains(o.Actions, act.Name) {
+			continue
+		}
+		for _, e := range slices.Backward(o.rec.Events) {
+			if e.To == o.State && e.From != e.To {
+				if e.Actor == me && slices.Contains(act.FourEyes, e.Action) {
+					out = append(out, ui.Notice{Title: o.def.Text(locale, "action."+act.Name), Body: s.t(r, "casework.four-eyes")})
+				}
+				break
+			}
+		}
+	}
+	return out
 }
 
 func actionPath(id kernel.CaseID, action string) string {

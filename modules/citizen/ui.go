@@ -235,7 +235,11 @@ func (s *Service) facts(r *http.Request, o opened) []ui.Fact {
 		facts = append(facts, ui.Fact{Key: s.t(r, "citizen.case.submitted"), Value: ui.DateTime(locale, tenant.Location(), o.SubmittedAt)})
 	}
 	if !o.DueAt.IsZero() && !o.Final {
-		facts = append(facts, ui.Fact{Key: s.t(r, "citizen.case.due"), Value: ui.Date(locale, tenant.Location(), o.DueAt)})
+		due := "citizen.case.due"
+		if stateOf(o.def, o.State).Waits == workflows.WaitsApplicant {
+			due = "citizen.case.answer-by"
+		}
+		facts = append(facts, ui.Fact{Key: s.t(r, due), Value: ui.Date(locale, tenant.Location(), o.DueAt)})
 	}
 	return facts
 }
@@ -283,11 +287,14 @@ func lastWords(locale string, o opened) []ui.Fact {
 func (s *Service) history(r *http.Request, o opened) []ui.Moment {
 	locale := kernel.LocaleOf(r.Context())
 	var out []ui.Moment
-	for i, e := range slices.Backward(o.History) {
+	for _, e := range slices.Backward(o.History) {
 		if e.From == e.To && stateOf(o.def, e.To).Initial {
 			continue // saving a draft
 		}
-		m := ui.Moment{At: e.At, Title: s.past(r, o.def, e.Action), Actor: e.ActorName, Now: i == len(o.History)-1}
+		if a := o.def.Action(e.Action); a != nil && a.To == "" && a.Assign != "" {
+			continue // who works on it is the agency's own affair
+		}
+		m := ui.Moment{At: e.At, Title: s.past(r, o.def, e.Action), Actor: e.ActorName, Now: len(out) == 0}
 		if e.ActorKind == kernel.Citizen {
 			m.Actor = s.t(r, "citizen.case.you")
 		}

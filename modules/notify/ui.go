@@ -27,7 +27,7 @@ func (s *Service) inboxPage(w http.ResponseWriter, r *http.Request) error {
 	for _, m := range list {
 		card := ui.Card{
 			Href: m.Path, Title: m.Title.In(locale), Text: m.Body.In(locale),
-			Meta: ui.DateTime(locale, zone, m.CreatedAt) + " · " + s.deps.Texts.T(locale, "notify.inbox.number", "number", m.Number),
+			Meta: ui.DateTime(locale, zone, m.CreatedAt),
 		}
 		if m.ReadAt.IsZero() {
 			card.Tag = ui.Tag{Text: say("notify.inbox.new"), Tone: ui.Info}

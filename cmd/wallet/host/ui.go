@@ -136,6 +136,14 @@ func (p page) Day(t time.Time) string {
 	return fmt.Sprintf("%d年%d月%d日", t.Year(), t.Month(), t.Day())
 }
 
+// ShortDay leaves the year out, for lists of recent things.
+func (p page) ShortDay(t time.Time) string {
+	if names, ok := months[p.Locale]; ok {
+		return fmt.Sprintf("%d %s", t.Day(), names[t.Month()-1])
+	}
+	return fmt.Sprintf("%d月%d日", t.Month(), t.Day())
+}
+
 // When adds the time of day.
 func (p page) When(t time.Time) string { return p.Day(t) + " " + t.Format("15:04") }
 
