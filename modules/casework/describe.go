@@ -61,10 +61,10 @@ func (s *Service) open(ctx context.Context, id, action string) (detail, error) {
 // actOnce takes one action, once per idempotency key, and describes the case after it.
 func (s *Service) actOnce(ctx context.Context, a kernel.Act) (CaseDetail, error) {
 	return pg.Once(ctx, s.DB, kernel.TenantOf(ctx).ID, func(tx *pg.Tx) (CaseDetail, error) {
-		if _, err := s.Act(ctx, tx, a); err != nil {
-			return CaseDetail{}, err
+		d, err := s.act(ctx, tx, a)
+		if err == nil {
+			err = s.looked(ctx, tx, d.rec, "case.read")
 		}
-		d, err := s.detail(ctx, tx, a.Case, "case.read")
 		if err != nil {
 			return CaseDetail{}, err
 		}

@@ -91,13 +91,18 @@ func (s *Service) detail(ctx context.Context, tx kernel.Tx, id kernel.CaseID, ac
 	if err != nil {
 		return detail{}, err
 	}
-	who := kernel.PrincipalOf(ctx)
-	if official(who) {
-		if err := s.Audit.Record(ctx, tx, kernel.AuditEntry{Action: action, Case: rec.ID, Subject: rec.Applicant}); err != nil {
-			return detail{}, err
-		}
+	if err := s.looked(ctx, tx, rec, action); err != nil {
+		return detail{}, err
 	}
-	return detail{Case: s.caseFor(tx, def, rec, person, who), rec: rec, def: def, snap: s.snapshot(tx, rec, person), person: person}, nil
+	return detail{Case: s.caseFor(tx, def, rec, person, kernel.PrincipalOf(ctx)), rec: rec, def: def, snap: s.snapshot(tx, rec, person), person: person}, nil
+}
+
+// looked records that an official was shown a case.
+func (s *Service) looked(ctx context.Context, tx kernel.Tx, rec record, action string) error {
+	if !official(kernel.PrincipalOf(ctx)) {
+		return nil
+	}
+	return s.Audit.Record(ctx, tx, kernel.AuditEntry{Action: action, Case: rec.ID, Subject: rec.Applicant})
 }
 
 // caseFor is a case with history as who may see it.

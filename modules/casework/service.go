@@ -56,7 +56,8 @@ func (s *Service) Start(ctx context.Context, tx kernel.Tx, n kernel.NewCase) (ke
 			return kernel.Case{}, fmt.Errorf("case %s: no free number in five tries", st.ID)
 		}
 	}
-	return s.tell(ctx, tx, def, st, out, person)
+	d, err := s.tell(ctx, tx, def, st, out, person)
+	return d.Case, err
 }
 
 func (s *Service) draft(def *workflows.Definition, n kernel.NewCase, who kernel.Principal, person kernel.Person) record {
@@ -78,20 +79,26 @@ func (s *Service) draft(def *workflows.Definition, n kernel.NewCase, who kernel.
 
 // Act takes one declared action (kernel.Cases).
 func (s *Service) Act(ctx context.Context, tx kernel.Tx, a kernel.Act) (kernel.Case, error) {
+	d, err := s.act(ctx, tx, a)
+	return d.Case, err
+}
+
+// act takes one declared action and returns the case after it, so that nobody needs to read it again.
+func (s *Service) act(ctx context.Context, tx kernel.Tx, a kernel.Act) (detail, error) {
 	who := kernel.PrincipalOf(ctx)
 	if who.Kind != kernel.Citizen && who.Kind != kernel.Staff {
-		return kernel.Case{}, kernel.NotThere("case")
+		return detail{}, kernel.NotThere("case")
 	}
 	rec, err := s.loadVisible(ctx, tx, a.Case)
 	if err != nil {
-		return kernel.Case{}, err
+		return detail{}, err
 	}
 	if a.Version != rec.Version {
-		return kernel.Case{}, kernel.ErrChanged
+		return detail{}, kernel.ErrChanged
 	}
 	def, err := s.definition(rec)
 	if err != nil {
-		return kernel.Case{}, err
+		return detail{}, err
 	}
 	return s.step(ctx, tx, def, rec, workflows.Command{
 		Action: a.Action, Input: a.Input, Now: s.Clock.Now(), Locale: kernel.LocaleOf(ctx),
@@ -100,18 +107,18 @@ func (s *Service) Act(ctx context.Context, tx kernel.Tx, a kernel.Act) (kernel.C
 }
 
 // step computes a command and writes everything it does.
-func (s *Service) step(ctx context.Context, tx kernel.Tx, def *workflows.Definition, rec record, c workflows.Command) (kernel.Case, error) {
+func (s *Service) step(ctx context.Context, tx kernel.Tx, def *workflows.Definition, rec record, c workflows.Command) (detail, error) {
 	person, err := s.People.Person(ctx, tx, rec.Applicant)
 	if err != nil {
-		return kernel.Case{}, err
+		return detail{}, err
 	}
 	out, err := def.Step(s.snapshot(tx, rec, person), c)
 	if err != nil {
-		return kernel.Case{}, err
+		return detail{}, err
 	}
 	st := s.stepOf(def, rec, out, kernel.PrincipalOf(ctx))
 	if err := take(ctx, tx, st); err != nil {
-		return kernel.Case{}, err
+		return detail{}, err
 	}
 	return s.tell(ctx, tx, def, st, out, person)
 }
@@ -147,24 +154,24 @@ func (s *Service) stepOf(def *workflows.Definition, rec record, out workflows.Ou
 
 // tell writes what a step does beside the case itself: documents, effects, the audit entry. The case's own row
 // comes first, so that racing steps meet there and the loser writes nothing.
-func (s *Service) tell(ctx context.Context, tx kernel.Tx, def *workflows.Definition, st step, out workflows.Outcome, person kernel.Person) (kernel.Case, error) {
+func (s *Service) tell(ctx context.Context, tx kernel.Tx, def *workflows.Definition, st step, out workflows.Outcome, person kernel.Person) (detail, error) {
 	after := s.snapshot(tx, st.record, person)
 	for _, name := range out.Documents {
 		intent, err := s.intent(tx, def, after, name)
 		if err != nil {
-			return kernel.Case{}, err
+			return detail{}, err
 		}
 		if _, err := s.Documents.Intend(ctx, tx, intent); err != nil {
-			return kernel.Case{}, err
+			return detail{}, err
 		}
 	}
 	if err := pg.Emit(ctx, tx, events(def, st, out)...); err != nil {
-		return kernel.Case{}, err
+		return detail{}, err
 	}
 	if err := s.Audit.Record(ctx, tx, auditOf(st, out)); err != nil {
-		return kernel.Case{}, err
+		return detail{}, err
 	}
-	return s.caseFor(tx, def, st.record, person, kernel.PrincipalOf(ctx)), nil
+	return detail{Case: s.caseFor(tx, def, st.record, person, kernel.PrincipalOf(ctx)), rec: st.record, def: def, snap: after, person: person}, nil
 }
 
 func events(def *workflows.Definition, st step, out workflows.Outcome) []kernel.Event {
