@@ -48,7 +48,7 @@ vet: ## go vet, gofmt and staticcheck
 .PHONY: lint-contracts
 lint-contracts: need-test ## spectral and redocly over openapi/*.yaml, warnings are errors
 	$(CHECKS)/node_modules/.bin/spectral lint --ruleset .ci/spectral.yaml --fail-severity warn $(CONTRACTS:%=openapi/%.yaml) $(CONTRACTS:%=openapi/%.3.0.yaml)
-	$(CHECKS)/node_modules/.bin/redocly lint --config .ci/redocly.yaml $(CONTRACTS:%=openapi/%.yaml)
+	$(CHECKS)/node_modules/.bin/redocly lint --config .ci/redocly.yaml $(CONTRACTS:%=openapi/%.yaml) $(CONTRACTS:%=openapi/%.3.0.yaml)
 
 .PHONY: generate
 generate: ## Write openapi/ and the dump migrations/schema.sql anew
