@@ -185,21 +185,44 @@ func wrote(res sql.Result, err error, id kernel.CaseID) (bool, error) {
 	return n == 1, err
 }
 
-// One list for all: every condition is switched off by an empty argument, so that the text is constant and the
-// statement stays prepared. Newest first, but the queue "todo" oldest first: who waits longest is served first.
-const listSQL = `SELECT ` + columns + ` FROM casework.case c
-	WHERE c.tenant_id = $1
-	AND ($2::uuid IS NULL OR c.applicant = $2::uuid)
-	AND ($3::text[] IS NULL OR (c.agency = ANY ($3::text[]) AND c.submitted_at IS NOT NULL))
-	AND CASE $4 WHEN 'todo' THEN NOT c.final AND c.waiting = 'agency'
-		WHEN 'unassigned' THEN NOT c.final AND c.assignee IS NULL
-		WHEN 'mine' THEN NOT c.final AND c.assignee = $5::uuid
-		ELSE true END
-	AND ($6 = '' OR c.service = $6) AND ($7 = '' OR c.state = $7) AND ($8 = '' OR c.number = $8)
-	AND (NOT $9::bool OR NOT c.final)
-	AND ($10::uuid IS NULL OR CASE WHEN $4 = 'todo' THEN c.id > $10::uuid ELSE c.id < $10::uuid END)
-	ORDER BY CASE WHEN $4 = 'todo' THEN c.id END, c.id DESC
-	LIMIT $11`
+// The lists. A condition nobody asked for is switched off by an empty argument, so that the texts are constants and the
+// statements stay prepared. What decides the order is not: each order is a text of its own, and each agency is read by
+// itself, because only then is the page the first rows of an index. "agency = ANY (…)" sorted every case of the agency:
+// 0.7 to 1.3 s at 100,000.
+const (
+	narrowed = ` AND ($5 = '' OR c.service = $5) AND ($6 = '' OR c.state = $6) AND ($7 = '' OR c.number = $7) AND (NOT $8::bool OR NOT c.final)`
+	newest   = ` AND ($9::uuid IS NULL OR c.id < $9::uuid) ORDER BY c.id DESC LIMIT $2`
+	oldest   = ` AND ($9::uuid IS NULL OR c.id > $9::uuid) ORDER BY c.id LIMIT $2`
+
+	ofAgencies = `SELECT c.* FROM (SELECT DISTINCT agency FROM unnest($3::text[]) AS u (agency)) AS a CROSS JOIN LATERAL (SELECT ` + columns + ` FROM casework.case c
+		WHERE c.tenant_id = $1 AND c.agency = a.agency AND c.submitted_at IS NOT NULL AND ($4::uuid IS NULL OR $4::uuid IS NOT NULL)`
+
+	mineSQL = `SELECT ` + columns + ` FROM casework.case c
+		WHERE c.tenant_id = $1 AND c.applicant = $4::uuid AND $3::text[] IS NULL` + narrowed + newest
+	everyoneSQL = `SELECT ` + columns + ` FROM casework.case c
+		WHERE c.tenant_id = $1 AND $3::text[] IS NULL AND $4::uuid IS NULL` + narrowed + newest
+	allSQL        = ofAgencies + narrowed + newest + `) AS c ORDER BY c.id DESC LIMIT $2`
+	todoSQL       = ofAgencies + ` AND NOT c.final AND c.waiting = 'agency'` + narrowed + oldest + `) AS c ORDER BY c.id LIMIT $2`
+	unassignedSQL = ofAgencies + ` AND NOT c.final AND c.assignee IS NULL` + narrowed + newest + `) AS c ORDER BY c.id DESC LIMIT $2`
+	assignedSQL   = ofAgencies + ` AND NOT c.final AND c.assignee = $4::uuid` + narrowed + newest + `) AS c ORDER BY c.id DESC LIMIT $2`
+)
+
+// statement picks the text of a list and the one person it is about.
+func (f filter) statement() (text string, person kernel.PersonID) {
+	switch {
+	case f.Applicant != "":
+		return mineSQL, f.Applicant
+	case f.Everyone:
+		return everyoneSQL, ""
+	case f.Queue == QueueTodo:
+		return todoSQL, ""
+	case f.Queue == QueueUnassigned:
+		return unassignedSQL, ""
+	case f.Queue == QueueMine:
+		return assignedSQL, f.Mine
+	}
+	return allSQL, ""
+}
 
 // list reads cases without their history.
 func list(ctx context.Context, tx kernel.Tx, f filter) ([]record, error) {
@@ -207,8 +230,9 @@ func list(ctx context.Context, tx kernel.Tx, f filter) ([]record, error) {
 		return nil, kernel.InvalidFields(kernel.FieldError{Path: "cursor", Slug: "casework.cursor-unknown", Message: "This cursor is not one of ours."})
 	}
 	var rows []row
-	err := pg.From(tx).SelectContext(ctx, &rows, listSQL, tx.TenantID(), nullID(f.Applicant), f.agencies(), f.Queue, nullID(f.Mine),
-		f.Service, f.State, f.Number, f.Open, nullID(kernel.PersonID(f.After)), limitOf(f.Limit))
+	text, person := f.statement()
+	err := pg.From(tx).SelectContext(ctx, &rows, text, tx.TenantID(), limitOf(f.Limit), f.agencies(), nullID(person),
+		f.Service, f.State, f.Number, f.Open, nullID(kernel.PersonID(f.After)))
 	if err != nil {
 		return nil, fmt.Errorf("cases: %w", err)
 	}
