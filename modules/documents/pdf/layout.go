@@ -177,7 +177,7 @@ func (c *canvas) lines(st style, x, y, size, lead float64, k colour, ls []line) 
 // place puts the pieces on pages; the last one, the panel with seal and code, sits at the foot of its page.
 func (d *document) place() {
 	limit := pageHeight - bottomMargin
-	y := 18.0
+	y := 14.0
 	d.pages = []page{{}}
 	put := func(p piece, at float64) {
 		pg := &d.pages[len(d.pages)-1]
@@ -185,6 +185,9 @@ func (d *document) place() {
 	}
 	for i, p := range d.pieces {
 		need := p.before + p.height
+		if i == len(d.pieces)-1 {
+			need = min(p.before, 3) + p.height // it sits at the foot: what is above may come close
+		}
 		for j := i; d.pieces[j].keep && j+1 < len(d.pieces) && need < limit-topMargin; j++ {
 			need += d.pieces[j+1].before + d.pieces[j+1].height
 		}
