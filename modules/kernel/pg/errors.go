@@ -123,7 +123,7 @@ func asKernel(ctx context.Context, err error) error {
 			e.Code == "25006" && strings.Contains(e.Message, "recovery"):
 			return ErrNoDatabase.Wrap(err)
 		}
-		return err
+		return &quietError{err, e}
 	}
 	var n net.Error
 	if errors.Is(err, driver.ErrBadConn) || errors.Is(err, io.EOF) || errors.Is(err, io.ErrUnexpectedEOF) ||
@@ -133,3 +133,21 @@ func asKernel(ctx context.Context, err error) error {
 	}
 	return err
 }
+
+// quietError keeps the server's own words out of every log: they quote the value they complain about
+// (invalid input syntax for type date: "…"). What is left says where to look.
+type quietError struct {
+	err error
+	pq  *pq.Error
+}
+
+func (e *quietError) Error() string {
+	said := strings.TrimSpace("database error " + string(e.pq.Code) + " " + e.pq.Constraint)
+	before, _, found := strings.Cut(e.err.Error(), e.pq.Error())
+	if !found {
+		return said
+	}
+	return before + said
+}
+
+func (e *quietError) Unwrap() error { return e.err }

@@ -2,6 +2,8 @@ package pg_test
 
 import (
 	"database/sql"
+	"errors"
+	"fmt"
 	"strings"
 	"testing"
 	"time"
@@ -38,6 +40,20 @@ func TestAnAnswerIsForgottenWhenNoRetryCanComeAnyMore(t *testing.T) {
 	do("old")
 	if runs != 3 {
 		t.Errorf("%d runs: the young answer stays, the old one is gone", runs)
+	}
+}
+
+// PostgreSQL quotes the value it cannot read. That may be somebody's address, and errors end in logs.
+func TestADatabaseErrorDoesNotQuoteWhatSomebodyTyped(t *testing.T) {
+	t.Parallel()
+	db, _ := notes(t)
+	err := db.InTx(t.Context(), north, func(tx *pg.Tx) error {
+		_, err := tx.Exec(`SELECT $1::text::integer`, "12 Mill Lane")
+		return fmt.Errorf("note 7: %w", err)
+	})
+	var e *pq.Error
+	if !errors.As(err, &e) || err.Error() != "note 7: database error 22P02" {
+		t.Errorf("%v", err)
 	}
 }
 
