@@ -34,6 +34,7 @@ type App struct {
 	t         testing.TB
 	directory kernel.Directory
 	judge     *judge
+	log       *slog.Logger
 	server    *httptest.Server
 	client    *http.Client
 }
@@ -46,6 +47,13 @@ func WithoutOwnChecks(o *modules.Options) { o.SkipChecksForTest = true }
 
 // WithClock gives the town another clock.
 func WithClock(c kernel.Clock) Option { return func(o *modules.Options) { o.Clock = c } }
+
+// WithLog sends everything the town logs to w, as JSON, from the most talkative level on.
+func WithLog(w io.Writer) Option {
+	return func(o *modules.Options) {
+		o.Log = slog.New(slog.NewJSONHandler(w, &slog.HandlerOptions{Level: slog.LevelDebug}))
+	}
+}
 
 // WithWebhook tells cases of the citizens' issuer to address.
 func WithWebhook(address, secret string) Option {
@@ -75,6 +83,7 @@ func Start(t testing.TB, options ...Option) *App {
 	for _, option := range options {
 		option(&o)
 	}
+	a.log = o.Log
 	if a.Town, err = modules.New(o); err != nil {
 		t.Fatal(err)
 	}
@@ -274,6 +283,9 @@ func (w testWriter) Write(b []byte) (int, error) {
 	w.t.Logf("%s", bytes.TrimSpace(b))
 	return len(b), nil
 }
+
+// Log is where the town speaks.
+func (a *App) Log() *slog.Logger { return a.log }
 
 // Settle runs every effect that is due.
 func (a *App) Settle() {
