@@ -14,7 +14,7 @@ import (
 const (
 	rounds   = 3
 	window   = 2 * time.Second // one measurement of a rate
-	glance   = 700 * time.Millisecond
+	glance   = 500 * time.Millisecond
 	pace     = 100 // submissions per second, for the 95th percentile
 	paceTime = 6 * time.Second
 )
