@@ -80,7 +80,8 @@ func TestATransactionSeesAndWritesOnlyItsMunicipality(t *testing.T) {
 		t.Errorf("northwick sees %d rows and eastmere %d, want 1 and 0", n, e)
 	}
 	err := db.InTx(ctx, east, func(tx *pg.Tx) error { return insert(ctx, tx, north, "b") })
-	if err == nil || !strings.Contains(err.Error(), "row-level security") {
+	var refused *pq.Error
+	if !errors.As(err, &refused) || !strings.Contains(refused.Message, "row-level security") {
 		t.Errorf("writing another municipality's row: %v", err)
 	}
 	err = db.InTx(ctx, east, func(tx *pg.Tx) error {
