@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"log/slog"
 	"net/http"
+	"runtime"
 	"runtime/debug"
 	"slices"
 	"sync"
@@ -184,7 +185,7 @@ func (s *Server) finish(w *recorder, r *http.Request, l *logLine, start time.Tim
 		if p == http.ErrAbortHandler {
 			panic(p)
 		}
-		s.log.Error("panic", "route", r.Pattern, "request", l.id, "panic", fmt.Sprint(p), "stack", string(debug.Stack()))
+		s.log.Error("panic", "route", r.Pattern, "request", l.id, "panic", panicText(p), "stack", string(debug.Stack()))
 		if w.status == 0 {
 			s.refuse(w, r, http.StatusInternalServerError, kernel.AsError(fmt.Errorf("panic")))
 		}
@@ -192,6 +193,15 @@ func (s *Server) finish(w *recorder, r *http.Request, l *logLine, start time.Tim
 	s.log.Info("request", "id", l.id, "method", r.Method, "route", r.Pattern, "status", w.status,
 		"bytes", w.bytes, "ms", float64(time.Since(start).Microseconds())/1000,
 		"tenant", kernel.TenantOf(r.Context()).ID, "kind", l.kind, "client", l.client)
+}
+
+// panicText is what a log may say of a panic: the runtime's own words, of anything else the type alone, for its text
+// may hold what somebody typed.
+func panicText(p any) string {
+	if e, ok := p.(runtime.Error); ok {
+		return e.Error()
+	}
+	return fmt.Sprintf("%T", p)
 }
 
 type logLine struct {
