@@ -302,11 +302,16 @@ func (d *Definition) together(a, b string) bool {
 // decidingReason is the reason field of the decision that closed the case; empty while it is open.
 func (d *Definition) decidingReason(s Snapshot) string {
 	st := d.State(s.State)
-	if st == nil || !st.Final || len(s.Events) == 0 {
+	if st == nil || !st.Final {
 		return ""
 	}
-	if a := d.Action(s.Events[len(s.Events)-1].Action); a != nil && a.Decision != "" {
-		return a.Reason
+	for _, e := range slices.Backward(s.Events) { // what happened to a closed case, such as its letter being issued, closed nothing
+		if a := d.Action(e.Action); a != nil && e.From != e.To {
+			if a.Decision == "" {
+				return ""
+			}
+			return a.Reason
+		}
 	}
 	return ""
 }

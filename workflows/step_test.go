@@ -187,6 +187,10 @@ func TestStaffTextsStayWithStaffAndTheReasonOpensWithTheDecision(t *testing.T) {
 	if answers["refusal_reason"] != "The second reason, which stands." || answers["refusal_ground"] != "identity" {
 		t.Errorf("the applicant sees %v", answers)
 	}
+	s.Events = append(s.Events, Event{Seq: s.Version + 1, Action: "document-issued", From: s.State, To: s.State, Kind: kernel.System})
+	if d.VisibleAnswers(s, kernel.Citizen)["refusal_reason"] == nil {
+		t.Error("the reason is gone once the letter is there")
+	}
 	if d.VisibleInput(s, first, kernel.Citizen)["refusal_reason"] != nil || d.VisibleInput(s, second, kernel.Citizen)["refusal_reason"] == nil {
 		t.Error("only the reason that became the decision is shown in the history")
 	}

@@ -239,8 +239,8 @@ func (v *aviary) walkWrongly(c apptest.Case) {
 // walkPages looks at every page of the case as its people, and types canaries where they do not belong.
 func (v *aviary) walkPages(c apptest.Case, document, number string) {
 	t, get, post := v.t, http.MethodGet, http.MethodPost
-	if b := v.page(v.zoe, get, "/cases/"+c.ID, nil, 200); !bytes.Contains(b, []byte(canaries["purpose"])) {
-		t.Error("the applicant does not see the answers: what is watched is not there")
+	if b := v.page(v.zoe, get, "/cases/"+c.ID, nil, 200); !bytes.Contains(b, []byte(canaries["purpose"])) || !bytes.Contains(b, []byte(canaries["refusal"])) {
+		t.Error("the applicant does not see the answers and the reason: what is watched is not there")
 	}
 	if b := v.page(apptest.Oliver, get, "/staff/cases/"+c.ID, nil, 200); !bytes.Contains(b, []byte(canaries["name"])) {
 		t.Error("the registrar does not see whose case it is")
