@@ -121,6 +121,9 @@ func (s *Server) guard(api *API, op Op) func(huma.Context, func(huma.Context)) {
 			s.WriteProblem(w, r, err)
 			return
 		}
+		if !op.Policy.public() { // what is somebody's own stays in no cache; a handler may say otherwise
+			w.Header().Set("Cache-Control", "no-store")
+		}
 		next(huma.WithContext(hc, context.WithValue(ctx, requestKey{}, r)))
 	}
 }

@@ -17,3 +17,17 @@ func TestAPanicIsLoggedWithoutItsText(t *testing.T) {
 		t.Errorf("%d %s", w.Code, log)
 	}
 }
+
+func TestWhatIsSomebodysOwnIsKeptInNoCache(t *testing.T) {
+	t.Parallel()
+	h := newHouse(t)
+	r := httptest.NewRequest(http.MethodPost, "http://northwick.localhost:8080/test/v1/amounts", strings.NewReader(`{"amount":1}`))
+	for k, v := range map[string]string{"Authorization": "Bearer x", "X-Test-Who": "citizen", "Content-Type": "application/json", "Idempotency-Key": "k"} {
+		r.Header.Set(k, v)
+	}
+	w := httptest.NewRecorder()
+	h.ServeHTTP(w, r)
+	if w.Code >= 300 || w.Header().Get("Cache-Control") != "no-store" {
+		t.Errorf("%d %q %s", w.Code, w.Header().Get("Cache-Control"), w.Body)
+	}
+}
