@@ -224,7 +224,7 @@ func newHouse(o Options, entries []entry) (*house, error) {
 		return slices.ContainsFunc(entries, func(e entry) bool { return e.name == name })
 	}
 	links := citizen.Links{Messages: h.listed("notify"), Access: h.listed("audit"), Unread: func(ctx context.Context) (int, error) {
-		if h.unread == nil {
+		if h.unread == nil || h.DB == nil {
 			return 0, nil
 		}
 		return h.unread(ctx)
