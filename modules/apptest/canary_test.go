@@ -170,7 +170,7 @@ func TestPersonalDataStaysInside(t *testing.T) {
 	v.settle()
 	second := v.Act(v.zoe, apptest.Draft(v.App, v.zoe), "submit", answers())
 	second = v.Act(apptest.Oliver, second, "propose", map[string]any{"assessment": canaries["assessment"]})
-	second = v.Act(apptest.Priya, second, "countersign", nil)
+	v.Act(apptest.Priya, second, "countersign", nil)
 	v.settle()
 	documents := v.Do(apptest.Call{Who: &v.zoe, Method: http.MethodGet, Path: "/documents/v1/documents"})
 	var issued struct {

@@ -69,7 +69,7 @@ type Operation struct {
 
 // IdempotencyInput is embedded by the input of every idempotent operation, so that the contract declares the header.
 type IdempotencyInput struct {
-	IdempotencyKey string `header:"Idempotency-Key" required:"true" minLength:"1" maxLength:"255" pattern:"^[!-~]+$" example:"0198f2a6-7e55-7c1e-9a55-3f0d4f6f1c11" doc:"A fresh value for each new request, the same value for every retry of it (draft-ietf-httpapi-idempotency-key)."`
+	IdempotencyKey string `header:"Idempotency-Key" required:"true" minLength:"1" maxLength:"255" pattern:"^[!-~]+$" example:"0198f2a6-7e55-7c1e-9a55-3f0d4f6f1c11" doc:"A fresh value for each new request, the same value for every retry of it; the first answer can be had again for 72 hours (draft-ietf-httpapi-idempotency-key)."`
 }
 
 // Register adds an operation. The handler's errors are kernel.Errors; anything else becomes a bare 500.
