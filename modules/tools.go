@@ -5,22 +5,23 @@ import (
 
 	"townhall/modules/documents"
 	"townhall/modules/documents/sign"
+	"townhall/modules/documents/verify"
 )
 
 // What the command line needs of the documents module without a running town.
 type (
 	// DocumentReport is the offline verdict on one file.
-	DocumentReport = sign.Report
+	DocumentReport = verify.Report
 	// SealingKey is one line of `townhall keys list`.
 	SealingKey = sign.KeyInfo
 )
 
 // DocumentValid is the one state that is good.
-const DocumentValid = sign.Valid
+const DocumentValid = verify.Valid
 
 // VerifyDocument judges a file on disk by a trust bundle, without asking anybody.
 func VerifyDocument(path, bundle string) (DocumentReport, error) {
-	return sign.VerifyFile(path, bundle)
+	return verify.VerifyFile(path, bundle)
 }
 
 // SealingKeys makes the sealing keys of an installation in dir where they are missing, and lists them.

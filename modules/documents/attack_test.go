@@ -13,13 +13,14 @@ import (
 	"time"
 
 	"townhall/modules/documents/sign"
+	"townhall/modules/documents/verify"
 )
 
 // attacks are what may happen to a sealed file, each with the reason our verifier must give.
 func attacks(t *testing.T, b *bench, file []byte) []struct {
 	name   string
 	file   []byte
-	state  sign.State
+	state  verify.State
 	reason string
 } {
 	other := b.seal(t, sample("ru"))
@@ -32,17 +33,17 @@ func attacks(t *testing.T, b *bench, file []byte) []struct {
 	return []struct {
 		name   string
 		file   []byte
-		state  sign.State
+		state  verify.State
 		reason string
 	}{
-		{"a flipped byte", flipped, sign.Altered, sign.ReasonDigest},
-		{"appended bytes", append(bytes.Clone(file), "\n% more\n"...), sign.Altered, sign.ReasonAppended},
-		{"a shadow increment that replaces the page", shadow(t, file), sign.Altered, sign.ReasonAppended},
-		{"a shortened byte range", shortened(t, file), sign.Altered, sign.ReasonRange},
-		{"a changed reason", reason, sign.Altered, sign.ReasonDigest},
-		{"the seal of another document", swapped, sign.Altered, sign.ReasonDigest},
-		{"a missing end", file[:len(file)-40], sign.Altered, sign.ReasonTruncated},
-		{"somebody else's key", newBench(t).seal(t, sample("en")), sign.Untrusted, sign.ReasonChain},
+		{"a flipped byte", flipped, verify.Altered, verify.ReasonDigest},
+		{"appended bytes", append(bytes.Clone(file), "\n% more\n"...), verify.Altered, verify.ReasonAppended},
+		{"a shadow increment that replaces the page", shadow(t, file), verify.Altered, verify.ReasonAppended},
+		{"a shortened byte range", shortened(t, file), verify.Altered, verify.ReasonRange},
+		{"a changed reason", reason, verify.Altered, verify.ReasonDigest},
+		{"the seal of another document", swapped, verify.Altered, verify.ReasonDigest},
+		{"a missing end", file[:len(file)-40], verify.Altered, verify.ReasonTruncated},
+		{"somebody else's key", newBench(t).seal(t, sample("en")), verify.Untrusted, verify.ReasonChain},
 	}
 }
 
@@ -101,7 +102,7 @@ func TestEveryAttackIsRefusedWithItsReasonAndByAnotherProgramToo(t *testing.T) {
 		t.Fatal("pdfsig does not accept the untouched file")
 	}
 	for _, a := range attacks(t, b, file) {
-		r := sign.Verify(a.file, b.trust, sign.Options{})
+		r := verify.Verify(a.file, b.trust, verify.Options{})
 		if r.State != a.state || !slices.Contains(r.Reasons, a.reason) {
 			t.Errorf("%s: got %s %v, want %s %s", a.name, r.State, r.Reasons, a.state, a.reason)
 		}
@@ -121,16 +122,16 @@ func TestFilesThatCarryNoSealAreNamedSo(t *testing.T) {
 	must(t, err)
 	for name, c := range map[string]struct {
 		file   []byte
-		state  sign.State
+		state  verify.State
 		reason string
 	}{
-		"no seal":             {plain.Bytes, sign.Unsigned, sign.ReasonUnsigned},
-		"no PDF":              {[]byte("hello"), sign.Unreadable, sign.ReasonNotPDF},
-		"nothing":             {nil, sign.Unreadable, sign.ReasonNotPDF},
-		"too large":           {make([]byte, sign.MaxFile+1), sign.Unreadable, sign.ReasonTooLarge},
-		"a range of nonsense": {[]byte("%PDF-1.7\n/ByteRange[0 9 8 7]"), sign.Altered, sign.ReasonRange},
+		"no seal":             {plain.Bytes, verify.Unsigned, verify.ReasonUnsigned},
+		"no PDF":              {[]byte("hello"), verify.Unreadable, verify.ReasonNotPDF},
+		"nothing":             {nil, verify.Unreadable, verify.ReasonNotPDF},
+		"too large":           {make([]byte, verify.MaxFile+1), verify.Unreadable, verify.ReasonTooLarge},
+		"a range of nonsense": {[]byte("%PDF-1.7\n/ByteRange[0 9 8 7]"), verify.Altered, verify.ReasonRange},
 	} {
-		if r := sign.Verify(c.file, b.trust, sign.Options{}); r.State != c.state || !slices.Contains(r.Reasons, c.reason) {
+		if r := verify.Verify(c.file, b.trust, verify.Options{}); r.State != c.state || !slices.Contains(r.Reasons, c.reason) {
 			t.Errorf("%s: %+v", name, r)
 		}
 	}
@@ -154,13 +155,13 @@ func TestNoSingleFlippedBitLeavesTheFileValid(t *testing.T) {
 	for _, i := range places {
 		for _, bit := range []byte{1, 0x20} {
 			file[i] ^= bit
-			if r := sign.Verify(file, b.trust, sign.Options{}); r.State == sign.Valid {
+			if r := verify.Verify(file, b.trust, verify.Options{}); r.State == verify.Valid {
 				t.Fatalf("bit %#x of byte %d of %d (gap %d to %d) flipped, and still valid", bit, i, len(file), a, c)
 			}
 			file[i] ^= bit
 		}
 	}
-	if r := sign.Verify(file, b.trust, sign.Options{}); r.State != sign.Valid {
+	if r := verify.Verify(file, b.trust, verify.Options{}); r.State != verify.Valid {
 		t.Fatal("the restored file is not valid")
 	}
 }
@@ -184,7 +185,7 @@ func TestAHostileFileNeverMakesTheVerifierFail(t *testing.T) {
 		case 3:
 			f = append(f[:at:at], f...)
 		}
-		if r := sign.Verify(f, b.trust, sign.Options{}); r.State == sign.Valid && !bytes.Equal(f, file) {
+		if r := verify.Verify(f, b.trust, verify.Options{}); r.State == verify.Valid && !bytes.Equal(f, file) {
 			t.Fatalf("case %d is valid", i)
 		}
 	}
@@ -194,15 +195,15 @@ func TestARevokedSealIsNotTrustedAndAnOldListIsSaid(t *testing.T) {
 	t.Parallel()
 	b := newBench(t)
 	file := b.seal(t, sample("en"))
-	if r := sign.Verify(file, b.trust, sign.Options{At: time.Now().AddDate(0, 0, 60)}); r.State != sign.Valid || !slices.Contains(r.Notes, sign.ReasonOldCRL) {
+	if r := verify.Verify(file, b.trust, verify.Options{At: time.Now().AddDate(0, 0, 60)}); r.State != verify.Valid || !slices.Contains(r.Notes, verify.ReasonOldCRL) {
 		t.Errorf("with an old list: %+v", r)
 	}
 	must(t, b.keys.RevokeSeal(b.sealer.Certificate().SerialNumber.Text(16), time.Now()))
 	bundle, err := b.keys.TrustBundle(time.Now())
 	must(t, err)
-	trust, err := sign.ParseTrust(bundle)
+	trust, err := verify.ParseTrust(bundle)
 	must(t, err)
-	if r := sign.Verify(file, trust, sign.Options{}); r.State != sign.Untrusted || !slices.Contains(r.Reasons, sign.ReasonRevoked) {
+	if r := verify.Verify(file, trust, verify.Options{}); r.State != verify.Untrusted || !slices.Contains(r.Reasons, verify.ReasonRevoked) {
 		t.Errorf("after revocation: %+v", r)
 	}
 	list, err := b.keys.List()
@@ -276,9 +277,9 @@ func TestAnRSASealIsAccepted(t *testing.T) {
 	b := newBench(t)
 	b.sealer = rsaSeal(t)
 	file := b.seal(t, sample("en"))
-	trust, err := sign.ParseTrust(pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: b.sealer.Certificate().Raw}))
+	trust, err := verify.ParseTrust(pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: b.sealer.Certificate().Raw}))
 	must(t, err)
-	if r := sign.Verify(file, trust, sign.Options{}); r.State != sign.Valid {
+	if r := verify.Verify(file, trust, verify.Options{}); r.State != verify.Valid {
 		t.Errorf("%+v", r)
 	}
 	if out := lenient("pdfsig", "-no-ocsp", save(t, "rsa.pdf", file)); !strings.Contains(out, "Signature is Valid") {

@@ -14,6 +14,7 @@ import (
 
 	"townhall/modules/documents/pdf"
 	"townhall/modules/documents/sign"
+	"townhall/modules/documents/verify"
 )
 
 // BenchmarkIssue is one document from content to sealed bytes, without the database. The parts: layout and file alone,
@@ -64,7 +65,7 @@ func BenchmarkIssue(b *testing.B) {
 	b.Run("verify", func(b *testing.B) {
 		b.ReportAllocs()
 		for b.Loop() {
-			if r := sign.Verify(file, x.trust, sign.Options{}); r.State != sign.Valid {
+			if r := verify.Verify(file, x.trust, verify.Options{}); r.State != verify.Valid {
 				b.Fatal(r)
 			}
 		}

@@ -13,13 +13,13 @@ import (
 
 	"github.com/danielgtaylor/huma/v2"
 
-	"townhall/modules/documents/sign"
+	"townhall/modules/documents/verify"
 	"townhall/modules/kernel"
 	"townhall/modules/kernel/web"
 )
 
 // maxUpload leaves room for the multipart wrapping around the largest file.
-const maxUpload = sign.MaxFile + 64<<10
+const maxUpload = verify.MaxFile + 64<<10
 
 var (
 	mayHold   = web.Policy{Kinds: []kernel.PrincipalKind{kernel.Citizen}, Relation: "holder"}
@@ -40,13 +40,13 @@ func (s *Service) contract() web.Contract {
 }
 
 func (s *Service) register(api *web.API) {
-	verify, docs := []string{"Verification"}, []string{"Documents"}
+	check, docs := []string{"Verification"}, []string{"Documents"}
 	notFound, conflict := http.StatusNotFound, http.StatusConflict
-	web.Register(api, web.Op{ID: "verify-number", Method: http.MethodGet, Path: "/verifications/{number}", Tags: verify, Policy: web.Public,
+	web.Register(api, web.Op{ID: "verify-number", Method: http.MethodGet, Path: "/verifications/{number}", Tags: check, Policy: web.Public,
 		Summary: "Check a document number", Returns: "What is known of the number.", Description: "Says who issued the document, when, and whether it is valid. A number nobody issued answers 200 with the state `unknown`. Nothing in the answer is personal."}, s.getVerification)
-	web.Register(api, web.Op{ID: "verify-file", Method: http.MethodPost, Path: "/verifications", Tags: verify, Policy: web.Public, MaxBody: maxUpload, Errors: []int{http.StatusBadRequest, http.StatusRequestEntityTooLarge},
+	web.Register(api, web.Op{ID: "verify-file", Method: http.MethodPost, Path: "/verifications", Tags: check, Policy: web.Public, MaxBody: maxUpload, Errors: []int{http.StatusBadRequest, http.StatusRequestEntityTooLarge},
 		Summary: "Check a document file", Returns: "What is known of the file.", Description: "Send the PDF as it is (application/pdf), or as the one file of a form (multipart/form-data), at most 10 MB. The file is compared with what was issued and is not kept. `altered`: it was sealed here and changed afterwards.", AlsoTakes: uploadForm()}, s.postVerification)
-	web.Register(api, web.Op{ID: "get-trust-bundle", Method: http.MethodGet, Path: "/trust-bundle", Tags: verify, Policy: web.Public, Responses: binary("application/x-pem-file", "Root certificate and revocation lists in PEM."),
+	web.Register(api, web.Op{ID: "get-trust-bundle", Method: http.MethodGet, Path: "/trust-bundle", Tags: check, Policy: web.Public, Responses: binary("application/x-pem-file", "Root certificate and revocation lists in PEM."),
 		Summary: "Fetch the trust bundle", Description: "What a program needs to check seals offline: the root certificate and the revocation lists."}, s.getTrustBundle)
 	web.Register(api, web.Op{ID: "list-documents", Method: http.MethodGet, Path: "/documents", Tags: docs, Policy: mayHold,
 		Summary: "List your documents", Returns: "The documents.", Description: "The signed-in person's documents, newest first."}, s.listDocuments)
@@ -150,11 +150,11 @@ func firstFile(m *multipart.Reader) ([]byte, error) {
 }
 
 func readFile(r io.Reader) ([]byte, error) {
-	file, err := io.ReadAll(io.LimitReader(r, sign.MaxFile+1))
+	file, err := io.ReadAll(io.LimitReader(r, verify.MaxFile+1))
 	switch {
 	case err != nil:
 		return nil, tooLargeOr(errNoFile, err)
-	case len(file) > sign.MaxFile:
+	case len(file) > verify.MaxFile:
 		return nil, errTooLarge
 	case len(file) == 0:
 		return nil, errNoFile

@@ -12,6 +12,7 @@ import (
 
 	"townhall/modules/documents/pdf"
 	"townhall/modules/documents/sign"
+	"townhall/modules/documents/verify"
 	"townhall/modules/kernel"
 )
 
@@ -45,7 +46,7 @@ type bench struct {
 	engine *pdf.Engine
 	keys   *sign.Keys
 	sealer *sign.Sealer
-	trust  *sign.Trust
+	trust  *verify.Trust
 	bundle []byte
 }
 
@@ -59,7 +60,7 @@ func newBench(t testing.TB) *bench {
 	must(t, err)
 	bundle, err := keys.TrustBundle(time.Now())
 	must(t, err)
-	trust, err := sign.ParseTrust(bundle)
+	trust, err := verify.ParseTrust(bundle)
 	must(t, err)
 	return &bench{e, keys, sealer, trust, bundle}
 }
@@ -106,7 +107,7 @@ func TestOtherProgramsAcceptTheSealedDocumentInEveryLanguage(t *testing.T) {
 		t.Run(locale, func(t *testing.T) {
 			file := b.seal(t, sample(locale))
 			path := save(t, "doc.pdf", file)
-			if r := sign.Verify(file, b.trust, sign.Options{}); r.State != sign.Valid || r.Number != testNumber || r.Signer != "Northwick Seal" || len(r.Notes) != 0 {
+			if r := verify.Verify(file, b.trust, verify.Options{}); r.State != verify.Valid || r.Number != testNumber || r.Signer != "Northwick Seal" || len(r.Notes) != 0 {
 				t.Fatalf("our verifier: %+v", r)
 			}
 			tool(t, "qpdf", "qpdf", "--check", path)

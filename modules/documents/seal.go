@@ -8,6 +8,7 @@ import (
 
 	"townhall/modules/documents/pdf"
 	"townhall/modules/documents/sign"
+	"townhall/modules/documents/verify"
 	"townhall/modules/kernel"
 )
 
@@ -98,12 +99,12 @@ func (s *seals) bundle(now time.Time) ([]byte, error) {
 	return keys.TrustBundle(now)
 }
 
-func (s *seals) trust(now time.Time) (*sign.Trust, error) {
+func (s *seals) trust(now time.Time) (*verify.Trust, error) {
 	b, err := s.bundle(now)
 	if err != nil {
 		return nil, err
 	}
-	return sign.ParseTrust(b)
+	return verify.ParseTrust(b)
 }
 
 // check seals one page per municipality and verifies it: a server that could not issue does not start.
@@ -143,7 +144,7 @@ func (s *Service) sealed(t kernel.Tenant, r record, c kernel.DocumentContent) ([
 	if err != nil {
 		return nil, err
 	}
-	if rep := sign.Verify(file, trust, sign.Options{At: s.Clock.Now()}); rep.State != sign.Valid || rep.Number != r.Number {
+	if rep := verify.Verify(file, trust, verify.Options{At: s.Clock.Now()}); rep.State != verify.Valid || rep.Number != r.Number {
 		return nil, fmt.Errorf("document %s was sealed, but does not verify: %s %v", r.ID, rep.State, rep.Reasons)
 	}
 	return file, nil

@@ -10,7 +10,7 @@ import (
 	"time"
 
 	"townhall/modules/documents/pdf"
-	"townhall/modules/documents/sign"
+	"townhall/modules/documents/verify"
 	"townhall/modules/kernel"
 	"townhall/modules/kernel/pg"
 )
@@ -251,7 +251,7 @@ func orUnknown(v verification, err error) (verification, error) {
 // verifyFile answers anybody who holds a file. The bytes we issued are known by their hash; everything else is judged
 // by the verifier, and "altered" is only said of a file that carries a seal.
 func (s *Service) verifyFile(ctx context.Context, file []byte) (verification, error) {
-	if len(file) > sign.MaxFile {
+	if len(file) > verify.MaxFile {
 		return verification{}, errTooLarge
 	}
 	if len(file) == 0 {
@@ -275,11 +275,11 @@ func (s *Service) judge(file []byte, now time.Time) (verification, error) {
 	if err != nil {
 		return verification{}, err
 	}
-	rep := sign.Verify(file, trust, sign.Options{At: now})
+	rep := verify.Verify(file, trust, verify.Options{At: now})
 	switch rep.State {
-	case sign.Altered:
+	case verify.Altered:
 		return verification{State: stateAltered, Reasons: rep.Reasons}, nil
-	case sign.Valid: // an intact seal of this installation, but of another municipality
+	case verify.Valid: // an intact seal of this installation, but of another municipality
 		return verification{State: stateUnknown, Reasons: []string{"other-municipality"}}, nil
 	}
 	return verification{State: stateUnknown, Reasons: rep.Reasons}, nil

@@ -9,7 +9,7 @@ import (
 	"sync"
 	"testing"
 
-	"townhall/modules/documents/sign"
+	"townhall/modules/documents/verify"
 	"townhall/modules/kernel"
 	"townhall/modules/kernel/kerneltest"
 	"townhall/modules/kernel/pg"
@@ -48,9 +48,9 @@ func TestADocumentIsIssuedOnceAndEverybodyCanCheckIt(t *testing.T) {
 		t.Fatalf("download: %d %v", pdf.Code, pdf.Header())
 	}
 	bundle := h.get("/verify/trust.pem", "")
-	trust, err := sign.ParseTrust(bundle.Body.Bytes())
+	trust, err := verify.ParseTrust(bundle.Body.Bytes())
 	must(t, err)
-	if rep := sign.Verify(pdf.Body.Bytes(), trust, sign.Options{At: h.clock.Now()}); rep.State != sign.Valid || rep.Number != number {
+	if rep := verify.Verify(pdf.Body.Bytes(), trust, verify.Options{At: h.clock.Now()}); rep.State != verify.Valid || rep.Number != number {
 		t.Errorf("offline: %+v", rep)
 	}
 	api := h.get("/documents/v1/documents/"+string(id)+"/file", "citizen "+string(anna))
@@ -107,7 +107,7 @@ func TestAnAlteredFileAndAStrangersFileAreToldApart(t *testing.T) {
 			t.Errorf("%s: the page does not say %q: %d %s", name, title, page.Code, page.Body)
 		}
 	}
-	if w := h.send("POST", "/documents/v1/verifications", "", bytes.NewReader(make([]byte, sign.MaxFile+1)), "Content-Type", "application/pdf"); w.Code != http.StatusRequestEntityTooLarge {
+	if w := h.send("POST", "/documents/v1/verifications", "", bytes.NewReader(make([]byte, verify.MaxFile+1)), "Content-Type", "application/pdf"); w.Code != http.StatusRequestEntityTooLarge {
 		t.Errorf("a huge file: %d %s", w.Code, w.Body)
 	}
 	if w := h.send("POST", "/documents/v1/verifications", "", nil, "Content-Type", "application/pdf"); w.Code != http.StatusBadRequest {

@@ -1,4 +1,4 @@
-// Package sign holds what makes a document trustworthy: the keys of the seals and the small certification
-// authority above them, the CMS of a PAdES signature (ETSI EN 319 142-1), and a verifier that reads a file as
-// an attacker would have left it.
+// Package sign holds what makes a document trustworthy: the keys of the seals, the small certification authority above
+// them with its revocation lists, OCSP answers and timestamps, and the sealer that joins them at a PAdES level (ETSI EN 319
+// 142-1). Keys are used only through crypto.Signer, so a file and a hardware module are the same.
 package sign

@@ -21,6 +21,7 @@ import (
 	"sync"
 	"time"
 
+	"townhall/modules/documents/cms"
 	"townhall/modules/kernel"
 )
 
@@ -172,7 +173,7 @@ func sealTemplate(t kernel.Tenant, now time.Time) *x509.Certificate {
 		NotBefore: now.Add(-time.Hour).UTC(), NotAfter: now.AddDate(sealYears, 0, 0).UTC(),
 		KeyUsage:              x509.KeyUsageDigitalSignature | x509.KeyUsageContentCommitment,
 		ExtKeyUsage:           []x509.ExtKeyUsage{x509.ExtKeyUsageEmailProtection},
-		UnknownExtKeyUsage:    []asn1.ObjectIdentifier{oidDocumentSigning},
+		UnknownExtKeyUsage:    []asn1.ObjectIdentifier{cms.OIDDocumentSigning},
 		BasicConstraintsValid: true,
 		CRLDistributionPoints: []string{t.Origin + "/verify/issuing.crl"},
 	}

@@ -1,4 +1,4 @@
-package sign_test
+package verify_test
 
 import (
 	"bytes"
@@ -17,6 +17,7 @@ import (
 	"time"
 
 	"townhall/modules/documents/sign"
+	"townhall/modules/documents/verify"
 	"townhall/modules/kernel"
 )
 
@@ -82,7 +83,7 @@ func (f forgery) seal(t *testing.T, s *sign.Sealer, container func([]byte) []byt
 	return file
 }
 
-func authority(t *testing.T) (*sign.Sealer, *sign.Trust) {
+func authority(t *testing.T) (*sign.Sealer, *verify.Trust) {
 	t.Helper()
 	keys, err := sign.Init(t.TempDir(), sign.InitOptions{Name: "Northwick", Country: "GB", CRLBase: "http://northwick.localhost"})
 	if err != nil {
@@ -96,7 +97,7 @@ func authority(t *testing.T) (*sign.Sealer, *sign.Trust) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	trust, err := sign.ParseTrust(bundle)
+	trust, err := verify.ParseTrust(bundle)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -108,7 +109,7 @@ func authority(t *testing.T) (*sign.Sealer, *sign.Trust) {
 func TestASealedFileWithALyingStructureIsNotValid(t *testing.T) {
 	t.Parallel()
 	sealer, trust := authority(t)
-	if r := sign.Verify(honest().seal(t, sealer, nil), trust, sign.Options{}); r.State != sign.Valid {
+	if r := verify.Verify(honest().seal(t, sealer, nil), trust, verify.Options{}); r.State != verify.Valid {
 		t.Fatalf("the honest file: %+v", r)
 	}
 	lies := map[string]func(*forgery){
@@ -173,7 +174,7 @@ func TestASealedFileWithALyingStructureIsNotValid(t *testing.T) {
 		f := honest()
 		f.objects = slices.Clone(f.objects)
 		lie(&f)
-		if r := sign.Verify(f.seal(t, sealer, nil), trust, sign.Options{}); r.State != sign.Altered || r.Number != "" {
+		if r := verify.Verify(f.seal(t, sealer, nil), trust, verify.Options{}); r.State != verify.Altered || r.Number != "" {
 			t.Errorf("%s: %+v", name, r)
 		}
 	}
@@ -194,7 +195,7 @@ func TestNothingHidesInThePlaceOfTheContainer(t *testing.T) {
 			inner := change
 			change = func(cms []byte) []byte { out := inner(cms); out[len(out)-1] = 1; return out }
 		}
-		if r := sign.Verify(honest().seal(t, sealer, change), trust, sign.Options{}); r.State != sign.Altered || !slices.Contains(r.Reasons, sign.ReasonContainer) {
+		if r := verify.Verify(honest().seal(t, sealer, change), trust, verify.Options{}); r.State != verify.Altered || !slices.Contains(r.Reasons, verify.ReasonContainer) {
 			t.Errorf("%s: %+v", name, r)
 		}
 	}
@@ -203,12 +204,12 @@ func TestNothingHidesInThePlaceOfTheContainer(t *testing.T) {
 	for name, text := range map[string]string{"white space": " \n", "a comment": "%x", "an end and a beginning": "><", "capitals": "AA", "an object": "><</Evil/Yes>>/X<"} {
 		changed := bytes.Clone(file)
 		copy(changed[from+honest().gap-len(text):], text)
-		if r := sign.Verify(changed, trust, sign.Options{}); r.State != sign.Altered {
+		if r := verify.Verify(changed, trust, verify.Options{}); r.State != verify.Altered {
 			t.Errorf("%s in the place: %+v", name, r)
 		}
 	}
 	moved := bytes.Replace(file, []byte("/Contents<"), []byte("/Contents< "), 1)
-	if r := sign.Verify(moved, trust, sign.Options{}); r.State != sign.Altered {
+	if r := verify.Verify(moved, trust, verify.Options{}); r.State != verify.Altered {
 		t.Errorf("a moved place: %+v", r)
 	}
 }
@@ -248,7 +249,7 @@ func TestTheKnownForgeriesOfAGenuineSealFail(t *testing.T) {
 		if bytes.Equal(forged, file) {
 			t.Fatalf("%s changes nothing", name)
 		}
-		if r := sign.Verify(forged, trust, sign.Options{}); r.State == sign.Valid || r.Number != "" {
+		if r := verify.Verify(forged, trust, verify.Options{}); r.State == verify.Valid || r.Number != "" {
 			t.Errorf("%s: %+v", name, r)
 		}
 	}

@@ -1,4 +1,6 @@
-package sign
+// Package pdffile reads the one shape of PDF that we seal: classic cross-reference tables, one revision after the other. It is
+// strict on purpose: what it does not understand is not ours. The writer of increments and the verifier share it.
+package pdffile
 
 import (
 	"bytes"
@@ -8,27 +10,25 @@ import (
 	"strings"
 )
 
-// A reader for the one shape of PDF that we seal: one classic cross-reference table, no earlier revision. It is
-// strict on purpose: what it does not understand is not valid.
+// Name is a PDF name without its slash.
+type Name string
 
-type pdfName string
+type Ref int
 
-type pdfRef int
-
-type pdfString struct {
-	b        []byte
-	from, to int // where it stands, with its brackets
+type String struct {
+	Bytes    []byte
+	From, To int // where it stands, with its brackets
 }
 
-type pdfFile struct {
+type File struct {
 	b       []byte
 	offsets map[int]int
-	trailer map[string]any
+	Trailer map[string]any
 }
 
 var errPDF = errors.New("the file's structure cannot be followed")
 
-func openPDF(b []byte) (*pdfFile, error) {
+func Open(b []byte) (*File, error) {
 	tail := b[max(0, len(b)-64):]
 	i := bytes.LastIndex(tail, []byte("startxref\n"))
 	if i < 0 {
@@ -39,7 +39,7 @@ func openPDF(b []byte) (*pdfFile, error) {
 	if !ok || err != nil || string(rest) != "%%EOF\n" || at < 0 || at >= len(b) {
 		return nil, errPDF
 	}
-	f := &pdfFile{b: b, offsets: map[int]int{}}
+	f := &File{b: b, offsets: map[int]int{}}
 	p := &parser{b: b, i: at}
 	if !p.word("xref") || p.integer() != 0 {
 		return nil, errPDF
@@ -65,8 +65,8 @@ func openPDF(b []byte) (*pdfFile, error) {
 	if !p.word("trailer") {
 		return nil, errPDF
 	}
-	f.trailer, ok = p.value().(map[string]any)
-	if !ok || p.failed || f.trailer["Prev"] != nil || f.trailer["XRefStm"] != nil || f.trailer["Encrypt"] != nil || f.trailer["Size"] != any(n) {
+	f.Trailer, ok = p.value().(map[string]any)
+	if !ok || p.failed || f.Trailer["Prev"] != nil || f.Trailer["XRefStm"] != nil || f.Trailer["Encrypt"] != nil || f.Trailer["Size"] != any(n) {
 		return nil, errPDF
 	}
 	p.space()
@@ -90,9 +90,9 @@ func tableEntry(line []byte) (offset int, used, ok bool) {
 	return offset, used, err == nil && shape && (!used || string(line[11:16]) == "00000")
 }
 
-// resolve follows a reference; nil when it leads nowhere.
-func (f *pdfFile) resolve(v any) any {
-	ref, ok := v.(pdfRef)
+// Resolve follows a reference; nil when it leads nowhere.
+func (f *File) Resolve(v any) any {
+	ref, ok := v.(Ref)
 	if !ok {
 		return v
 	}
@@ -111,23 +111,33 @@ func (f *pdfFile) resolve(v any) any {
 	return out
 }
 
-func (f *pdfFile) dict(v any) map[string]any {
-	m, _ := f.resolve(v).(map[string]any)
+func (f *File) Dict(v any) map[string]any {
+	m, _ := f.Resolve(v).(map[string]any)
 	return m
 }
 
-// onlySignature returns the signature dictionary when there is exactly one field and it is signed.
-func (f *pdfFile) onlySignature() map[string]any {
-	form := f.dict(f.dict(f.trailer["Root"])["AcroForm"])
-	fields, _ := f.resolve(form["Fields"]).([]any)
+// OnlySignature returns the signature dictionary when there is exactly one field and it is signed.
+func (f *File) OnlySignature() map[string]any {
+	form := f.Dict(f.Dict(f.Trailer["Root"])["AcroForm"])
+	fields, _ := f.Resolve(form["Fields"]).([]any)
 	if len(fields) != 1 {
 		return nil
 	}
-	field := f.dict(fields[0])
-	if field["FT"] != any(pdfName("Sig")) {
+	field := f.Dict(fields[0])
+	if field["FT"] != any(Name("Sig")) {
 		return nil
 	}
-	return f.dict(field["V"])
+	return f.Dict(field["V"])
+}
+
+// Value reads one object at the start of b, not deeper than an array of an array; nil when it is malformed.
+func Value(b []byte) any {
+	p := parser{b: b, depth: 1}
+	v := p.value()
+	if p.failed {
+		return nil
+	}
+	return v
 }
 
 // parser reads PDF objects (ISO 32000-1, 7.3). failed is sticky.
@@ -222,55 +232,55 @@ func (p *parser) numberOrRef() any {
 	ahead := parser{b: p.b, i: p.i}
 	if gen, ok := ahead.number().(int); ok && gen == 0 && !ahead.failed && ahead.word("R") {
 		p.i = ahead.i
-		return pdfRef(id)
+		return Ref(id)
 	}
 	return n
 }
 
-func (p *parser) name() pdfName {
+func (p *parser) name() Name {
 	start := p.i + 1
 	p.i = start
 	for p.i < len(p.b) && !bytes.ContainsRune([]byte(" \n\r\t\f\x00/<>[](){}%"), rune(p.b[p.i])) {
 		p.i++
 	}
-	return pdfName(p.b[start:p.i])
+	return Name(p.b[start:p.i])
 }
 
-func (p *parser) literal() pdfString {
-	s := pdfString{from: p.i}
+func (p *parser) literal() String {
+	s := String{From: p.i}
 	for p.i++; p.i < len(p.b); p.i++ {
 		switch p.b[p.i] {
 		case '\\':
 			p.i++
 			if p.i < len(p.b) {
-				s.b = append(s.b, p.b[p.i])
+				s.Bytes = append(s.Bytes, p.b[p.i])
 			}
 		case '(':
 			p.failed = true // we escape every bracket
 			return s
 		case ')':
 			p.i++
-			s.to = p.i
+			s.To = p.i
 			return s
 		default:
-			s.b = append(s.b, p.b[p.i])
+			s.Bytes = append(s.Bytes, p.b[p.i])
 		}
 	}
 	p.failed = true
 	return s
 }
 
-func (p *parser) hexString() pdfString {
-	s := pdfString{from: p.i}
+func (p *parser) hexString() String {
+	s := String{From: p.i}
 	end := bytes.IndexByte(p.b[p.i:], '>')
 	if end < 0 {
 		p.failed = true
 		return s
 	}
 	var err error
-	s.b, err = hex.DecodeString(string(p.b[p.i+1 : p.i+end]))
+	s.Bytes, err = hex.DecodeString(string(p.b[p.i+1 : p.i+end]))
 	p.i += end + 1
-	s.to = p.i
+	s.To = p.i
 	p.failed = p.failed || err != nil
 	return s
 }

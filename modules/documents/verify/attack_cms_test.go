@@ -1,4 +1,4 @@
-package sign_test
+package verify_test
 
 import (
 	"testing"

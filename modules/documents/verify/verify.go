@@ -1,4 +1,4 @@
-package sign
+package verify
 
 import (
 	"bytes"
@@ -11,6 +11,10 @@ import (
 	"os"
 	"slices"
 	"time"
+
+	"townhall/modules/documents/cms"
+	"townhall/modules/documents/pdffile"
+	"townhall/modules/documents/sign"
 )
 
 // State is the verifier's one word about a file.
@@ -29,16 +33,16 @@ const (
 	ReasonNotPDF     = "not-a-pdf"
 	ReasonTooLarge   = "too-large"
 	ReasonUnsigned   = "no-signature"
-	ReasonRange      = "range"       // the byte range is not all of the file but the signature
-	ReasonAppended   = "appended"    // something was added behind what was sealed
-	ReasonTruncated  = "truncated"   // the end is missing
-	ReasonDigest     = "content"     // the content was changed
-	ReasonSignature  = "signature"   // the signature value is not of this signer
-	ReasonContainer  = "container"   // the signature container is damaged
-	ReasonAttributes = "attributes"  // the signed attributes are not those of a PAdES seal
-	ReasonStructure  = "structure"   // the file does not lead to this signature
-	ReasonChain      = "chain"       // the sealer's certificate is from nobody we trust
-	ReasonRevoked    = "key-revoked" // the seal's certificate was revoked
+	ReasonRange      = "range"             // the byte range is not all of the file but the signature
+	ReasonAppended   = "appended"          // something was added behind what was sealed
+	ReasonTruncated  = "truncated"         // the end is missing
+	ReasonDigest     = cms.FaultDigest     // the content was changed
+	ReasonSignature  = cms.FaultSignature  // the signature value is not of this signer
+	ReasonContainer  = "container"         // the signature container is damaged
+	ReasonAttributes = cms.FaultAttributes // the signed attributes are not those of a PAdES seal
+	ReasonStructure  = "structure"         // the file does not lead to this signature
+	ReasonChain      = "chain"             // the sealer's certificate is from nobody we trust
+	ReasonRevoked    = "key-revoked"       // the seal's certificate was revoked
 	ReasonOldCRL     = "crl-outdated"
 )
 
@@ -47,14 +51,14 @@ const MaxFile = 10 << 20
 
 // Report is what Verify found.
 type Report struct {
-	State    State     `json:"state"`
-	Reasons  []string  `json:"reasons,omitempty"`
-	Notes    []string  `json:"notes,omitempty"`    // what could not be checked, without changing the state
-	Signer   string    `json:"signer,omitempty"`   // common name of the seal
-	Issuer   string    `json:"issuer,omitempty"`   // organisation of the seal
-	Number   string    `json:"number,omitempty"`   // the document's own number, when the file is intact
-	SealedAt time.Time `json:"sealed_at,omitzero"` // as the sealer claims it
-	Level    Level     `json:"level,omitempty"`
+	State    State      `json:"state"`
+	Reasons  []string   `json:"reasons,omitempty"`
+	Notes    []string   `json:"notes,omitempty"`    // what could not be checked, without changing the state
+	Signer   string     `json:"signer,omitempty"`   // common name of the seal
+	Issuer   string     `json:"issuer,omitempty"`   // organisation of the seal
+	Number   string     `json:"number,omitempty"`   // the document's own number, when the file is intact
+	SealedAt time.Time  `json:"sealed_at,omitzero"` // as the sealer claims it
+	Level    sign.Level `json:"level,omitempty"`
 }
 
 // Trust is who may vouch for a sealer, and what was revoked.
@@ -116,8 +120,8 @@ func Verify(file []byte, trust *Trust, o Options) Report {
 		}
 		return Report{State: Altered, Reasons: v.bad}
 	}
-	r := Report{Signer: v.sd.signer.Subject.CommonName, Level: BB}
-	if org := v.sd.signer.Subject.Organization; len(org) > 0 {
+	r := Report{Signer: v.sd.Signer.Subject.CommonName, Level: sign.BB}
+	if org := v.sd.Signer.Subject.Organization; len(org) > 0 {
 		r.Issuer = org[0]
 	}
 	chain, notes := trust.judge(v.sd, o.At)
@@ -140,7 +144,7 @@ func Verify(file []byte, trust *Trust, o Options) Report {
 type verification struct {
 	file    []byte
 	bad     []string
-	sd      *signedData
+	sd      *cms.SignedData
 	number  string
 	claimed time.Time
 }
@@ -170,7 +174,7 @@ func (v *verification) run() {
 		v.fail(ReasonContainer)
 		return
 	}
-	sd, padding, err := parseCMS(der)
+	sd, padding, err := cms.Parse(der)
 	if err != nil || len(bytes.Trim(padding, "\x00")) > 0 {
 		v.fail(ReasonContainer)
 		return
@@ -179,7 +183,7 @@ func (v *verification) run() {
 	h := sha256.New()
 	h.Write(v.file[:r[1]])
 	h.Write(v.file[r[2] : r[2]+r[3]])
-	v.bad = append(v.bad, sd.check(h.Sum(nil))...)
+	v.bad = append(v.bad, sd.Check(h.Sum(nil))...)
 	if len(v.bad) == 0 {
 		v.structure(r)
 	}
@@ -190,8 +194,7 @@ const maxRange = 200
 
 // readRange reads "[0 a b c]".
 func readRange(b []byte) ([4]int, bool) {
-	p := parser{b: b, depth: 1}
-	list, ok := p.value().([]any)
+	list, ok := pdffile.Value(b).([]any)
 	var r [4]int
 	if !ok || len(list) != 4 {
 		return r, false
@@ -239,47 +242,47 @@ func (v *verification) container(hexText []byte) ([]byte, bool) {
 // structure walks from the end of the file to the signature, as a reader does, so that what readers show is what was
 // judged; a file with more than one revision or more than one signature field does not get here.
 func (v *verification) structure(r [4]int) {
-	doc, err := openPDF(v.file)
+	doc, err := pdffile.Open(v.file)
 	if err != nil {
 		v.fail(ReasonStructure)
 		return
 	}
-	sig := doc.onlySignature()
+	sig := doc.OnlySignature()
 	list, _ := sig["ByteRange"].([]any)
-	contents, _ := sig["Contents"].(pdfString)
+	contents, _ := sig["Contents"].(pdffile.String)
 	same := len(list) == 4
 	for i := range list {
 		same = same && i < 4 && list[i] == any(r[i])
 	}
-	if !same || contents.from != r[1] || contents.to != r[2] || sig["SubFilter"] != any(pdfName("ETSI.CAdES.detached")) {
+	if !same || contents.From != r[1] || contents.To != r[2] || sig["SubFilter"] != any(pdffile.Name("ETSI.CAdES.detached")) {
 		v.fail(ReasonStructure)
 		return
 	}
-	if m, ok := sig["M"].(pdfString); ok {
-		v.claimed, _ = time.Parse("D:20060102150405+00'00'", string(m.b))
+	if m, ok := sig["M"].(pdffile.String); ok {
+		v.claimed, _ = time.Parse("D:20060102150405+00'00'", string(m.Bytes))
 	}
-	if info, ok := doc.resolve(doc.trailer["Info"]).(map[string]any); ok {
-		if k, ok := info["Keywords"].(pdfString); ok && len(k.b) < 64 {
-			v.number = string(k.b)
+	if info, ok := doc.Resolve(doc.Trailer["Info"]).(map[string]any); ok {
+		if k, ok := info["Keywords"].(pdffile.String); ok && len(k.Bytes) < 64 {
+			v.number = string(k.Bytes)
 		}
 	}
 }
 
 // judge asks whether a root vouches for the signer, and whether the signer was revoked.
-func (t *Trust) judge(sd *signedData, at time.Time) (bad, notes []string) {
+func (t *Trust) judge(sd *cms.SignedData, at time.Time) (bad, notes []string) {
 	if t == nil {
 		return []string{ReasonChain}, nil
 	}
 	middle := x509.NewCertPool()
-	for _, c := range sd.certs {
+	for _, c := range sd.Certs {
 		middle.AddCert(c)
 	}
-	chains, err := sd.signer.Verify(x509.VerifyOptions{Roots: t.Roots, Intermediates: middle, CurrentTime: at, KeyUsages: []x509.ExtKeyUsage{x509.ExtKeyUsageEmailProtection}})
-	if err != nil || sd.signer.IsCA {
+	chains, err := sd.Signer.Verify(x509.VerifyOptions{Roots: t.Roots, Intermediates: middle, CurrentTime: at, KeyUsages: []x509.ExtKeyUsage{x509.ExtKeyUsageEmailProtection}})
+	if err != nil || sd.Signer.IsCA {
 		return []string{ReasonChain}, nil
 	}
 	// No signature covers the certificates: one that is not needed would be room for anything.
-	if slices.ContainsFunc(sd.certs, func(c *x509.Certificate) bool { return !slices.ContainsFunc(chains[0], c.Equal) }) {
+	if slices.ContainsFunc(sd.Certs, func(c *x509.Certificate) bool { return !slices.ContainsFunc(chains[0], c.Equal) }) {
 		return []string{ReasonContainer}, nil
 	}
 	for _, pair := range chains[0][:len(chains[0])-1] {

@@ -1,4 +1,4 @@
-package sign
+package cms
 
 import (
 	"bytes"
@@ -15,10 +15,10 @@ import (
 	der "golang.org/x/crypto/cryptobyte/asn1"
 )
 
-// signedData is a parsed CMS with one signer.
-type signedData struct {
-	certs     []*x509.Certificate
-	signer    *x509.Certificate
+// SignedData is a parsed CMS with one signer.
+type SignedData struct {
+	Certs     []*x509.Certificate
+	Signer    *x509.Certificate
 	attrs     []byte // content of the SET OF
 	byOID     map[string][]byte
 	sigAlg    []byte
@@ -27,24 +27,24 @@ type signedData struct {
 
 var errCMS = errors.New("the signature container is malformed")
 
-// parseCMS reads exactly one DER ContentInfo and returns it with what follows it in the place.
-func parseCMS(raw []byte) (*signedData, []byte, error) {
+// Parse reads exactly one DER ContentInfo and returns it with what follows it in the place.
+func Parse(raw []byte) (*SignedData, []byte, error) {
 	rest := cryptobyte.String(raw)
 	var info, content, sd cryptobyte.String
 	var oid asn1.ObjectIdentifier
 	explicit0 := der.Tag(0).ContextSpecific().Constructed()
-	if !rest.ReadASN1(&info, der.SEQUENCE) || !info.ReadASN1ObjectIdentifier(&oid) || !oid.Equal(oidSignedData) ||
+	if !rest.ReadASN1(&info, der.SEQUENCE) || !info.ReadASN1ObjectIdentifier(&oid) || !oid.Equal(OIDSignedData) ||
 		!info.ReadASN1(&content, explicit0) || !info.Empty() || !content.ReadASN1(&sd, der.SEQUENCE) || !content.Empty() {
 		return nil, nil, errCMS
 	}
 	var version int
 	var algs, encap, certs, infos, si cryptobyte.String
-	if !sd.ReadASN1Integer(&version) || version != 1 || !sd.ReadASN1(&algs, der.SET) || !bytes.Equal(algs, algorithm(oidSHA256, false)) ||
-		!sd.ReadASN1(&encap, der.SEQUENCE) || !encap.ReadASN1ObjectIdentifier(&oid) || !oid.Equal(oidData) || !encap.Empty() ||
+	if !sd.ReadASN1Integer(&version) || version != 1 || !sd.ReadASN1(&algs, der.SET) || !bytes.Equal(algs, Algorithm(OIDSHA256, false)) ||
+		!sd.ReadASN1(&encap, der.SEQUENCE) || !encap.ReadASN1ObjectIdentifier(&oid) || !oid.Equal(OIDData) || !encap.Empty() ||
 		!sd.ReadASN1(&certs, explicit0) || !sd.ReadASN1(&infos, der.SET) || !sd.Empty() || !infos.ReadASN1(&si, der.SEQUENCE) || !infos.Empty() {
 		return nil, nil, errCMS
 	}
-	out := &signedData{byOID: map[string][]byte{}}
+	out := &SignedData{byOID: map[string][]byte{}}
 	var last cryptobyte.String
 	for !certs.Empty() {
 		var one cryptobyte.String
@@ -56,17 +56,17 @@ func parseCMS(raw []byte) (*signedData, []byte, error) {
 		if err != nil {
 			return nil, nil, errCMS
 		}
-		out.certs = append(out.certs, c)
+		out.Certs = append(out.Certs, c)
 	}
 	return out, rest, out.signerInfo(si)
 }
 
-func (d *signedData) signerInfo(si cryptobyte.String) error {
+func (d *SignedData) signerInfo(si cryptobyte.String) error {
 	var version int
 	var sid, issuer, digestAlg, attrs, sigAlg, signature cryptobyte.String
 	serial := new(big.Int)
 	if !si.ReadASN1Integer(&version) || version != 1 || !si.ReadASN1(&sid, der.SEQUENCE) || !sid.ReadASN1Element(&issuer, der.SEQUENCE) ||
-		!sid.ReadASN1Integer(serial) || !sid.Empty() || !si.ReadASN1Element(&digestAlg, der.SEQUENCE) || !bytes.Equal(digestAlg, algorithm(oidSHA256, false)) ||
+		!sid.ReadASN1Integer(serial) || !sid.Empty() || !si.ReadASN1Element(&digestAlg, der.SEQUENCE) || !bytes.Equal(digestAlg, Algorithm(OIDSHA256, false)) ||
 		!si.ReadASN1(&attrs, der.Tag(0).ContextSpecific().Constructed()) || !si.ReadASN1Element(&sigAlg, der.SEQUENCE) || !si.ReadASN1(&signature, der.OCTET_STRING) {
 		return errCMS
 	}
@@ -75,12 +75,12 @@ func (d *signedData) signerInfo(si cryptobyte.String) error {
 		return errCMS
 	}
 	d.attrs, d.sigAlg, d.signature = attrs, sigAlg, signature
-	for _, c := range d.certs {
+	for _, c := range d.Certs {
 		if bytes.Equal(c.RawIssuer, issuer) && c.SerialNumber.Cmp(serial) == 0 {
-			d.signer = c
+			d.Signer = c
 		}
 	}
-	if d.signer == nil {
+	if d.Signer == nil {
 		return errCMS
 	}
 	for !attrs.Empty() {
@@ -97,52 +97,59 @@ func (d *signedData) signerInfo(si cryptobyte.String) error {
 	return nil
 }
 
-// check verifies everything that depends on the container and the document's digest, and returns the reasons it fails.
-func (d *signedData) check(digest []byte) []string {
+// What Check can find wrong.
+const (
+	FaultDigest     = "content"    // the digest is of something else
+	FaultSignature  = "signature"  // the value is not of this signer
+	FaultAttributes = "attributes" // the signed attributes are not those of a PAdES seal
+)
+
+// Check verifies everything that depends on the container and the document's digest, and returns the faults.
+func (d *SignedData) Check(digest []byte) []string {
 	var bad []string
 	var got cryptobyte.String
-	md := cryptobyte.String(d.byOID[oidMessageDigest.String()])
+	md := cryptobyte.String(d.byOID[OIDMessageDigest.String()])
 	if !md.ReadASN1(&got, der.OCTET_STRING) || !md.Empty() || !bytes.Equal(got, digest) {
-		bad = append(bad, ReasonDigest)
+		bad = append(bad, FaultDigest)
 	}
 	if !d.signatureOK() {
-		bad = append(bad, ReasonSignature)
+		bad = append(bad, FaultSignature)
 	}
 	var oid asn1.ObjectIdentifier
-	ct := cryptobyte.String(d.byOID[oidContentType.String()])
-	if !ct.ReadASN1ObjectIdentifier(&oid) || !oid.Equal(oidData) || !d.certificateBound() || !d.algorithmBound() || len(d.byOID) != 4 {
-		bad = append(bad, ReasonAttributes)
+	ct := cryptobyte.String(d.byOID[OIDContentType.String()])
+	if !ct.ReadASN1ObjectIdentifier(&oid) || !oid.Equal(OIDData) || !d.certificateBound() || !d.algorithmBound() || len(d.byOID) != 4 {
+		bad = append(bad, FaultAttributes)
 	}
 	return bad
 }
 
-func (d *signedData) signatureOK() bool {
-	sum := sha256.Sum256(wrap(der.SET, d.attrs))
-	switch k := d.signer.PublicKey.(type) {
+func (d *SignedData) signatureOK() bool {
+	sum := sha256.Sum256(Wrap(der.SET, d.attrs))
+	switch k := d.Signer.PublicKey.(type) {
 	case *ecdsa.PublicKey:
-		return bytes.Equal(d.sigAlg, algorithm(oidECDSAWithSHA256, false)) && ecdsa.VerifyASN1(k, sum[:], d.signature)
+		return bytes.Equal(d.sigAlg, Algorithm(OIDECDSAWithSHA256, false)) && ecdsa.VerifyASN1(k, sum[:], d.signature)
 	case *rsa.PublicKey:
-		return k.Size() >= 256 && bytes.Equal(d.sigAlg, algorithm(oidRSAWithSHA256, true)) && rsa.VerifyPKCS1v15(k, crypto.SHA256, sum[:], d.signature) == nil
+		return k.Size() >= 256 && bytes.Equal(d.sigAlg, Algorithm(OIDRSAWithSHA256, true)) && rsa.VerifyPKCS1v15(k, crypto.SHA256, sum[:], d.signature) == nil
 	}
 	return false
 }
 
 // certificateBound: the signed attribute names this very certificate, so that another with the same key cannot be
 // put in its place (RFC 5035, 3).
-func (d *signedData) certificateBound() bool {
-	v := cryptobyte.String(d.byOID[oidSigningCertV2.String()])
+func (d *SignedData) certificateBound() bool {
+	v := cryptobyte.String(d.byOID[OIDSigningCertV2.String()])
 	var sc, ids, id, hash cryptobyte.String
 	if !v.ReadASN1(&sc, der.SEQUENCE) || !v.Empty() || !sc.ReadASN1(&ids, der.SEQUENCE) || !ids.ReadASN1(&id, der.SEQUENCE) || !id.ReadASN1(&hash, der.OCTET_STRING) {
 		return false
 	}
-	want := sha256.Sum256(d.signer.Raw)
+	want := sha256.Sum256(d.Signer.Raw)
 	return bytes.Equal(hash, want[:])
 }
 
 // algorithmBound: the algorithms outside the signature are the ones inside it (RFC 6211).
-func (d *signedData) algorithmBound() bool {
-	v := cryptobyte.String(d.byOID[oidAlgProtection.String()])
+func (d *SignedData) algorithmBound() bool {
+	v := cryptobyte.String(d.byOID[OIDAlgProtection.String()])
 	var p, digestAlg, sigAlg cryptobyte.String
-	return v.ReadASN1(&p, der.SEQUENCE) && v.Empty() && p.ReadASN1Element(&digestAlg, der.SEQUENCE) && bytes.Equal(digestAlg, algorithm(oidSHA256, false)) &&
-		p.ReadASN1(&sigAlg, der.Tag(1).ContextSpecific().Constructed()) && p.Empty() && bytes.Equal(wrap(der.SEQUENCE, sigAlg), d.sigAlg)
+	return v.ReadASN1(&p, der.SEQUENCE) && v.Empty() && p.ReadASN1Element(&digestAlg, der.SEQUENCE) && bytes.Equal(digestAlg, Algorithm(OIDSHA256, false)) &&
+		p.ReadASN1(&sigAlg, der.Tag(1).ContextSpecific().Constructed()) && p.Empty() && bytes.Equal(Wrap(der.SEQUENCE, sigAlg), d.sigAlg)
 }
