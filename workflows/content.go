@@ -32,7 +32,7 @@ func (d *Definition) Content(document, locale string, s Snapshot, by Issuer) (ke
 	w := writer{d: d, s: &s, answers: answers, locale: locale, by: by}
 	key := "document." + doc.Name
 	c := kernel.DocumentContent{
-		Locale: locale, Title: w.text(key + ".title"), ValidDays: doc.ValidDays,
+		Locale: locale, Title: w.text(key + ".title"), ValidDays: doc.ValidDays, Attach: doc.Attach,
 		Municipality: by.Municipality.In(locale), Issuer: by.Agency.In(locale),
 	}
 	if d.HasText(key + ".subject") {
@@ -60,12 +60,13 @@ type writer struct {
 // block renders one block; a text of several lines becomes several blocks, for a line break is a control
 // character and no document prints those.
 func (w *writer) block(key string, b Block) []kernel.DocumentBlock {
-	out := kernel.DocumentBlock{Kind: b.Kind}
+	out := kernel.DocumentBlock{Kind: b.Kind, Name: b.Name}
 	switch b.Kind {
 	case "fields":
 		for _, item := range b.Items {
 			if v := w.value(item); v != "" {
 				out.Fields = append(out.Fields, [2]string{w.d.Text(w.locale, key+"."+item), oneLine(v)})
+				out.Items = append(out.Items, item)
 			}
 		}
 		if len(out.Fields) == 0 {
@@ -74,6 +75,7 @@ func (w *writer) block(key string, b Block) []kernel.DocumentBlock {
 	case "table":
 		for _, h := range b.Header {
 			out.Header = append(out.Header, w.d.Text(w.locale, key+"."+h))
+			out.Items = append(out.Items, h)
 		}
 		for _, row := range b.Rows {
 			var cells []string
@@ -86,7 +88,7 @@ func (w *writer) block(key string, b Block) []kernel.DocumentBlock {
 		var blocks []kernel.DocumentBlock
 		for line := range strings.SplitSeq(w.text(key), "\n") {
 			if line = strings.TrimSpace(line); line != "" {
-				blocks = append(blocks, kernel.DocumentBlock{Kind: b.Kind, Text: line})
+				blocks = append(blocks, kernel.DocumentBlock{Kind: b.Kind, Name: b.Name, Text: line})
 			}
 		}
 		return blocks

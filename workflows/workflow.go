@@ -193,6 +193,7 @@ type Document struct {
 	Type      string  `yaml:"type"`       // kernel.DocumentIntent.Type
 	ValidDays int     `yaml:"valid_days"` // 0: no end
 	Language  string  `yaml:"language"`   // the choice field that holds its locale; empty: the case's language
+	Attach    bool    `yaml:"attach"`     // the same as JSON goes along inside the file (PDF/A-3a)
 	Blocks    []Block `yaml:"blocks"`
 }
 

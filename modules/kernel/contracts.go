@@ -123,11 +123,14 @@ type DocumentContent struct {
 	Subject      string          `json:"subject,omitempty"`
 	Blocks       []DocumentBlock `json:"blocks"`
 	ValidDays    int             `json:"valid_days,omitempty"` // 0: no end of validity
+	Attach       bool            `json:"attach,omitempty"`     // the same as JSON goes along inside the file
 }
 
 // DocumentBlock is one block of the layout. Kind: "heading", "paragraph", "fields", "table" or "notice".
 type DocumentBlock struct {
 	Kind   string      `json:"kind"`
+	Name   string      `json:"name,omitempty"`   // in the template: stable, for machines
+	Items  []string    `json:"items,omitempty"`  // names of the fields or columns, in their order: stable, for machines
 	Text   string      `json:"text,omitempty"`   // heading, paragraph, notice
 	Fields [][2]string `json:"fields,omitempty"` // fields: label and value
 	Header []string    `json:"header,omitempty"` // table

@@ -34,6 +34,7 @@ type Tenant struct {
 	Zone    string // IANA time zone, e.g. "Europe/London"
 	Country string // ISO 3166-1 alpha-2
 	Colour  string // the municipality's accent colour, "#rrggbb", for crest and header
+	Crest   string // SVG made of paths, at most 16 kB, for documents; empty: a town gate in the accent colour
 
 	Services []string // slugs of the workflows it offers
 
