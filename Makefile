@@ -10,6 +10,7 @@ OUT ?= out
 ARGS ?=
 
 CHECKS := .cache/npm/checks
+PDFCPU := .cache/bin/pdfcpu
 STATICCHECK := honnef.co/go/tools/cmd/staticcheck@v0.8.2
 CONTRACTS := civic workflow wallet documents
 
@@ -30,13 +31,16 @@ demo: ## Start everything with demo data; ARGS=--tour walks the whole journey in
 .PHONY: need-test
 need-test:
 	@.ci/need postgres=postgresql chromium pdfsig=poppler-utils qpdf zbarimg=zbar-tools certutil=libnss3-tools openssl gcc npm \
+	  softhsm2-util=softhsm2 \
 	  java=default-jre-headless /usr/share/java/preflight.jar=libpdfbox2-java /usr/share/java/javax.activation.jar=libactivation-java \
 	  /usr/share/java/jaxb-api.jar=libjaxb-api-java
 	@.ci/npm-install .ci/npm $(CHECKS)
+	@test -x $(PDFCPU) || GOBIN=$(CURDIR)/.cache/bin go install github.com/pdfcpu/pdfcpu/cmd/pdfcpu@v0.15.0
 
 .PHONY: test
 test: need-test vet ## Everything CI runs: vet, staticcheck, tests with -race, contract lint, generated files
 	go test -race -shuffle=on -timeout 20m ./...
+	go test -tags pkcs11 -run PKCS11 ./modules/documents/sign
 	@$(MAKE) --no-print-directory lint-contracts generated
 
 .PHONY: vet
@@ -71,3 +75,7 @@ drill: ## The long crash drill: 200 × kill -9 during 5,000 submissions and deci
 bench: ## All sides of every figure in one run; copy the table into BENCHMARKS.md
 	@.ci/need pgbench=postgresql
 	go test ./modules/apptest/bench -count=1 -timeout 30m -run '^$$' -bench . -benchtime 1x
+
+.PHONY: bench-documents
+bench-documents: ## What a signed document costs at each level, as ratios to layout, raw signature and plain fpdf
+	go test ./modules/documents -count=1 -timeout 20m -run '^$$' -bench Documents -benchtime 1x

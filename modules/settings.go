@@ -21,11 +21,12 @@ import (
 // Settings is one installation, as its operator declares it in one YAML file: which municipalities it serves, whom
 // it trusts, whom it tells. Unknown keys are errors.
 type Settings struct {
-	Tenants  []TenantSettings  `yaml:"tenants"`
-	Issuers  []IssuerSettings  `yaml:"issuers"`
-	Machines []MachineSettings `yaml:"machines"`
-	Wallets  []WalletSettings  `yaml:"wallets"`
-	SMTP     *SMTPSettings     `yaml:"smtp"`
+	Tenants   []TenantSettings  `yaml:"tenants"`
+	Issuers   []IssuerSettings  `yaml:"issuers"`
+	Machines  []MachineSettings `yaml:"machines"`
+	Wallets   []WalletSettings  `yaml:"wallets"`
+	SMTP      *SMTPSettings     `yaml:"smtp"`
+	Documents DocumentSettings  `yaml:"documents"`
 }
 
 // TenantSettings is one municipality.
@@ -36,6 +37,7 @@ type TenantSettings struct {
 	Zone     string           `yaml:"zone"`
 	Country  string           `yaml:"country"`
 	Colour   string           `yaml:"colour"`
+	Crest    string           `yaml:"crest"` // SVG made of paths, for documents; empty: a town gate
 	Services []string         `yaml:"services"`
 	Agencies []AgencySettings `yaml:"agencies"`
 }
@@ -126,6 +128,8 @@ func ReadSettings(src []byte) (Settings, error) {
 	return s, s.check()
 }
 
+const maxCrest = 16 << 10
+
 var (
 	tenantShape = regexp.MustCompile(`^[a-z][a-z0-9-]{0,30}$`)
 	colourShape = regexp.MustCompile(`^#[0-9a-fA-F]{6}$`)
@@ -150,6 +154,9 @@ func (s Settings) check() error {
 			bad(key, "id or origin is used twice")
 		}
 		seen[string(t.ID)], seen[t.Origin] = true, true
+		if len(t.Crest) > maxCrest {
+			bad(key+".crest", "larger than 16 kB")
+		}
 		if err := checkOrigin(t.Origin); err != nil {
 			bad(key+".origin", "%v", err)
 		}
@@ -170,6 +177,7 @@ func (s Settings) check() error {
 			bad(fmt.Sprintf("wallets[%d]", i), "needs a webhook address and at least one secret")
 		}
 	}
+	errs = append(errs, s.Documents.check(seen)...)
 	return errors.Join(errs...)
 }
 
@@ -213,7 +221,7 @@ func (s Settings) Directory() kernel.Directory {
 		}
 		tenant := kernel.Tenant{
 			ID: t.ID, Host: u.Host, Origin: t.Origin, Name: t.Name, Zone: t.Zone,
-			Country: t.Country, Colour: t.Colour, Services: slices.Clone(t.Services),
+			Country: t.Country, Colour: t.Colour, Crest: t.Crest, Services: slices.Clone(t.Services),
 		}.Located()
 		d.tenants = append(d.tenants, tenant)
 		d.byHost[hostKey(u.Host)] = tenant
