@@ -50,22 +50,44 @@ type scriptWant struct {
 	Content   map[string][]string `yaml:"content"` // document → texts it must hold, in its language
 }
 
+// ScriptDocument is one document that a script's steps issue.
+type ScriptDocument struct {
+	Type string
+	in   func(locale string) (kernel.DocumentContent, error)
+}
+
+// Content is what the document says in one language; "" is the one that the case asks for.
+func (d ScriptDocument) Content(locale string) (kernel.DocumentContent, error) { return d.in(locale) }
+
 // player plays one script.
 type player struct {
-	d     *Definition
-	s     Snapshot
-	now   time.Time
-	level kernel.Level
+	d      *Definition
+	s      Snapshot
+	now    time.Time
+	level  kernel.Level
+	issued []ScriptDocument
 }
 
 // RunScript plays one case script (txtar) against a definition and returns an error that names the first section
 // which did not go as written, or nil. The format is described in README.md.
 func RunScript(d *Definition, archive []byte) error {
+	_, err := ScriptDocuments(d, archive)
+	return err
+}
+
+// ScriptDocuments plays a script like RunScript and returns the documents its steps issue: whoever judges documents gets
+// every type that a service declares without knowing the service.
+func ScriptDocuments(d *Definition, archive []byte) ([]ScriptDocument, error) {
+	p := player{d: d}
+	err := p.play(archive)
+	return p.issued, err
+}
+
+func (p *player) play(archive []byte) error {
 	a := txtar.Parse(archive)
 	if len(a.Files) == 0 || a.Files[0].Name != "setup" {
 		return fmt.Errorf("the first section must be setup")
 	}
-	p := player{d: d}
 	if err := p.setup(a.Files[0].Data); err != nil {
 		return fmt.Errorf("setup: %w", err)
 	}
@@ -119,6 +141,7 @@ func (p *player) step(st scriptStep) error {
 	}
 	if stepErr == nil {
 		p.s = p.s.After(o)
+		p.issue(o.Documents)
 		if err := p.outcome(st.Want, o); err != nil {
 			return err
 		}
@@ -228,8 +251,22 @@ func (p *player) after(w scriptWant, c Command) error {
 	return p.contents(w)
 }
 
+// scriptIssuer is who issues the documents of scripts.
+func scriptIssuer(now time.Time) Issuer {
+	return Issuer{Now: now, Municipality: kernel.Text{"en": "Northwick", "ru": "Нортуик", "zh": "诺斯威克"},
+		Agency: kernel.Text{"en": "Civil Registry", "ru": "Отдел регистрации граждан", "zh": "民事登记处"}}
+}
+
+func (p *player) issue(names []string) {
+	s, by := p.s, scriptIssuer(p.now)
+	for _, name := range names {
+		p.issued = append(p.issued, ScriptDocument{Type: p.d.Document(name).Type,
+			in: func(locale string) (kernel.DocumentContent, error) { return p.d.Content(name, locale, s, by) }})
+	}
+}
+
 func (p *player) contents(w scriptWant) error {
-	by := Issuer{Municipality: kernel.Text{"en": "Northwick"}, Agency: kernel.Text{"en": "Civil Registry"}, Now: p.now}
+	by := scriptIssuer(p.now)
 	for _, name := range slices.Sorted(maps.Keys(w.Content)) {
 		doc, err := p.d.Content(name, "", p.s, by)
 		if err != nil {
