@@ -156,15 +156,35 @@ CREATE TABLE documents.document (
     revoked_by uuid,
     revoke_reason text,
     version integer DEFAULT 1 NOT NULL,
+    reissue_of uuid,
+    reissue_reason text,
+    superseded_at timestamp with time zone,
+    status_index integer,
     CONSTRAINT document_hash_is_sha256 CHECK ((octet_length(content_hash) = 32)),
-    CONSTRAINT document_pending_has_content CHECK (((state = 'pending'::text) = (content IS NOT NULL))),
+    CONSTRAINT document_pending_has_content CHECK (((state <> 'pending'::text) OR (content IS NOT NULL))),
     CONSTRAINT document_published_has_time CHECK (((state = 'pending'::text) = (published_at IS NULL))),
+    CONSTRAINT document_reissue_has_reason CHECK ((((reissue_of IS NULL) = (reissue_reason IS NULL)) AND (reissue_of <> id))),
     CONSTRAINT document_revoked_has_reason CHECK (((state = 'revoked'::text) = ((revoke_reason IS NOT NULL) AND (revoked_at IS NOT NULL)))),
     CONSTRAINT document_state_known CHECK ((state = ANY (ARRAY['pending'::text, 'valid'::text, 'superseded'::text, 'revoked'::text]))),
+    CONSTRAINT document_status_index_not_negative CHECK ((status_index >= 0)),
     CONSTRAINT document_superseded_by_another CHECK (((state <> 'superseded'::text) OR ((superseded_by IS NOT NULL) AND (superseded_by <> id))))
 );
 
 ALTER TABLE ONLY documents.document FORCE ROW LEVEL SECURITY;
+
+CREATE TABLE documents.document_check (
+    tenant_id text NOT NULL,
+    document_id uuid NOT NULL,
+    hour timestamp with time zone NOT NULL,
+    how text NOT NULL,
+    share_id uuid NOT NULL,
+    count integer NOT NULL,
+    CONSTRAINT document_check_counts CHECK ((count > 0)),
+    CONSTRAINT document_check_how_known CHECK ((how = ANY (ARRAY['number'::text, 'file'::text, 'share'::text]))),
+    CONSTRAINT document_check_of_a_share CHECK (((how = 'share'::text) = (share_id <> '00000000-0000-0000-0000-000000000000'::uuid)))
+);
+
+ALTER TABLE ONLY documents.document_check FORCE ROW LEVEL SECURITY;
 
 CREATE TABLE documents.file (
     tenant_id text NOT NULL,
@@ -172,10 +192,44 @@ CREATE TABLE documents.file (
     sha256 bytea NOT NULL,
     bytes bytea NOT NULL,
     sealed_at timestamp with time zone NOT NULL,
-    CONSTRAINT file_hash_is_sha256 CHECK ((octet_length(sha256) = 32))
+    revision integer DEFAULT 1 NOT NULL,
+    level text DEFAULT 'B-B'::text NOT NULL,
+    proven_at timestamp with time zone,
+    renew_before timestamp with time zone,
+    CONSTRAINT file_hash_is_sha256 CHECK ((octet_length(sha256) = 32)),
+    CONSTRAINT file_level_known CHECK ((level = ANY (ARRAY['B-B'::text, 'B-T'::text, 'B-LT'::text, 'B-LTA'::text]))),
+    CONSTRAINT file_revision_counts CHECK ((revision > 0))
 );
 
 ALTER TABLE ONLY documents.file FORCE ROW LEVEL SECURITY;
+
+CREATE TABLE documents.halt (
+    tenant_id text NOT NULL,
+    halted boolean NOT NULL,
+    reason text DEFAULT ''::text NOT NULL,
+    changed_at timestamp with time zone,
+    changed_by uuid,
+    version integer DEFAULT 1 NOT NULL,
+    CONSTRAINT halt_has_reason CHECK (((NOT halted) OR ((reason <> ''::text) AND (changed_at IS NOT NULL))))
+);
+
+ALTER TABLE ONLY documents.halt FORCE ROW LEVEL SECURITY;
+
+CREATE TABLE documents.share (
+    tenant_id text NOT NULL,
+    id uuid NOT NULL,
+    document_id uuid NOT NULL,
+    token_hash bytea NOT NULL,
+    label text NOT NULL,
+    created_at timestamp with time zone NOT NULL,
+    expires_at timestamp with time zone NOT NULL,
+    ended_at timestamp with time zone,
+    CONSTRAINT share_expires CHECK ((expires_at > created_at)),
+    CONSTRAINT share_label_short CHECK (((length(label) >= 1) AND (length(label) <= 80))),
+    CONSTRAINT share_token_is_sha256 CHECK ((octet_length(token_hash) = 32))
+);
+
+ALTER TABLE ONLY documents.share FORCE ROW LEVEL SECURITY;
 
 CREATE TABLE identity.login (
     tenant_id text NOT NULL,
@@ -334,6 +388,9 @@ ALTER TABLE ONLY casework."case"
 ALTER TABLE ONLY casework.event
     ADD CONSTRAINT event_pkey PRIMARY KEY (tenant_id, case_id, seq);
 
+ALTER TABLE ONLY documents.document_check
+    ADD CONSTRAINT document_check_pkey PRIMARY KEY (tenant_id, document_id, hour, how, share_id);
+
 ALTER TABLE ONLY documents.document
     ADD CONSTRAINT document_code_once UNIQUE (tenant_id, code);
 
@@ -344,7 +401,16 @@ ALTER TABLE ONLY documents.file
     ADD CONSTRAINT file_hash_once UNIQUE (tenant_id, sha256);
 
 ALTER TABLE ONLY documents.file
-    ADD CONSTRAINT file_pkey PRIMARY KEY (tenant_id, document_id);
+    ADD CONSTRAINT file_pkey PRIMARY KEY (tenant_id, document_id, revision);
+
+ALTER TABLE ONLY documents.halt
+    ADD CONSTRAINT halt_pkey PRIMARY KEY (tenant_id);
+
+ALTER TABLE ONLY documents.share
+    ADD CONSTRAINT share_pkey PRIMARY KEY (tenant_id, id);
+
+ALTER TABLE ONLY documents.share
+    ADD CONSTRAINT share_token_once UNIQUE (tenant_id, token_hash);
 
 ALTER TABLE ONLY identity.login
     ADD CONSTRAINT login_pkey PRIMARY KEY (tenant_id, state_hash);
@@ -396,9 +462,25 @@ CREATE INDEX case_open ON casework."case" USING btree (tenant_id, agency, assign
 
 CREATE INDEX case_queue ON casework."case" USING btree (tenant_id, agency, waiting, id) WHERE ((submitted_at IS NOT NULL) AND (NOT final));
 
+CREATE INDEX document_by_agency ON documents.document USING btree (tenant_id, agency, issued_at, id);
+
 CREATE INDEX document_by_case ON documents.document USING btree (tenant_id, case_id, issued_at);
 
 CREATE INDEX document_by_holder ON documents.document USING btree (tenant_id, holder, issued_at);
+
+CREATE INDEX document_check_age ON documents.document_check USING btree (tenant_id, hour);
+
+CREATE INDEX document_not_valid ON documents.document USING btree (tenant_id, status_index) WHERE (state = ANY (ARRAY['revoked'::text, 'superseded'::text]));
+
+CREATE INDEX document_pending ON documents.document USING btree (tenant_id, id) WHERE (state = 'pending'::text);
+
+CREATE UNIQUE INDEX document_reissued_once ON documents.document USING btree (tenant_id, reissue_of);
+
+CREATE UNIQUE INDEX document_status_index_once ON documents.document USING btree (tenant_id, status_index);
+
+CREATE INDEX file_to_renew ON documents.file USING btree (tenant_id, renew_before) WHERE (renew_before IS NOT NULL);
+
+CREATE INDEX share_by_document ON documents.share USING btree (tenant_id, document_id, created_at);
 
 CREATE INDEX login_end_idx ON identity.login USING btree (tenant_id, expires_at);
 
@@ -425,8 +507,14 @@ CREATE INDEX message_unread ON notify.message USING btree (tenant_id, person) WH
 ALTER TABLE ONLY casework.event
     ADD CONSTRAINT event_case_fkey FOREIGN KEY (tenant_id, case_id) REFERENCES casework."case"(tenant_id, id);
 
+ALTER TABLE ONLY documents.document_check
+    ADD CONSTRAINT document_check_of_document FOREIGN KEY (tenant_id, document_id) REFERENCES documents.document(tenant_id, id);
+
 ALTER TABLE ONLY documents.file
     ADD CONSTRAINT file_of_document FOREIGN KEY (tenant_id, document_id) REFERENCES documents.document(tenant_id, id);
+
+ALTER TABLE ONLY documents.share
+    ADD CONSTRAINT share_of_document FOREIGN KEY (tenant_id, document_id) REFERENCES documents.document(tenant_id, id);
 
 ALTER TABLE ONLY identity.session
     ADD CONSTRAINT session_person_fkey FOREIGN KEY (tenant_id, person_id) REFERENCES identity.person(tenant_id, id) ON DELETE CASCADE;
@@ -448,11 +536,23 @@ CREATE POLICY tenant ON casework.event USING ((tenant_id = ( SELECT public.app_t
 
 ALTER TABLE documents.document ENABLE ROW LEVEL SECURITY;
 
+ALTER TABLE documents.document_check ENABLE ROW LEVEL SECURITY;
+
 ALTER TABLE documents.file ENABLE ROW LEVEL SECURITY;
+
+ALTER TABLE documents.halt ENABLE ROW LEVEL SECURITY;
+
+ALTER TABLE documents.share ENABLE ROW LEVEL SECURITY;
 
 CREATE POLICY tenant ON documents.document USING ((tenant_id = ( SELECT public.app_tenant() AS app_tenant))) WITH CHECK ((tenant_id = ( SELECT public.app_tenant() AS app_tenant)));
 
+CREATE POLICY tenant ON documents.document_check USING ((tenant_id = ( SELECT public.app_tenant() AS app_tenant))) WITH CHECK ((tenant_id = ( SELECT public.app_tenant() AS app_tenant)));
+
 CREATE POLICY tenant ON documents.file USING ((tenant_id = ( SELECT public.app_tenant() AS app_tenant))) WITH CHECK ((tenant_id = ( SELECT public.app_tenant() AS app_tenant)));
+
+CREATE POLICY tenant ON documents.halt USING ((tenant_id = ( SELECT public.app_tenant() AS app_tenant))) WITH CHECK ((tenant_id = ( SELECT public.app_tenant() AS app_tenant)));
+
+CREATE POLICY tenant ON documents.share USING ((tenant_id = ( SELECT public.app_tenant() AS app_tenant))) WITH CHECK ((tenant_id = ( SELECT public.app_tenant() AS app_tenant)));
 
 ALTER TABLE identity.login ENABLE ROW LEVEL SECURITY;
 
@@ -516,8 +616,17 @@ GRANT SELECT,INSERT ON TABLE casework.event TO townhall_rw;
 GRANT SELECT ON TABLE documents.document TO townhall_ro;
 GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE documents.document TO townhall_rw;
 
+GRANT SELECT ON TABLE documents.document_check TO townhall_ro;
+GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE documents.document_check TO townhall_rw;
+
 GRANT SELECT ON TABLE documents.file TO townhall_ro;
 GRANT SELECT,INSERT ON TABLE documents.file TO townhall_rw;
+
+GRANT SELECT ON TABLE documents.halt TO townhall_ro;
+GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE documents.halt TO townhall_rw;
+
+GRANT SELECT ON TABLE documents.share TO townhall_ro;
+GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE documents.share TO townhall_rw;
 
 GRANT SELECT ON TABLE identity.login TO townhall_ro;
 GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE identity.login TO townhall_rw;
