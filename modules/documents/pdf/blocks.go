@@ -215,8 +215,14 @@ func (d *document) closing() {
 	for range facts {
 		ps = append(ps, d.elem(section, "P", ""))
 	}
-	d.form = d.elem(section, "Form", "")
-	d.elems[d.form].kids = []kid{{child: -1}}
+	if d.slot != nil {
+		d.form = d.elem(section, "Form", "")
+		d.elems[d.form].kids = []kid{{child: sealField}}
+		if d.slot.Timestamp {
+			d.stamp = d.elem(section, "Form", "")
+			d.elems[d.stamp].kids = []kid{{child: stampField}}
+		}
+	}
 	d.add(piece{before: 8, height: h, draw: func(c *canvas, y float64) {
 		c.artifact(func() {
 			c.box(marginX, y, textWidth, h, 0.3, hair)

@@ -125,11 +125,35 @@ func (c *canvas) fill(x, y, w, h float64, k colour) {
 	c.tpl.Rect(x, y, w, h, "F")
 }
 
-// crest draws the municipality's shield with a gate and battlements, as vectors.
+// crest draws the municipality's own crest into a box of w by 1.2 w, or its shield with a gate.
 func (c *canvas) crest(x, y, w float64, k colour) {
+	if cr := c.d.in.Crest; cr != nil {
+		c.outline(cr, x, y, w, w*1.2, k)
+		return
+	}
+	c.shield(x, y, w, k)
+}
+
+// outline scales the crest into the box, with its own proportions, in the middle.
+func (c *canvas) outline(cr *Crest, x, y, w, h float64, k colour) {
+	s := min(w/cr.width, h/cr.height)
+	x, y = x+(w-s*cr.width)/2, y+(h-s*cr.height)/2
+	c.buf = append(c.buf[:0], "q "...)
+	c.rgb(k, "rg")
+	for _, v := range [6]float64{s * ptPerMM, 0, 0, -s * ptPerMM, x * ptPerMM, (pageHeight - y) * ptPerMM} {
+		c.buf = append(strconv.AppendFloat(c.buf, v, 'f', 5, 64), ' ')
+	}
+	c.buf = append(c.buf, "cm\n"...)
+	c.buf = append(c.buf, cr.paths...)
+	c.buf = append(c.buf, 'Q')
+	c.raw()
+}
+
+// shield draws the municipality's shield with a gate and battlements, as vectors.
+func (c *canvas) shield(x, y, w float64, k colour) {
 	t := c.tpl
 	h := w * 1.2
-	shield := func(in float64) {
+	outline := func(in float64) {
 		l, r, top, mid, bot := x+in, x+w-in, y+in, y+h*0.55, y+h-in*1.25
 		t.MoveTo(l, top)
 		t.LineTo(r, top)
@@ -140,11 +164,11 @@ func (c *canvas) crest(x, y, w float64, k colour) {
 	}
 	t.SetFillColor(k.r, k.g, k.b)
 	t.SetDrawColor(k.r, k.g, k.b)
-	shield(0)
+	outline(0)
 	t.DrawPath("F")
 	t.SetDrawColor(255, 255, 255)
 	t.SetLineWidth(w * 0.022)
-	shield(w * 0.065)
+	outline(w * 0.065)
 	t.DrawPath("D")
 	c.gate(x+w*0.24, y+h*0.2, w*0.52)
 }

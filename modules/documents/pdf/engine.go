@@ -30,25 +30,30 @@ type Engine struct {
 
 // Input is all that a document's bytes depend on.
 type Input struct {
-	Content   kernel.DocumentContent
-	Number    string
-	IssuedAt  time.Time
-	ValidTo   time.Time // zero: no end
-	Zone      *time.Location
-	VerifyURL string // what the QR code says
-	VerifyAt  string // the same address as people type it, without the number
-	Sealer    string // who seals, as its certificate names it
-	Level     string // "B-B": printed, so that nobody believes in a timestamp that is not there
-	Colour    string // "#rrggbb"; print in black and white loses nothing
-	Draft     bool   // a preview: watermark, no seal, no QR code
+	Content    kernel.DocumentContent
+	Number     string
+	IssuedAt   time.Time
+	ValidTo    time.Time // zero: no end
+	Zone       *time.Location
+	VerifyURL  string // what the QR code says
+	VerifyAt   string // the same address as people type it, without the number
+	CheckURI   string // goes into Info as /CheckURI: where this number is checked; empty: none. Printable ASCII
+	StatusURI  string // goes into Info as /StatusURI: the status list and, behind "#", the index in it; empty: none. Printable ASCII
+	Sealer     string // who seals, as its certificate names it
+	Level      string // "B-B", "B-T", "B-LT", "B-LTA": printed, so that nobody believes in a timestamp that is not there
+	Colour     string // "#rrggbb"; print in black and white loses nothing
+	Crest      *Crest // nil: a town gate in the colour
+	Attachment []byte // JSON, embedded as document.json, which makes the file PDF/A-3a; nil: none, PDF/A-2a
+	Draft      bool   // a preview: watermark, no seal, no QR code
 }
 
 // Slot asks for a place where a signature goes.
 type Slot struct {
-	Reserve  int // bytes of DER
-	Name     string
-	Reason   string
-	Location string
+	Reserve   int // bytes of DER
+	Name      string
+	Reason    string
+	Location  string
+	Timestamp bool // make, and tag, a second field "Timestamp" that is not seen: an increment fills it with a document timestamp
 }
 
 // NewEngine parses and cuts the fonts; it takes some tens of milliseconds, once per process.

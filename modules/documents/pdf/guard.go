@@ -109,6 +109,16 @@ func (g *guard) table(path string, b kernel.DocumentBlock) {
 	}
 }
 
+// uri refuses what cannot stand in an address.
+func (g *guard) uri(path, s string) {
+	for i := range len(s) {
+		if s[i] <= ' ' || s[i] > '~' {
+			g.fail(path, slugText, "An address consists of printable ASCII characters.", map[string]string{"char": fmt.Sprintf("U+%04X", s[i])})
+			return
+		}
+	}
+}
+
 func (g *guard) line(path, s string, required bool) { g.text(path, s, required, MaxLine) }
 
 func (g *guard) text(path, s string, required bool, limit int) {

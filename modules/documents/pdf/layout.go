@@ -19,6 +19,7 @@ const (
 type document struct {
 	e      *Engine
 	in     Input
+	slot   *Slot
 	words  words
 	accent colour
 	w      *writer
@@ -31,7 +32,8 @@ type document struct {
 	pieces []piece
 	pages  []page
 	seal   [4]float64 // where the signature field lies on the last page: x, y, w, h in millimetres
-	form   int        // its structure element
+	form   int        // its structure element; 0: there is none
+	stamp  int        // the structure element of the field "Timestamp"; 0: there is none
 }
 
 type docFont struct {
@@ -47,8 +49,14 @@ type elem struct {
 	kids   []kid
 }
 
-// kid is marked content on a page, or a child element, or (child < 0) the signature field.
+// kid is marked content on a page, a child element, or a signature field.
 type kid struct{ page, mcid, child int }
+
+// The values of kid.child that mean a field.
+const (
+	sealField  = -1
+	stampField = -2
+)
 
 type page struct {
 	content []byte

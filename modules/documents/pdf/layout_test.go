@@ -42,7 +42,7 @@ func TestADocumentWithoutEndIsRefused(t *testing.T) {
 func TestLinesBreakWhereReadersExpectIt(t *testing.T) {
 	t.Parallel()
 	e := engine(t)
-	d, err := e.begin(input("zh"))
+	d, err := e.begin(input("zh"), nil)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -103,7 +103,7 @@ func TestEveryFixedTextExistsInEveryLanguage(t *testing.T) {
 		t.Fatal(err)
 	}
 	for l, w := range all {
-		for i, s := range append(w.all(), w.QRAlt, w.SealField, w.Keywords) {
+		for i, s := range append(w.all(), w.QRAlt, w.SealField, w.StampField, w.AttachDesc, w.Keywords) {
 			if s == "" {
 				t.Errorf("%s: text %d is empty", l, i)
 			}

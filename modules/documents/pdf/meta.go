@@ -23,14 +23,30 @@ func (d *document) metadata() (info, meta int) {
 		number = d.words.Draft
 	}
 	when := pdfDate(d.in.IssuedAt)
-	info = d.w.obj("<</Title%s/Author%s/Subject%s/Keywords%s/Creator(%s)/Producer(%s)/CreationDate(%s)/ModDate(%s)>>", textString(c.Title), textString(c.Issuer),
-		textString(subject), textString(number), producer, producer, when, when)
+	info = d.w.obj("<</Title%s/Author%s/Subject%s/Keywords%s/Creator(%s)/Producer(%s)/CreationDate(%s)/ModDate(%s)%s>>", textString(c.Title), textString(c.Issuer),
+		textString(subject), textString(number), producer, producer, when, when, d.uris())
 	iso := d.in.IssuedAt.UTC().Format("2006-01-02T15:04:05+00:00")
-	xmp := fmt.Sprintf(xmpPacket, esc(c.Title), esc(c.Issuer), esc(subject), esc(language(c.Locale)), iso, iso, producer, esc(number), producer)
+	part := 2
+	if d.in.Attachment != nil {
+		part = 3
+	}
+	xmp := fmt.Sprintf(xmpPacket, esc(c.Title), esc(c.Issuer), esc(subject), esc(language(c.Locale)), iso, iso, producer, esc(number), producer, part)
 	meta = d.w.reserve(1)
 	// Uncompressed, so that programs which know no PDF find it (ISO 16684-1, 7).
 	d.w.rawStream(meta, "/Type/Metadata/Subtype/XML", []byte(xmp))
 	return info, meta
+}
+
+// uris are where a program asks for the state of this number. The keys are ours: ISO 32000-1, 14.3.3 allows more than its own.
+func (d *document) uris() string {
+	out := ""
+	if d.in.CheckURI != "" {
+		out += "/CheckURI" + textString(d.in.CheckURI)
+	}
+	if d.in.StatusURI != "" {
+		out += "/StatusURI" + textString(d.in.StatusURI)
+	}
+	return out
 }
 
 func esc(s string) string {
@@ -44,7 +60,7 @@ const xmpPacket = "<?xpacket begin=\"\ufeff\" id=\"W5M0MpCehiHzreSzNTczkc9d\"?>\
 <rdf:Description rdf:about="" xmlns:dc="http://purl.org/dc/elements/1.1/"><dc:format>application/pdf</dc:format><dc:title><rdf:Alt><rdf:li xml:lang="x-default">%s</rdf:li></rdf:Alt></dc:title><dc:creator><rdf:Seq><rdf:li>%s</rdf:li></rdf:Seq></dc:creator><dc:description><rdf:Alt><rdf:li xml:lang="x-default">%s</rdf:li></rdf:Alt></dc:description><dc:language><rdf:Bag><rdf:li>%s</rdf:li></rdf:Bag></dc:language></rdf:Description>
 <rdf:Description rdf:about="" xmlns:xmp="http://ns.adobe.com/xap/1.0/"><xmp:CreateDate>%s</xmp:CreateDate><xmp:ModifyDate>%s</xmp:ModifyDate><xmp:CreatorTool>%s</xmp:CreatorTool></rdf:Description>
 <rdf:Description rdf:about="" xmlns:pdf="http://ns.adobe.com/pdf/1.3/"><pdf:Keywords>%s</pdf:Keywords><pdf:Producer>%s</pdf:Producer></rdf:Description>
-<rdf:Description rdf:about="" xmlns:pdfaid="http://www.aiim.org/pdfa/ns/id/"><pdfaid:part>2</pdfaid:part><pdfaid:conformance>A</pdfaid:conformance></rdf:Description>
+<rdf:Description rdf:about="" xmlns:pdfaid="http://www.aiim.org/pdfa/ns/id/"><pdfaid:part>%d</pdfaid:part><pdfaid:conformance>A</pdfaid:conformance></rdf:Description>
 <rdf:Description rdf:about="" xmlns:pdfuaid="http://www.aiim.org/pdfua/ns/id/"><pdfuaid:part>1</pdfuaid:part></rdf:Description>
 <rdf:Description rdf:about="" xmlns:pdfaExtension="http://www.aiim.org/pdfa/ns/extension/" xmlns:pdfaSchema="http://www.aiim.org/pdfa/ns/schema#" xmlns:pdfaProperty="http://www.aiim.org/pdfa/ns/property#"><pdfaExtension:schemas><rdf:Bag><rdf:li rdf:parseType="Resource"><pdfaSchema:schema>PDF/UA identification</pdfaSchema:schema><pdfaSchema:namespaceURI>http://www.aiim.org/pdfua/ns/id/</pdfaSchema:namespaceURI><pdfaSchema:prefix>pdfuaid</pdfaSchema:prefix><pdfaSchema:property><rdf:Seq><rdf:li rdf:parseType="Resource"><pdfaProperty:name>part</pdfaProperty:name><pdfaProperty:valueType>Integer</pdfaProperty:valueType><pdfaProperty:category>internal</pdfaProperty:category><pdfaProperty:description>Part of ISO 14289</pdfaProperty:description></rdf:li></rdf:Seq></pdfaSchema:property></rdf:li></rdf:Bag></pdfaExtension:schemas></rdf:Description>
 </rdf:RDF></x:xmpmeta>

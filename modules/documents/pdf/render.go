@@ -2,26 +2,15 @@ package pdf
 
 import (
 	"crypto/sha256"
-	"encoding"
 	"encoding/hex"
 	"errors"
 	"fmt"
-	"hash"
 	"strings"
 	"time"
 
 	"rsc.io/qr"
 	"townhall/modules/kernel"
 )
-
-// Unsigned is a complete document whose signature is still missing.
-type Unsigned struct {
-	Bytes  []byte
-	Pages  int
-	gap    [2]int // of /Contents, with its angle brackets
-	prefix int
-	mid    []byte
-}
 
 // Render lays the document out. With a slot it has a signature field and an empty place for the CMS; without
 // one it is final as it is. Errors: Invalid naming the block (Check). A panic of a library becomes an Internal error.
@@ -34,7 +23,7 @@ func (e *Engine) Render(in Input, slot *Slot) (u *Unsigned, err error) {
 	if err := e.Check(in.Content); err != nil {
 		return nil, err
 	}
-	d, err := e.begin(in)
+	d, err := e.begin(in, slot)
 	if err != nil {
 		return nil, err
 	}
@@ -44,10 +33,10 @@ func (e *Engine) Render(in Input, slot *Slot) (u *Unsigned, err error) {
 		return nil, kernel.InvalidFields(kernel.FieldError{Path: "content", Slug: slugTooLong, Message: "The document is too long."})
 	}
 	d.draw()
-	return d.assemble(slot)
+	return d.assemble()
 }
 
-func (e *Engine) begin(in Input) (*document, error) {
+func (e *Engine) begin(in Input, slot *Slot) (*document, error) {
 	words, ok := e.words[in.Content.Locale]
 	if !ok {
 		words = e.words[kernel.Locales[0]]
@@ -55,7 +44,7 @@ func (e *Engine) begin(in Input) (*document, error) {
 	if in.Zone == nil {
 		in.Zone = time.UTC
 	}
-	d := &document{e: e, in: in, words: words, accent: parseColour(in.Colour), w: newWriter(), issued: in.IssuedAt.In(in.Zone), form: -1}
+	d := &document{e: e, in: in, slot: slot, words: words, accent: parseColour(in.Colour), w: newWriter(), issued: in.IssuedAt.In(in.Zone)}
 	d.w.b = append(make([]byte, 0, len(e.prefix)+96<<10), e.prefix...)
 	d.w.offsets = append(make([]int, 0, 256), e.offsets...)
 	d.w.n = len(e.offsets) + 1
@@ -80,6 +69,8 @@ func (e *Engine) lintInput(in Input) error {
 	g.line("number", in.Number, !in.Draft)
 	g.line("sealer", in.Sealer, !in.Draft)
 	g.line("verify", in.VerifyAt, !in.Draft)
+	g.uri("check_uri", in.CheckURI)
+	g.uri("status_uri", in.StatusURI)
 	if !in.Draft && in.IssuedAt.IsZero() {
 		return errors.New("a document without a date of issue")
 	}
@@ -102,50 +93,65 @@ func (in Input) texts() []string {
 }
 
 // assemble writes the file around the pages.
-func (d *document) assemble(slot *Slot) (*Unsigned, error) {
+func (d *document) assemble() (*Unsigned, error) {
 	w := d.w
 	catalog, tree := w.reserve(1), w.reserve(1)
 	pageObjs := w.reserve(len(d.pages))
-	var field, sig int
-	if slot != nil {
-		field, sig = w.reserve(1), w.reserve(1)
-	}
+	f := d.reserveFields(pageObjs + len(d.pages) - 1)
+	d.putPages(tree, pageObjs, f)
+	structure := d.structure(pageObjs, f)
+	info, meta := d.metadata()
+	spec := d.putAttachment()
+	w.open(catalog)
+	w.b = fmt.Appendf(w.b, "<</Type/Catalog/Version/1.7/Pages %d 0 R/Metadata %d 0 R/OutputIntents[%d 0 R]/StructTreeRoot %d 0 R/MarkInfo<</Marked true>>/Lang%s/ViewerPreferences<</DisplayDocTitle true>>",
+		tree, meta, d.e.intent, structure, textString(language(d.in.Content.Locale)))
+	d.catalogAttachment(spec)
+	d.catalogFields(f)
+	catalogEnd := len(w.b)
+	w.b = append(w.b, ">>"...)
+	w.close()
+	return d.finish(catalog, info, catalogEnd, f)
+}
+
+func (d *document) putPages(tree, pageObjs int, f fields) {
+	w := d.w
 	res := d.resources()
 	kids := make([]string, len(d.pages))
 	for i := range d.pages {
 		kids[i] = fmt.Sprintf("%d 0 R", pageObjs+i)
 		content := w.stream("", d.pages[i].content)
 		annots := ""
-		if slot != nil && i == len(d.pages)-1 {
-			annots = fmt.Sprintf("/Annots[%d 0 R]", field)
+		if i == len(d.pages)-1 {
+			annots = f.annots()
 		}
 		w.put(pageObjs+i, "<</Type/Page/Parent %d 0 R/MediaBox[0 0 595.28 841.89]/Resources %d 0 R/Contents %d 0 R/StructParents %d/Tabs/S%s>>", tree, res, content, i, annots)
 	}
 	w.put(tree, "<</Type/Pages/Count %d/Kids[%s]>>", len(d.pages), strings.Join(kids, " "))
-	structure := d.structure(pageObjs, field)
-	info, meta := d.metadata()
-	extra := ""
-	if slot != nil {
-		d.putField(field, sig, pageObjs+len(d.pages)-1)
-		// The extension ETSI registered for its signature format (EN 319 142-1, 5.3).
-		extra = fmt.Sprintf("/AcroForm<</Fields[%d 0 R]/SigFlags 3>>/Extensions<</ESIC<</BaseVersion/1.7/ExtensionLevel 2>>>>", field)
+}
+
+// finish writes what comes last: the fields, the signature, the cross-reference table and the trailer.
+func (d *document) finish(catalog, info, catalogEnd int, f fields) (*Unsigned, error) {
+	w := d.w
+	u := &Unsigned{Pages: len(d.pages), prefix: len(d.e.prefix), mid: d.e.midstate, info: info}
+	stampEnd, rangeAt := 0, 0
+	if d.slot != nil {
+		d.putField(f)
+		stampEnd = d.putStamp(f)
+		rangeAt = d.putSignature(f.sig, u)
 	}
-	w.put(catalog, "<</Type/Catalog/Version/1.7/Pages %d 0 R/Metadata %d 0 R/OutputIntents[%d 0 R]/StructTreeRoot %d 0 R/MarkInfo<</Marked true>>/Lang%s/ViewerPreferences<</DisplayDocTitle true>>%s>>",
-		tree, meta, d.e.intent, structure, textString(language(d.in.Content.Locale)), extra)
-	u := &Unsigned{Pages: len(d.pages), prefix: len(d.e.prefix), mid: d.e.midstate}
-	var rangeAt int
-	if slot != nil {
-		rangeAt = d.putSignature(sig, slot, u)
-	}
-	at := w.xref()
+	u.size, u.xref = w.n, w.xref()
 	id := sha256.Sum256(w.b[len(d.e.prefix):])
-	hexID := hex.EncodeToString(id[:16])
-	w.b = fmt.Appendf(w.b, "trailer\n<</Size %d/Root %d 0 R/Info %d 0 R/ID[<%s><%s>]>>\nstartxref\n%d\n%%%%EOF\n", w.n, catalog, info, hexID, hexID, at)
-	if slot != nil {
+	u.id = hex.EncodeToString(id[:16])
+	w.b = fmt.Appendf(w.b, "trailer\n<</Size %d/Root %d 0 R/Info %d 0 R/ID[<%s><%s>]>>\nstartxref\n%d\n%%%%EOF\n", w.n, catalog, info, u.id, u.id, u.xref)
+	if d.slot != nil {
 		r := fmt.Sprintf("%d %d %d", u.gap[0], u.gap[1], len(w.b)-u.gap[1])
 		copy(w.b[rangeAt:rangeAt+rangeWidth], r+strings.Repeat(" ", rangeWidth-len(r)))
 	}
 	u.Bytes = w.b
+	u.catalog = w.indirect(catalog, catalogEnd)
+	if f.stamp > 0 {
+		u.stamp = w.indirect(f.stamp, stampEnd)
+	}
 	return u, nil
 }
 
@@ -163,122 +169,4 @@ func (d *document) resources() int {
 		fmt.Fprintf(&b, "/%s %d 0 R", f.name, f.obj)
 	}
 	return d.w.obj("<</Font<<%s>>/ProcSet[/PDF/Text]>>", b.String())
-}
-
-// structure writes the structure tree and its way back from marked content (ISO 32000-1, 14.7).
-func (d *document) structure(pageObjs, field int) int {
-	w := d.w
-	root := w.reserve(1)
-	first := w.reserve(len(d.elems))
-	var nums strings.Builder
-	for i, p := range d.pages {
-		fmt.Fprintf(&nums, "%d[", i)
-		for _, el := range p.parents {
-			nums.WriteString(itoa(first + el))
-			nums.WriteString(" 0 R ")
-		}
-		nums.WriteString("]")
-	}
-	if field > 0 && d.form >= 0 {
-		fmt.Fprintf(&nums, "%d %d 0 R", len(d.pages), first+d.form)
-	}
-	w.put(root, "<</Type/StructTreeRoot/K %d 0 R/ParentTree<</Nums[%s]>>/ParentTreeNextKey %d>>", first, nums.String(), len(d.pages)+1)
-	for i := range d.elems {
-		d.putElem(first, i, root, pageObjs, field)
-	}
-	return root
-}
-
-func (d *document) putElem(first, i, root, pageObjs, field int) {
-	w, el := d.w, &d.elems[i]
-	parent := root
-	if i > 0 {
-		parent = first + el.parent
-	}
-	w.open(first + i)
-	b := w.b
-	b = append(append(b, "<</Type/StructElem/S/"...), el.tag...)
-	b = append(append(append(b, "/P "...), itoa(parent)...), " 0 R"...)
-	b = append(append(b, el.attrs...), "/K["...)
-	for _, k := range el.kids {
-		switch {
-		case k.child > 0:
-			b = append(append(b, itoa(first+k.child)...), " 0 R "...)
-		case k.child < 0 && field > 0:
-			b = fmt.Appendf(b, "<</Type/OBJR/Obj %d 0 R/Pg %d 0 R>>", field, pageObjs+len(d.pages)-1)
-		case k.child == 0:
-			b = append(append(b, "<</Type/MCR/Pg "...), itoa(pageObjs+k.page)...)
-			b = append(append(append(b, " 0 R/MCID "...), itoa(k.mcid)...), ">>"...)
-		}
-	}
-	w.b = append(b, "]>>"...)
-	w.close()
-}
-
-// putField writes the signature field. It lies over the seal's text, so that a click there opens the reader's
-// signature panel; its appearance is empty, because the page already says who sealed.
-func (d *document) putField(field, sig, page int) {
-	x, y := d.seal[0]*ptPerMM, (pageHeight-d.seal[1]-d.seal[3])*ptPerMM
-	wd, ht := d.seal[2]*ptPerMM, d.seal[3]*ptPerMM
-	ap := d.w.reserve(1)
-	d.w.rawStream(ap, fmt.Sprintf("/Type/XObject/Subtype/Form/BBox[0 0 %.2f %.2f]/Resources<<>>", wd, ht), nil)
-	d.w.put(field, "<</Type/Annot/Subtype/Widget/FT/Sig/T(Seal)/TU%s/V %d 0 R/F 132/P %d 0 R/Rect[%.2f %.2f %.2f %.2f]/StructParent %d/AP<</N %d 0 R>>>>",
-		textString(d.words.SealField), sig, page, x, y, x+wd, y+ht, len(d.pages), ap)
-}
-
-const rangeWidth = 32
-
-// putSignature writes the signature dictionary with an empty /Contents and returns where the byte range goes.
-func (d *document) putSignature(sig int, slot *Slot, u *Unsigned) int {
-	w := d.w
-	w.open(sig)
-	w.b = append(w.b, "<</Type/Sig/Filter/Adobe.PPKLite/SubFilter/ETSI.CAdES.detached/ByteRange[0 "...)
-	at := len(w.b)
-	w.b = append(w.b, strings.Repeat(" ", rangeWidth)...)
-	w.b = fmt.Appendf(w.b, "]/M(%s)", pdfDate(d.in.IssuedAt))
-	for _, e := range [][2]string{{"Name", slot.Name}, {"Reason", slot.Reason}, {"Location", slot.Location}} {
-		if e[1] != "" {
-			w.b = append(append(append(w.b, '/'), e[0]...), textString(e[1])...)
-		}
-	}
-	w.b = append(w.b, "/Contents"...)
-	u.gap[0] = len(w.b)
-	w.b = append(w.b, '<')
-	for range 2 * slot.Reserve {
-		w.b = append(w.b, '0')
-	}
-	w.b = append(w.b, '>')
-	u.gap[1] = len(w.b)
-	w.b = append(w.b, ">>"...)
-	w.close()
-	return at
-}
-
-// Digest is the SHA-256 of all but /Contents. The constant prefix was hashed when the engine started.
-func (u *Unsigned) Digest() ([]byte, error) {
-	h := sha256.New()
-	if err := h.(encoding.BinaryUnmarshaler).UnmarshalBinary(u.mid); err != nil {
-		return nil, err
-	}
-	writeAll(h, u.Bytes[u.prefix:u.gap[0]], u.Bytes[u.gap[1]:])
-	return h.Sum(nil), nil
-}
-
-func writeAll(h hash.Hash, parts ...[]byte) {
-	for _, p := range parts {
-		h.Write(p)
-	}
-}
-
-// Seal puts the CMS into its place and returns the finished file. A CMS larger than the place is an error: the
-// place is sized from the certificate chain at start-up and never grown afterwards, since the bytes around it are signed.
-func (u *Unsigned) Seal(cms []byte) ([]byte, error) {
-	if u.gap[1] == 0 {
-		return nil, errors.New("the document was rendered without a place for a signature")
-	}
-	if 2*len(cms) > u.gap[1]-u.gap[0]-2 {
-		return nil, fmt.Errorf("a CMS of %d bytes does not fit into %d", len(cms), (u.gap[1]-u.gap[0]-2)/2)
-	}
-	hex.Encode(u.Bytes[u.gap[0]+1:], cms)
-	return u.Bytes, nil
 }

@@ -17,28 +17,30 @@ var wordFiles embed.FS
 
 // words are the document's own fixed texts in one language.
 type words struct {
-	Number    string     `json:"number"`
-	Issued    string     `json:"issued"`
-	Valid     string     `json:"valid"`
-	NoEnd     string     `json:"no_end"`
-	Verify    string     `json:"verify"`
-	VerifyHow string     `json:"verify_how"` // {at}
-	VerifyPDF string     `json:"verify_pdf"`
-	QRAlt     string     `json:"qr_alt"`
-	Sealed    string     `json:"sealed"`
-	SealedBy  string     `json:"sealed_by"`
-	SealedFor string     `json:"sealed_for"`
-	SealedAt  string     `json:"sealed_at"`
-	Seal      string     `json:"seal"`      // {level}
-	Untimed   string     `json:"untimed"`   // said when no timestamp proves the time
-	SealField string     `json:"sealfield"` // tooltip of the signature field
-	Page      string     `json:"page"`      // {page} {pages}
-	Draft     string     `json:"draft"`
-	DraftWhy  string     `json:"draft_why"`
-	Pending   string     `json:"pending"`
-	Date      string     `json:"date"` // {d} {month} {y}
-	Months    [12]string `json:"months"`
-	Keywords  string     `json:"keywords"`
+	Number     string     `json:"number"`
+	Issued     string     `json:"issued"`
+	Valid      string     `json:"valid"`
+	NoEnd      string     `json:"no_end"`
+	Verify     string     `json:"verify"`
+	VerifyHow  string     `json:"verify_how"` // {at}
+	VerifyPDF  string     `json:"verify_pdf"`
+	QRAlt      string     `json:"qr_alt"`
+	Sealed     string     `json:"sealed"`
+	SealedBy   string     `json:"sealed_by"`
+	SealedFor  string     `json:"sealed_for"`
+	SealedAt   string     `json:"sealed_at"`
+	Seal       string     `json:"seal"`       // {level}
+	Untimed    string     `json:"untimed"`    // said when no timestamp proves the time
+	SealField  string     `json:"sealfield"`  // tooltip of the signature field
+	StampField string     `json:"stampfield"` // of the field of the document timestamp
+	AttachDesc string     `json:"attachment"` // what the attached file is
+	Page       string     `json:"page"`       // {page} {pages}
+	Draft      string     `json:"draft"`
+	DraftWhy   string     `json:"draft_why"`
+	Pending    string     `json:"pending"`
+	Date       string     `json:"date"` // {d} {month} {y}
+	Months     [12]string `json:"months"`
+	Keywords   string     `json:"keywords"`
 }
 
 func loadWords() (map[string]words, error) {

@@ -53,6 +53,12 @@ func (w *writer) open(n int) {
 	w.b = append(w.b, " 0 obj\n"...)
 }
 
+// indirect is object n, which has been written and whose dictionary ends at the given offset.
+func (w *writer) indirect(n, end int) indirect {
+	begin := w.offsets[n-1] + len(strconv.Itoa(n)) + len(" 0 obj\n")
+	return indirect{n, w.b[begin:end:end]}
+}
+
 func (w *writer) close() { w.b = append(w.b, "\nendobj\n"...) }
 
 func (w *writer) stream(extra string, data []byte) int {
