@@ -23,6 +23,8 @@ import (
 //	{{template "facts" .Facts}}            []Fact (definition list)
 //	{{template "documents" .Documents}}    []DocumentRow
 //	{{template "details" .Details}}        Details
+//	{{template "copy" .Copy}}              Copy
+//	{{template "qr" .QR}}                  QR
 //	{{template "breadcrumbs" .Trail}}      []Link
 //	{{template "empty" .Empty}}            Empty
 //	{{template "filters" .Filters}}        Filters
@@ -253,7 +255,19 @@ type DocumentRow struct {
 	Title, Number, Href, Meta string
 	Tag                       Tag
 	IssuedAt                  time.Time
-	Pending                   bool // being made: no link yet
+	Pending                   bool // being made: no link yet, unless to a page about it
+	Page                      bool // Href leads to a page about the document, not to its file
+}
+
+// Copy is a value to take along, such as an address: one line that can be selected, and a button where copying works.
+type Copy struct{ Name, Label, Hint, Value string }
+
+// QR is a QR code, drawn by the server: dark modules as an SVG path in a square of Size units, its quiet zone included.
+// Label says what the code is, to those who cannot see it.
+type QR struct {
+	Label string
+	Size  int
+	Path  string
 }
 
 // Details hides an explanation until it is asked for.

@@ -41,6 +41,8 @@ type sample struct {
 	Notice    Notice
 	Notices   []Notice
 	Panel     Panel
+	Copy      Copy
+	QR        QR
 	Next      string
 	Text      string
 	Trail     []Link
@@ -117,6 +119,8 @@ func answersSample(s sayer) View {
 
 func doneSample(s sayer) View {
 	return View{Title: s.say("Application sent", "Заявление отправлено", "申请已提交"), Data: sample{
+		Copy:    Copy{Name: "link", Label: s.say("Link to the document", "Ссылка на документ", "文件链接"), Hint: s.say("It is shown only once.", "Показывается только один раз.", "仅显示一次。"), Value: "https://northwick.example/shared/kG3Jq0b6VxT1n9uY"},
+		QR:      QR{Label: s.say("QR code with the link", "QR-код со ссылкой", "含链接的二维码"), Size: 15, Path: "M4 4h3v1h-3zM8 4h1v3h-1zM10 4h1v2h-1zM4 6h2v1h-2zM5 8h4v1h-4zM10 8h1v3h-1zM4 10h1v1h-1zM6 10h3v1h-3z"},
 		Panel:   Panel{Title: s.say("Application sent", "Заявление отправлено", "申请已提交"), Reference: "RC-2026-7K4M-93Q2"},
 		Next:    s.say("What happens next", "Что будет дальше", "接下来"),
 		Text:    s.say("A registrar reads your application within five working days.", "Регистратор рассмотрит заявление в течение пяти рабочих дней.", "登记员将在五个工作日内审核您的申请。"),
@@ -138,7 +142,8 @@ func caseSample(s sayer) View {
 		Next: s.say("Your documents", "Ваши документы", "您的文书"), Text: s.say("What has happened so far", "Что уже сделано", "办理经过"),
 		Documents: []DocumentRow{
 			{Title: s.say("Residence certificate", "Справка о месте жительства", "居住证明"), Number: "NW-2026-000481", IssuedAt: at(0), Href: "/documents/1.pdf", Tag: Tag{Text: s.say("Valid", "Действителен", "有效"), Tone: Success}},
-			{Title: s.say("Residence certificate, copy 2", "Справка о месте жительства, экз. 2", "居住证明（第二份）"), Number: "NW-2026-000482", Pending: true}},
+			{Title: s.say("Residence certificate, copy 2", "Справка о месте жительства, экз. 2", "居住证明（第二份）"), Number: "NW-2026-000482", Pending: true},
+			{Title: s.say("Residence certificate, copy 3", "Справка о месте жительства, экз. 3", "居住证明（第三份）"), Number: "NW-2026-000483", IssuedAt: at(0), Href: "/documents/3", Page: true, Tag: Tag{Text: s.say("Revoked", "Отозван", "已撤销"), Tone: Danger}}},
 		History: []Moment{
 			{At: at(0), Title: s.say("Certificate issued", "Справка выдана", "证明已签发"), Actor: agency, Now: true},
 			{At: at(1), Title: s.say("You answered", "Вы ответили", "您已回复"), Body: s.say("Since May, with my sister.\nShe has lived there for years.", "С мая, вместе с сестрой.\nОна живёт там много лет.", "自五月起，与姐姐同住。\n她在那里住了多年。")},
