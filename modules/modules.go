@@ -63,6 +63,7 @@ type house struct {
 	unread    func(context.Context) (int, error)
 	listed    func(module string) bool
 	documents kernel.Documents
+	printable func(rune) bool
 	cases     kernel.Cases
 }
 
@@ -97,13 +98,13 @@ func list() []entry {
 			if err != nil {
 				return nil, err
 			}
-			h.documents = s
+			h.documents, h.printable = s, s.Printable
 			return s, nil
 		}},
 		{"casework", casework.Texts(), func(h *house) (module, error) {
 			s, err := casework.New(casework.Deps{
 				DB: h.DB, Library: h.library, Directory: h.directory, Documents: h.documents, People: h.people,
-				Audit: h.log, Clock: h.Clock, Texts: h.texts, Shell: h.staff, History: h.listed("audit"), SkipChecksForTest: h.SkipChecksForTest,
+				Audit: h.log, Clock: h.Clock, Texts: h.texts, Shell: h.staff, History: h.listed("audit"), Printable: h.printable, SkipChecksForTest: h.SkipChecksForTest,
 			})
 			if err != nil {
 				return nil, err

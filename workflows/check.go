@@ -387,6 +387,7 @@ func (c *checker) compile() {
 	d := c.d
 	out := &compiled{guards: map[string][]cel.Program{}, fields: map[string]cel.Program{}, blocks: map[string]cel.Program{},
 		patterns: map[string]*regexp.Regexp{}, drafts: map[string]bool{}, byField: map[string]*Field{}, earlier: map[string][]string{}}
+	out.printed = printedFields(d)
 	d.compiled = out
 	env, err := newEnv(d)
 	if err != nil {

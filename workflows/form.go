@@ -35,6 +35,7 @@ var Messages = map[string]string{
 	"field.too-long":       "Use no more than {max} characters.",
 	"field.too-short":      "Use at least {min} characters.",
 	"field.bad-characters": "Remove characters that cannot be printed.",
+	"field.not-printable":  "Remove the character {char}: documents cannot show it.",
 	"field.wrong-format":   "Write this in the format asked for.",
 	"field.not-an-option":  "Choose one of the options.",
 	"field.not-a-date":     "Enter a real date: year, month and day.",

@@ -25,6 +25,7 @@ type compiled struct {
 	patterns map[string]*regexp.Regexp // field → pattern, anchored
 	drafts   map[string]bool           // forms some partial action saves
 	byField  map[string]*Field
+	printed  map[string]bool     // fields that a document quotes
 	earlier  map[string][]string // field → form.* variables of its show_if
 }
 

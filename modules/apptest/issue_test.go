@@ -3,6 +3,7 @@ package apptest_test
 import (
 	"bytes"
 	"net/http"
+	"strings"
 	"testing"
 
 	"townhall/modules/apptest"
@@ -43,6 +44,44 @@ func TestARepeatedRequestHasOneOutcome(t *testing.T) {
 	call.Key = ""
 	if r := a.Do(call); r.Status != http.StatusBadRequest || !bytes.Contains(r.Body, []byte("idempotency-key-missing")) {
 		t.Errorf("no key: %d %s", r.Status, r.Body)
+	}
+}
+
+// What a document could not show is refused where it is typed, with the field and the character named, and nothing is kept:
+// not weeks later, when an official decides.
+func TestTextThatNoDocumentCanShowIsRefusedWhereItIsTyped(t *testing.T) {
+	t.Parallel()
+	a := apptest.Start(t)
+	a.Know("northwick", apptest.Anna)
+	c := apptest.Draft(a, apptest.Anna)
+	for name, tc := range map[string]struct{ text, code, says string }{
+		"an emoji":                {"for the 🏦", "field.not-printable", "U+1F3E6"},
+		"a NUL":                   {"a\x00b", "field.bad-characters", ""},
+		"a rune no font has":      {"for \ua9c1 only", "field.not-printable", "U+A9C1"},
+		"a script that is shaped": {"للبنك", "field.not-printable", "U+0644"},
+		"ten thousand characters": {strings.Repeat("x", 10_000), "field.too-long", ""},
+	} {
+		for _, action := range []string{"save", "submit"} {
+			input := apptest.Answers()
+			input["purpose"], input["purpose_other"] = "other", tc.text
+			if action == "submit" {
+				input["declaration"] = true
+			}
+			r := a.Do(apptest.Call{Who: &apptest.Anna, Method: http.MethodPost, Path: "/civic/v1/applications/" + c.ID + "/actions/" + action, Key: apptest.Key(),
+				Body: map[string]any{"version": c.Version, "input": input}})
+			var p struct {
+				Errors []struct{ Field, Code, Detail string }
+			}
+			r.JSON(t, &p)
+			if r.Status != http.StatusUnprocessableEntity || len(p.Errors) != 1 || !strings.HasSuffix(p.Errors[0].Field, "purpose_other") || p.Errors[0].Code != tc.code || !strings.Contains(p.Errors[0].Detail, tc.says) {
+				t.Errorf("%s, %s: %d %s", name, action, r.Status, r.Body)
+			}
+		}
+	}
+	var now apptest.Case
+	a.Do(apptest.Call{Who: &apptest.Anna, Method: http.MethodGet, Path: "/civic/v1/applications/" + c.ID}).JSON(t, &now)
+	if now.Version != c.Version || now.State != "draft" {
+		t.Errorf("something was kept of it: %+v", now)
 	}
 }
 

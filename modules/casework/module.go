@@ -38,8 +38,9 @@ type Deps struct {
 	Audit     kernel.Audit
 	Clock     kernel.Clock
 	Texts     *ui.Texts
-	Shell     ui.Shell // the staff's; nil leaves the pages out
-	History   bool     // /staff/cases/{id}/audit exists: a case leads to it
+	Shell     ui.Shell        // the staff's; nil leaves the pages out
+	Printable func(rune) bool // whether documents can show a character; nil: anything goes
+	History   bool            // /staff/cases/{id}/audit exists: a case leads to it
 
 	// SkipChecksForTest turns the application's own check of "whose case is it" off, so that a test can show that
 	// row-level security alone keeps municipalities apart. Never set outside tests.

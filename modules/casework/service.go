@@ -116,6 +116,11 @@ func (s *Service) step(ctx context.Context, tx kernel.Tx, def *workflows.Definit
 	if err != nil {
 		return detail{}, err
 	}
+	if s.Printable != nil {
+		if err := def.Unprintable(c.Action, out, s.Printable); err != nil {
+			return detail{}, err
+		}
+	}
 	st := s.stepOf(def, rec, out, kernel.PrincipalOf(ctx))
 	if err := take(ctx, tx, st); err != nil {
 		return detail{}, err
