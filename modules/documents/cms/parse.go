@@ -19,6 +19,7 @@ import (
 type SignedData struct {
 	Certs     []*x509.Certificate
 	Signer    *x509.Certificate
+	Timestamp []byte // the signature timestamp (RFC 3161) in DER, not verified; nil: there is none
 	attrs     []byte // content of the SET OF
 	byOID     map[string][]byte
 	sigAlg    []byte
@@ -70,10 +71,11 @@ func (d *SignedData) signerInfo(si cryptobyte.String) error {
 		!si.ReadASN1(&attrs, der.Tag(0).ContextSpecific().Constructed()) || !si.ReadASN1Element(&sigAlg, der.SEQUENCE) || !si.ReadASN1(&signature, der.OCTET_STRING) {
 		return errCMS
 	}
-	// Unsigned attributes are not protected; none is ours to accept at level B-B.
-	if !si.Empty() {
+	token, ok := unsignedTimestamp(si)
+	if !ok {
 		return errCMS
 	}
+	d.Timestamp = token
 	d.attrs, d.sigAlg, d.signature = attrs, sigAlg, signature
 	for _, c := range d.Certs {
 		if bytes.Equal(c.RawIssuer, issuer) && c.SerialNumber.Cmp(serial) == 0 {
@@ -96,6 +98,23 @@ func (d *SignedData) signerInfo(si cryptobyte.String) error {
 	}
 	return nil
 }
+
+// unsignedTimestamp reads what may follow the signature: nothing, or exactly one signature timestamp. Unsigned attributes
+// are not protected, so that any other would be room for what nobody sealed.
+func unsignedTimestamp(rest cryptobyte.String) (token []byte, ok bool) {
+	if rest.Empty() {
+		return nil, true
+	}
+	var all, one, set, value cryptobyte.String
+	var oid asn1.ObjectIdentifier
+	ok = rest.ReadASN1(&all, der.Tag(1).ContextSpecific().Constructed()) && rest.Empty() && all.ReadASN1(&one, der.SEQUENCE) && all.Empty() &&
+		one.ReadASN1ObjectIdentifier(&oid) && oid.Equal(OIDTimeStampToken) && one.ReadASN1(&set, der.SET) && one.Empty() &&
+		set.ReadASN1Element(&value, der.SEQUENCE) && set.Empty()
+	return value, ok
+}
+
+// Value is the signature itself: what a signature timestamp is made of.
+func (d *SignedData) Value() []byte { return d.signature }
 
 // What Check can find wrong.
 const (
