@@ -211,6 +211,7 @@ const (
 	EventCaseTimer      = "case.timer"      // CaseTimer, by casework for itself, due later
 	EventDocumentIssue  = "document.issue"  // DocumentIssue, by documents for itself
 	EventDocumentIssued = "document.issued" // DocumentIssued, by documents once the file is published
+	EventDocumentRenew  = "document.renew"  // DocumentRenew, by documents for itself, before the newest timestamp of a file ends
 )
 
 type CaseStepped struct {
@@ -242,6 +243,11 @@ type CaseTimer struct {
 
 type DocumentIssue struct {
 	Document DocumentID `json:"document"`
+}
+
+type DocumentRenew struct {
+	Document DocumentID `json:"document"`
+	Revision int        `json:"revision"` // the one that is renewed; a file that has a newer one is left alone
 }
 
 type DocumentIssued struct {
