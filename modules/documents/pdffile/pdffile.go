@@ -123,7 +123,7 @@ func (f *File) section(at int) (section, bool) {
 		sub := subsection{first: first, offsets: make([]int, n)}
 		for k := range n {
 			off, used, ok := tableEntry(f.b[p.i : p.i+20])
-			if p.i += 20; !ok || used && off < 1 {
+			if p.i += 20; !ok || used && (off < 1 || first+k == 0) {
 				return s, false
 			}
 			if used {

@@ -3,15 +3,13 @@ package verify
 import (
 	"bytes"
 	"crypto/sha256"
-	"crypto/x509"
-	"encoding/hex"
-	"encoding/pem"
-	"errors"
-	"fmt"
+	"hash"
 	"os"
 	"slices"
 	"time"
 
+	"golang.org/x/crypto/cryptobyte"
+	der "golang.org/x/crypto/cryptobyte/asn1"
 	"townhall/modules/documents/cms"
 	"townhall/modules/documents/pdffile"
 	"townhall/modules/documents/sign"
@@ -42,56 +40,36 @@ const (
 	ReasonAttributes = cms.FaultAttributes // the signed attributes are not those of a PAdES seal
 	ReasonStructure  = "structure"         // the file does not lead to this signature
 	ReasonChain      = "chain"             // the sealer's certificate is from nobody we trust
-	ReasonRevoked    = "key-revoked"       // the seal's certificate was revoked
-	ReasonOldCRL     = "crl-outdated"
+	ReasonRevoked    = "key-revoked"       // the seal's certificate was revoked, and nothing proves that the seal is older
+	ReasonExpired    = "key-expired"       // the seal's certificate ended, and nothing proves that the seal is older
+	ReasonRetired    = "key-retired"       // sealed after the key was rotated out
+	ReasonOtherSeal  = "other-seal"        // the address of the check is not that of the municipality whose seal it is
+	ReasonTimestamp  = "timestamp"         // a timestamp that does not fit, or is from nobody we trust
+)
+
+// Notes, with texts like the reasons.
+const (
+	ReasonOldCRL         = "crl-outdated"      // nobody says up to this day whether the seal was revoked
+	NoteTimestampExpired = "timestamp-expired" // a timestamp was not renewed in time and proves nothing any more
 )
 
 // MaxFile is the largest file anybody looks at.
 const MaxFile = 10 << 20
 
-// Report is what Verify found.
+// Report is what Verify found. What the document says about itself is told only of a valid file.
 type Report struct {
-	State    State      `json:"state"`
-	Reasons  []string   `json:"reasons,omitempty"`
-	Notes    []string   `json:"notes,omitempty"`    // what could not be checked, without changing the state
-	Signer   string     `json:"signer,omitempty"`   // common name of the seal
-	Issuer   string     `json:"issuer,omitempty"`   // organisation of the seal
-	Number   string     `json:"number,omitempty"`   // the document's own number, when the file is intact
-	SealedAt time.Time  `json:"sealed_at,omitzero"` // as the sealer claims it
-	Level    sign.Level `json:"level,omitempty"`
-}
-
-// Trust is who may vouch for a sealer, and what was revoked.
-type Trust struct {
-	Roots *x509.CertPool
-	lists []*x509.RevocationList
-	certs []*x509.Certificate
-}
-
-// ParseTrust reads a bundle as Keys.TrustBundle writes it.
-func ParseTrust(bundle []byte) (*Trust, error) {
-	t := &Trust{Roots: x509.NewCertPool()}
-	for block, rest := pem.Decode(bundle); block != nil; block, rest = pem.Decode(rest) {
-		switch block.Type {
-		case "CERTIFICATE":
-			c, err := x509.ParseCertificate(block.Bytes)
-			if err != nil {
-				return nil, fmt.Errorf("trust bundle: %w", err)
-			}
-			t.Roots.AddCert(c)
-			t.certs = append(t.certs, c)
-		case "X509 CRL":
-			l, err := x509.ParseRevocationList(block.Bytes)
-			if err != nil {
-				return nil, fmt.Errorf("trust bundle: %w", err)
-			}
-			t.lists = append(t.lists, l)
-		}
-	}
-	if len(t.certs) == 0 {
-		return nil, errors.New("the trust bundle holds no certificate")
-	}
-	return t, nil
+	State     State      `json:"state"`
+	Reasons   []string   `json:"reasons,omitempty"`
+	Notes     []string   `json:"notes,omitempty"`      // what could not be checked, without changing the state
+	Signer    string     `json:"signer,omitempty"`     // common name of the seal
+	Issuer    string     `json:"issuer,omitempty"`     // organisation of the seal
+	Number    string     `json:"number,omitempty"`     // the document's own number
+	CheckURI  string     `json:"check_uri,omitempty"`  // where the number can be checked
+	StatusURI string     `json:"status_uri,omitempty"` // where the status is listed: "<address>#<index>"
+	SealedAt  time.Time  `json:"sealed_at,omitzero"`   // as the sealer claims it
+	Proven    time.Time  `json:"proven,omitzero"`      // the time of the oldest good timestamp; zero: nobody confirms the time
+	Level     sign.Level `json:"level,omitempty"`      // the PAdES level of what is really there and good
+	Renew     time.Time  `json:"renew,omitzero"`       // when the newest document timestamp's certificate ends
 }
 
 // Options of a verification.
@@ -99,9 +77,10 @@ type Options struct {
 	At time.Time // when the certificates must be in force; zero: now
 }
 
-// Verify judges a file without asking anybody. It never fails: what it cannot read is a state, too. A file is valid
-// only when one seal covers all of it; anything that follows the sealed revision makes it altered, even where the
-// digest of that revision still matches.
+// Verify judges a file without asking anybody. It never fails: what it cannot read is a state, too. A file is valid only
+// when one seal covers all of its first revision and every later one does nothing but prove it for longer: validation data
+// and document timestamps. Anything else that was added makes it altered, even where the digest still matches. A timestamp
+// that is there is good or the file is not valid; the level is never lowered because of a bad one.
 func Verify(file []byte, trust *Trust, o Options) Report {
 	if len(file) > MaxFile {
 		return Report{State: Unreadable, Reasons: []string{ReasonTooLarge}}
@@ -112,7 +91,7 @@ func Verify(file []byte, trust *Trust, o Options) Report {
 	if o.At.IsZero() {
 		o.At = time.Now()
 	}
-	v := &verification{file: file}
+	v := &verification{file: file, trust: trust, at: o.At}
 	v.run()
 	if v.sd == nil {
 		if len(v.bad) == 0 {
@@ -120,36 +99,58 @@ func Verify(file []byte, trust *Trust, o Options) Report {
 		}
 		return Report{State: Altered, Reasons: v.bad}
 	}
-	r := Report{Signer: v.sd.Signer.Subject.CommonName, Level: sign.BB}
+	r := Report{Signer: v.sd.Signer.Subject.CommonName}
 	if org := v.sd.Signer.Subject.Organization; len(org) > 0 {
 		r.Issuer = org[0]
 	}
-	chain, notes := trust.judge(v.sd, o.At)
-	if slices.Contains(chain, ReasonContainer) {
-		v.fail(ReasonContainer)
-		chain = nil
-	}
-	r.Notes = notes
+	v.judge(&r)
+	r.Notes = v.notes
 	switch {
 	case len(v.bad) > 0:
-		r.State, r.Reasons = Altered, append(v.bad, chain...)
-	case len(chain) > 0:
-		r.State, r.Reasons = Untrusted, chain
+		r.State, r.Reasons = Altered, append(v.bad, v.doubts...)
+	case len(v.doubts) > 0:
+		r.State, r.Reasons = Untrusted, v.doubts
 	default:
-		r.State, r.Number, r.SealedAt = Valid, v.number, v.claimed
+		r.State, r.Number, r.CheckURI, r.StatusURI, r.SealedAt = Valid, v.number, v.checkURI, v.statusURI, v.claimed
+		return r
 	}
+	r.Level, r.Proven, r.Renew = "", time.Time{}, time.Time{}
 	return r
 }
 
 type verification struct {
-	file    []byte
-	bad     []string
-	sd      *cms.SignedData
-	number  string
-	claimed time.Time
+	file  []byte
+	trust *Trust
+	at    time.Time
+
+	bad    []string // reasons of altered
+	doubts []string // reasons of untrusted
+	notes  []string
+
+	sd       *cms.SignedData
+	hash     rangeHash
+	stamps   []*stamp // the signature timestamp first, then those of the revisions
+	newest   *stamp   // the newest good document timestamp
+	evidence evidence
+
+	doc         *pdffile.File
+	stampField  int          // the field made for the first document timestamp
+	stampFields map[int]bool // all such fields
+	added       map[int]bool // objects of later revisions
+
+	number, checkURI, statusURI string
+	claimed                     time.Time
 }
 
-func (v *verification) fail(reason string) { v.bad = append(v.bad, reason) }
+func add(to *[]string, s string) {
+	if !slices.Contains(*to, s) {
+		*to = append(*to, s)
+	}
+}
+
+func (v *verification) fail(reason string)     { add(&v.bad, reason) }
+func (v *verification) distrust(reason string) { add(&v.doubts, reason) }
+func (v *verification) note(n string)          { add(&v.notes, n) }
 
 func (v *verification) run() {
 	at := bytes.Index(v.file, []byte("/ByteRange"))
@@ -161,7 +162,7 @@ func (v *verification) run() {
 		return
 	}
 	at += len("/ByteRange")
-	r, ok := readRange(v.file[at:min(at+maxRange, len(v.file))])
+	r, ok := rangeOf(pdffile.Value(v.file[at:min(at+maxRange, len(v.file))]))
 	if !ok {
 		v.fail(ReasonRange)
 		return
@@ -169,51 +170,63 @@ func (v *verification) run() {
 	if !v.checkRange(r) {
 		return
 	}
-	der, ok := v.container(v.file[r[1]+1 : r[2]-1])
+	der, ok := container(v.file[r[1]+1 : r[2]-1])
 	if !ok {
 		v.fail(ReasonContainer)
 		return
 	}
-	sd, padding, err := cms.Parse(der)
-	if err != nil || len(bytes.Trim(padding, "\x00")) > 0 {
+	sd, rest, err := cms.Parse(der)
+	if err != nil || len(rest) > 0 {
 		v.fail(ReasonContainer)
 		return
 	}
 	v.sd = sd
-	h := sha256.New()
-	h.Write(v.file[:r[1]])
-	h.Write(v.file[r[2] : r[2]+r[3]])
-	v.bad = append(v.bad, sd.Check(h.Sum(nil))...)
-	if len(v.bad) == 0 {
-		v.structure(r)
+	v.hash = rangeHash{file: v.file, h: sha256.New()}
+	for _, fault := range sd.Check(v.hash.without(r[1], r[2], r[2]+r[3])) {
+		v.fail(fault)
 	}
+	if len(v.bad) > 0 {
+		return
+	}
+	if sd.Timestamp != nil {
+		v.stamps = append(v.stamps, &stamp{token: sd.Timestamp, digest: digestOf(sd.Value())})
+	}
+	v.structure(r)
+}
+
+// rangeHash hashes ranges that begin at the start of the file and grow: what was read once is not read again.
+type rangeHash struct {
+	file []byte
+	h    hash.Hash // of file[:n]
+	n    int
+}
+
+// without is the SHA-256 of [0, to) without [a, b). a never decreases from call to call.
+func (r *rangeHash) without(a, b, to int) []byte {
+	r.h.Write(r.file[r.n:a])
+	r.n = a
+	var h hash.Hash
+	if c, ok := r.h.(hash.Cloner); ok {
+		if copied, err := c.Clone(); err == nil {
+			h = copied
+		}
+	}
+	if h == nil {
+		h = sha256.New()
+		h.Write(r.file[:a])
+	}
+	h.Write(r.file[b:to])
+	return h.Sum(nil)
 }
 
 // maxRange is room enough for four numbers; a stranger's endless list is not worth its memory.
 const maxRange = 200
 
-// readRange reads "[0 a b c]".
-func readRange(b []byte) ([4]int, bool) {
-	list, ok := pdffile.Value(b).([]any)
-	var r [4]int
-	if !ok || len(list) != 4 {
-		return r, false
-	}
-	for i, x := range list {
-		n, ok := x.(int)
-		if !ok || n < 0 || n > MaxFile {
-			return r, false
-		}
-		r[i] = n
-	}
-	return r, true
-}
-
-// checkRange asks that the range is the whole file but one hexadecimal string. It reports whether there is
+// checkRange asks that the range is the whole of a revision but one hexadecimal string. It reports whether there is
 // anything left to look at.
 func (v *verification) checkRange(r [4]int) bool {
 	n := len(v.file)
-	if r[0] != 0 || r[1] >= r[2]-1 || r[2] > n || v.file[r[1]] != '<' || v.file[r[2]-1] != '>' {
+	if r[1] >= r[2]-1 || r[2] > n || v.file[r[1]] != '<' || v.file[r[2]-1] != '>' {
 		v.fail(ReasonRange)
 		return false
 	}
@@ -221,98 +234,20 @@ func (v *verification) checkRange(r [4]int) bool {
 	case end > n:
 		v.fail(ReasonTruncated)
 		return false
-	case end < n && bytes.HasSuffix(bytes.TrimRight(v.file[:end], "\r\n"), []byte("%%EOF")):
-		v.fail(ReasonAppended)
-	case end < n:
+	case end < n && !bytes.HasSuffix(bytes.TrimRight(v.file[:end], "\r\n"), []byte("%%EOF")):
 		v.fail(ReasonRange)
 	}
 	return true
 }
 
-// container decodes the hexadecimal string. Only the form we write is accepted: the place itself is not signed, so
-// every freedom in it would be room for a change nobody sees.
-func (v *verification) container(hexText []byte) ([]byte, bool) {
-	der := make([]byte, len(hexText)/2)
-	if _, err := hex.Decode(der, hexText); err != nil || len(hexText)%2 != 0 || bytes.ContainsAny(hexText, "ABCDEF") {
-		return nil, false
+// elementLength is the length of the DER element at the start of raw, with its header; 0 when there is none.
+func elementLength(raw []byte) int {
+	s := cryptobyte.String(raw)
+	var element cryptobyte.String
+	if !s.ReadASN1Element(&element, der.SEQUENCE) {
+		return 0
 	}
-	return der, true
-}
-
-// structure walks from the end of the file to the signature, as a reader does, so that what readers show is what was
-// judged; a file with more than one revision or more than one signature field does not get here.
-func (v *verification) structure(r [4]int) {
-	doc, err := pdffile.Open(v.file)
-	if err != nil {
-		v.fail(ReasonStructure)
-		return
-	}
-	sig := doc.OnlySignature()
-	list, _ := sig["ByteRange"].([]any)
-	contents, _ := sig["Contents"].(pdffile.String)
-	same := len(list) == 4
-	for i := range list {
-		same = same && i < 4 && list[i] == any(r[i])
-	}
-	if !same || contents.From != r[1] || contents.To != r[2] || sig["SubFilter"] != any(pdffile.Name("ETSI.CAdES.detached")) {
-		v.fail(ReasonStructure)
-		return
-	}
-	if m, ok := sig["M"].(pdffile.String); ok {
-		v.claimed, _ = time.Parse("D:20060102150405+00'00'", string(m.Bytes))
-	}
-	if info, ok := doc.Resolve(doc.Trailer["Info"]).(map[string]any); ok {
-		if k, ok := info["Keywords"].(pdffile.String); ok && len(k.Bytes) < 64 {
-			v.number = string(k.Bytes)
-		}
-	}
-}
-
-// judge asks whether a root vouches for the signer, and whether the signer was revoked.
-func (t *Trust) judge(sd *cms.SignedData, at time.Time) (bad, notes []string) {
-	if t == nil {
-		return []string{ReasonChain}, nil
-	}
-	middle := x509.NewCertPool()
-	for _, c := range sd.Certs {
-		middle.AddCert(c)
-	}
-	chains, err := sd.Signer.Verify(x509.VerifyOptions{Roots: t.Roots, Intermediates: middle, CurrentTime: at, KeyUsages: []x509.ExtKeyUsage{x509.ExtKeyUsageEmailProtection}})
-	if err != nil || sd.Signer.IsCA {
-		return []string{ReasonChain}, nil
-	}
-	// No signature covers the certificates: one that is not needed would be room for anything.
-	if slices.ContainsFunc(sd.Certs, func(c *x509.Certificate) bool { return !slices.ContainsFunc(chains[0], c.Equal) }) {
-		return []string{ReasonContainer}, nil
-	}
-	for _, pair := range chains[0][:len(chains[0])-1] {
-		issuer := chains[0][indexOf(chains[0], pair)+1]
-		found := false
-		for _, l := range t.lists {
-			if l.CheckSignatureFrom(issuer) != nil {
-				continue
-			}
-			found = found || at.Before(l.NextUpdate)
-			for _, e := range l.RevokedCertificateEntries {
-				if e.SerialNumber.Cmp(pair.SerialNumber) == 0 {
-					return []string{ReasonRevoked}, nil
-				}
-			}
-		}
-		if !found && len(notes) == 0 {
-			notes = append(notes, ReasonOldCRL)
-		}
-	}
-	return nil, notes
-}
-
-func indexOf(chain []*x509.Certificate, c *x509.Certificate) int {
-	for i := range chain {
-		if chain[i] == c {
-			return i
-		}
-	}
-	return -1
+	return len(element)
 }
 
 // VerifyFile is Verify for two files on disk: `townhall verify FILE --trust BUNDLE`. The error is for files that
