@@ -3,6 +3,7 @@ package documents
 import (
 	"crypto/rand"
 	"crypto/sha256"
+	"slices"
 	"strings"
 	"time"
 
@@ -33,6 +34,14 @@ type record struct {
 	Template     string
 	RevokedAt    time.Time
 	Version      int
+
+	ReissueOf     kernel.DocumentID // the document whose content this one has; empty: none
+	ReissueReason string
+	SupersededBy  kernel.DocumentID
+	SupersededAt  time.Time
+	PublishedAt   time.Time
+	RevokeReason  string
+	StatusIndex   int // place in the municipality's status lists; -1: none yet
 }
 
 // publicState is what a stranger is told at a moment.
@@ -161,15 +170,31 @@ func parseNumber(s string) (string, bool) {
 	return code, true
 }
 
+// randomInt draws evenly from [0, n), n a power of two up to 2^24.
+func randomInt(n int) int {
+	var b [3]byte
+	rand.Read(b[:])
+	return (int(b[0])<<16 | int(b[1])<<8 | int(b[2])) & (n - 1)
+}
+
 func sum(b []byte) []byte {
 	h := sha256.Sum256(b)
 	return h[:]
 }
 
+func sortEvents(all []documentEvent) {
+	slices.SortStableFunc(all, func(a, b documentEvent) int { return a.At.Compare(b.At) })
+}
+
 // The answers this module gives besides the kernel's.
 var (
-	errNotValid = kernel.NewError(kernel.Conflict, "document-not-valid", "Only a valid document can be revoked.")
-	errNoFile   = kernel.NewError(kernel.Malformed, "no-file", "Send one PDF file.")
-	errTooLarge = kernel.NewError(kernel.TooLarge, "file-too-large", "The file is larger than 10 MB.")
-	errSealing  = kernel.NewError(kernel.Unavailable, "seal-unavailable", "Documents cannot be sealed at the moment.")
+	errNotValid  = kernel.NewError(kernel.Conflict, "document-not-valid", "This can only be done with a valid document.")
+	errNoContent = kernel.NewError(kernel.Conflict, "document-content-gone", "The content of this document was not kept, so it cannot be issued again.")
+	errShares    = kernel.NewError(kernel.Conflict, "too-many-shares", "A document can have at most 20 links at a time. End one first.")
+	errHalted    = kernel.NewError(kernel.Unavailable, "documents-halted", "The issuing of documents is halted.")
+	errHaltRight = kernel.NewError(kernel.Forbidden, "not-allowed", "You do not have the right to do this.")
+	errHaltState = kernel.NewError(kernel.Conflict, "halt-unchanged", "The switch already stands as you want it.")
+	errNoFile    = kernel.NewError(kernel.Malformed, "no-file", "Send one PDF file.")
+	errTooLarge  = kernel.NewError(kernel.TooLarge, "file-too-large", "The file is larger than 10 MB.")
+	errSealing   = kernel.NewError(kernel.Unavailable, "seal-unavailable", "Documents cannot be sealed at the moment.")
 )

@@ -4,16 +4,20 @@
 // States: pending → valid → superseded | revoked. A step stores the intent (Intend: number, date, content hash, version of
 // the layout) in its own transaction; the effect document.issue then renders, seals, checks its own work with the verifier,
 // stores the bytes by compare-and-set and publishes, in Boulder's order. A second sealing is thrown away, never published.
+// A municipality can be halted: intents are accepted and wait. A file whose document timestamp ends soon gets another
+// revision (document.renew); the newest is downloaded, and each earlier one is still known.
 //
-// Offers kernel.Documents. Uses kernel.Audit. Emits document.issue (for itself) and document.issued. Contract "documents":
-// the public check and the holder's files. Pages: /verify…, /documents… Sub-packages: pdf lays out and writes the file,
-// sign holds keys, CMS and verifier; neither knows the other.
+// Offers kernel.Documents. Uses kernel.Audit. Emits document.issue and document.renew (for itself) and document.issued.
+// Contract "documents": the public check and status lists, the holder's files, links and checks, the agency's re-issue,
+// revocation and halt. Pages: /verify…, /documents…, /shared…, /staff/documents… Sub-packages: pdf lays out and writes
+// the file, sign holds keys, authority and sealer, verify judges, status reads status lists; pdf and sign are joined in seal.go.
 package documents
 
 import (
 	"embed"
 	"io/fs"
 	"log/slog"
+	"time"
 
 	"townhall/modules/documents/pdf"
 	"townhall/modules/kernel"
@@ -40,9 +44,29 @@ type Deps struct {
 	Clock     kernel.Clock
 	Log       *slog.Logger
 	Keys      string // folder of the sealing keys; made at the first use
-	Level     string // PAdES level; empty is B-B. One that cannot be reached is an error of New
 	Texts     *ui.Texts
 	Shell     ui.Shell // the citizens' layout
+	Staff     ui.Shell // the staff's layout
+
+	Level     string                          // PAdES level; empty is B-B. One that cannot be reached is an error of New
+	Algorithm string                          // of keys that are made: "ecdsa" (default) or "rsa"
+	Stamp     Stamp                           // the timestamp authority; needed above B-B
+	Outside   map[kernel.TenantID]OutsideSeal // keys and certificates that somebody else issued
+
+	RenewBefore time.Duration     // how long before its end a document timestamp is renewed; 0: 90 days
+	Step        func(step string) // called at each of Steps; nil: nothing. For the crash drill
+}
+
+// Stamp names the timestamp authority (RFC 3161).
+type Stamp struct {
+	URL   string // "embedded": this installation's own; empty: none
+	Roots string // PEM file with the roots that vouch for it; not for an embedded one
+}
+
+// OutsideSeal is a seal that a trust service provider issued.
+type OutsideSeal struct {
+	Certificate string                   // PEM file: the seal first, then every intermediate and the root
+	Key         kernel.Sensitive[string] // PEM file that only its owner may read, or a PKCS#11 URI (RFC 7512)
 }
 
 // Service issues documents and answers for them.
@@ -51,11 +75,14 @@ type Service struct {
 	views  *ui.Views
 	engine *pdf.Engine
 	seals  seals
+	lists  statusLists
 }
+
+const defaultRenewBefore = 90 * 24 * time.Hour
 
 // New wires the module. It fails when the level is not one that can be reached, or a font or page does not parse.
 func New(d Deps) (*Service, error) {
-	level, err := reachable(d.Level)
+	level, err := reachable(d)
 	if err != nil {
 		return nil, err
 	}
@@ -67,7 +94,10 @@ func New(d Deps) (*Service, error) {
 	if err != nil {
 		return nil, err
 	}
-	return &Service{Deps: d, views: views, engine: engine, seals: seals{dir: d.Keys, directory: d.Directory, level: level}}, nil
+	if d.RenewBefore == 0 {
+		d.RenewBefore = defaultRenewBefore
+	}
+	return &Service{Deps: d, views: views, engine: engine, seals: seals{Deps: d, level: level}}, nil
 }
 
 // Module is the plain description modules.go lists.
@@ -86,7 +116,8 @@ func (s *Service) Module() app.Module {
 			{Pattern: "GET /documents", Policy: own, Handle: s.documentsPage},
 			{Pattern: "GET /documents/{file}", Policy: own, Handle: s.fileAction},
 		},
-		Effects: pg.Effects{kernel.EventDocumentIssue: s.issue},
+		Jobs:    s.jobs(),
+		Effects: pg.Effects{kernel.EventDocumentIssue: s.issue, kernel.EventDocumentRenew: s.renew},
 		Check:   s.check,
 	}
 }

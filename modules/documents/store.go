@@ -5,42 +5,60 @@ import (
 	"database/sql"
 	"errors"
 	"fmt"
+	"strings"
 	"time"
+
+	"github.com/lib/pq"
 
 	"townhall/modules/kernel"
 	"townhall/modules/kernel/pg"
 )
 
 type row struct {
-	ID           string         `db:"id"`
-	Case         sql.NullString `db:"case_id"`
-	Holder       string         `db:"holder"`
-	Agency       string         `db:"agency"`
-	Type         string         `db:"type"`
-	Number       string         `db:"number"`
-	Title        string         `db:"title"`
-	Municipality string         `db:"municipality"`
-	Issuer       string         `db:"issuer"`
-	Locale       string         `db:"locale"`
-	Content      []byte         `db:"content"`
-	ContentHash  []byte         `db:"content_hash"`
-	Template     string         `db:"template"`
-	State        string         `db:"state"`
-	IssuedAt     time.Time      `db:"issued_at"`
-	ValidTo      sql.NullTime   `db:"valid_to"`
-	RevokedAt    sql.NullTime   `db:"revoked_at"`
-	Version      int            `db:"version"`
+	ID            string         `db:"id"`
+	Case          sql.NullString `db:"case_id"`
+	Holder        string         `db:"holder"`
+	Agency        string         `db:"agency"`
+	Type          string         `db:"type"`
+	Number        string         `db:"number"`
+	Title         string         `db:"title"`
+	Municipality  string         `db:"municipality"`
+	Issuer        string         `db:"issuer"`
+	Locale        string         `db:"locale"`
+	Content       []byte         `db:"content"`
+	ContentHash   []byte         `db:"content_hash"`
+	Template      string         `db:"template"`
+	State         string         `db:"state"`
+	IssuedAt      time.Time      `db:"issued_at"`
+	ValidTo       sql.NullTime   `db:"valid_to"`
+	PublishedAt   sql.NullTime   `db:"published_at"`
+	RevokedAt     sql.NullTime   `db:"revoked_at"`
+	RevokeReason  sql.NullString `db:"revoke_reason"`
+	SupersededBy  sql.NullString `db:"superseded_by"`
+	SupersededAt  sql.NullTime   `db:"superseded_at"`
+	ReissueOf     sql.NullString `db:"reissue_of"`
+	ReissueReason sql.NullString `db:"reissue_reason"`
+	StatusIndex   sql.NullInt64  `db:"status_index"`
+	Version       int            `db:"version"`
 }
 
-const columns = `d.id, d.case_id, d.holder, d.agency, d.type, d.number, d.title, d.municipality, d.issuer, d.locale, d.content, d.content_hash, d.template, d.state, d.issued_at, d.valid_to, d.revoked_at, d.version`
+const columns = `d.id, d.case_id, d.holder, d.agency, d.type, d.number, d.title, d.municipality, d.issuer, d.locale, d.content, d.content_hash, d.template, d.state, d.issued_at, d.valid_to,
+	d.published_at, d.revoked_at, d.revoke_reason, d.superseded_by, d.superseded_at, d.reissue_of, d.reissue_reason, d.status_index, d.version`
 
 func (r row) record() record {
-	return record{
+	out := record{
 		Document: kernel.Document{ID: kernel.DocumentID(r.ID), Case: kernel.CaseID(r.Case.String), Number: r.Number, Type: r.Type, Title: r.Title, State: r.State,
 			IssuedAt: r.IssuedAt.UTC(), ValidTo: utc(r.ValidTo)},
 		Holder: kernel.PersonID(r.Holder), Agency: kernel.AgencyID(r.Agency), Municipality: r.Municipality, Issuer: r.Issuer, Locale: r.Locale,
-		Content: r.Content, ContentHash: r.ContentHash, Template: r.Template, RevokedAt: utc(r.RevokedAt), Version: r.Version,
+		Content: r.Content, ContentHash: r.ContentHash, Template: r.Template, Version: r.Version,
+		PublishedAt: utc(r.PublishedAt), RevokedAt: utc(r.RevokedAt), RevokeReason: r.RevokeReason.String,
+		SupersededBy: kernel.DocumentID(r.SupersededBy.String), SupersededAt: utc(r.SupersededAt),
+		ReissueOf: kernel.DocumentID(r.ReissueOf.String), ReissueReason: r.ReissueReason.String, StatusIndex: -1,
 	}
+	if r.StatusIndex.Valid {
+		out.StatusIndex = int(r.StatusIndex.Int64)
+	}
+	return out
 }
 
 func utc(t sql.NullTime) time.Time {
@@ -52,18 +70,50 @@ func utc(t sql.NullTime) time.Time {
 
 func orNull(s string) sql.NullString { return sql.NullString{String: s, Valid: s != ""} }
 
+func textArray(all []string) any { return pq.Array(all) }
+
+// likeText makes a typed text harmless inside a LIKE pattern.
+func likeText(s string) string {
+	return strings.NewReplacer(`\`, `\\`, `%`, `\%`, `_`, `\_`).Replace(s)
+}
+
 func timeOrNull(t time.Time) sql.NullTime { return sql.NullTime{Time: t, Valid: !t.IsZero()} }
 
+// insertDocument writes a new, pending document with a place in the status lists. Errors: Conflict (document-not-valid)
+// when the document it re-issues has a successor already.
 func insertDocument(ctx context.Context, tx kernel.Tx, r record, code string) error {
-	_, err := pg.From(tx).ExecContext(ctx, `INSERT INTO documents.document
-		(tenant_id, id, case_id, holder, agency, type, number, code, title, municipality, issuer, locale, content, content_hash, template, state, issued_at, valid_to)
-		VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18)`,
-		tx.TenantID(), r.ID, orNull(string(r.Case)), r.Holder, r.Agency, r.Type, r.Number, code, r.Title, r.Municipality, r.Issuer, r.Locale,
-		string(r.Content), r.ContentHash, r.Template, r.State, r.IssuedAt, timeOrNull(r.ValidTo))
-	if err != nil {
-		return fmt.Errorf("intent of document %s: %w", r.ID, pg.MapConstraint(err, nil))
+	for try := range maxPlaceTries {
+		res, err := pg.From(tx).ExecContext(ctx, `INSERT INTO documents.document
+			(tenant_id, id, case_id, holder, agency, type, number, code, title, municipality, issuer, locale, content, content_hash, template, state, issued_at, valid_to, reissue_of, reissue_reason, status_index)
+			VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19, $20, $21)
+			ON CONFLICT (tenant_id, status_index) DO NOTHING`,
+			tx.TenantID(), r.ID, orNull(string(r.Case)), r.Holder, r.Agency, r.Type, r.Number, code, r.Title, r.Municipality, r.Issuer, r.Locale,
+			string(r.Content), r.ContentHash, r.Template, r.State, r.IssuedAt, timeOrNull(r.ValidTo), orNull(string(r.ReissueOf)), orNull(r.ReissueReason), randomPlace(try))
+		if err != nil {
+			return fmt.Errorf("intent of document %s: %w", r.ID, pg.MapConstraint(err, map[string]*kernel.Error{"document_reissued_once": errNotValid}))
+		}
+		if n, err := res.RowsAffected(); err != nil || n == 1 {
+			return err
+		}
 	}
-	return nil
+	return fmt.Errorf("document %s: no free place in %d draws from the status lists", r.ID, maxPlaceTries)
+}
+
+// givePlace gives a document of before the status lists its place, and returns it.
+func givePlace(ctx context.Context, tx kernel.Tx, id kernel.DocumentID) (int, error) {
+	for try := range maxPlaceTries {
+		var place sql.NullInt64
+		err := pg.From(tx).GetContext(ctx, &place, `UPDATE documents.document SET status_index = coalesce(status_index, $3)
+			WHERE tenant_id = $1 AND id = $2 AND (status_index IS NOT NULL OR NOT EXISTS (SELECT FROM documents.document WHERE tenant_id = $1 AND status_index = $3))
+			RETURNING status_index`, tx.TenantID(), id, randomPlace(try))
+		if err == nil {
+			return int(place.Int64), nil
+		}
+		if !errors.Is(err, sql.ErrNoRows) {
+			return 0, fmt.Errorf("place of document %s: %w", id, err)
+		}
+	}
+	return 0, fmt.Errorf("document %s: no free place in %d draws from the status lists", id, maxPlaceTries)
 }
 
 func documentByID(ctx context.Context, tx kernel.Tx, id kernel.DocumentID) (record, error) {
@@ -117,53 +167,6 @@ func many(ctx context.Context, tx kernel.Tx, query string, arg any) ([]kernel.Do
 	return out, nil
 }
 
-func hasFile(ctx context.Context, tx kernel.Tx, id kernel.DocumentID) (bool, error) {
-	var there bool
-	err := pg.From(tx).GetContext(ctx, &there, `SELECT EXISTS (SELECT FROM documents.file WHERE tenant_id = $1 AND document_id = $2)`, tx.TenantID(), id)
-	return there, err
-}
-
-func fileOf(ctx context.Context, tx kernel.Tx, id kernel.DocumentID) ([]byte, error) {
-	var file []byte
-	err := pg.From(tx).GetContext(ctx, &file, `SELECT bytes FROM documents.file WHERE tenant_id = $1 AND document_id = $2`, tx.TenantID(), id)
-	if err != nil {
-		return nil, fmt.Errorf("file of document %s: %w", id, err)
-	}
-	return file, nil
-}
-
-// storeFile is the compare-and-set: the first file stays.
-func storeFile(ctx context.Context, tx kernel.Tx, id kernel.DocumentID, file []byte, at time.Time) error {
-	_, err := pg.From(tx).ExecContext(ctx, `INSERT INTO documents.file (tenant_id, document_id, sha256, bytes, sealed_at) VALUES ($1, $2, $3, $4, $5)
-		ON CONFLICT (tenant_id, document_id) DO NOTHING`, tx.TenantID(), id, sum(file), file, at)
-	if err != nil {
-		return fmt.Errorf("storing the file of document %s: %w", id, err)
-	}
-	return nil
-}
-
-// publishDocument makes a pending document valid, provided that its file is stored, and lets it take the place of an
-// older one of the same kind in the same case. false when somebody else published it.
-func publishDocument(ctx context.Context, tx kernel.Tx, r record, at time.Time) (bool, error) {
-	res, err := pg.From(tx).ExecContext(ctx, `UPDATE documents.document SET state = 'valid', content = NULL, published_at = $3, version = version + 1
-		WHERE tenant_id = $1 AND id = $2 AND state = 'pending' AND EXISTS (SELECT FROM documents.file WHERE tenant_id = $1 AND document_id = $2)`, tx.TenantID(), r.ID, at)
-	if err != nil {
-		return false, fmt.Errorf("publishing document %s: %w", r.ID, err)
-	}
-	if n, err := res.RowsAffected(); err != nil || n == 0 {
-		return false, err
-	}
-	if r.Case == "" {
-		return true, nil
-	}
-	_, err = pg.From(tx).ExecContext(ctx, `UPDATE documents.document SET state = 'superseded', superseded_by = $2, version = version + 1
-		WHERE tenant_id = $1 AND case_id = $3 AND type = $4 AND state = 'valid' AND id <> $2`, tx.TenantID(), r.ID, r.Case, r.Type)
-	if err != nil {
-		return false, fmt.Errorf("superseding by document %s: %w", r.ID, err)
-	}
-	return true, nil
-}
-
 func revokeDocument(ctx context.Context, tx kernel.Tx, r record, reason string, by kernel.PersonID, at time.Time) error {
 	res, err := pg.From(tx).ExecContext(ctx, `UPDATE documents.document SET state = 'revoked', revoked_at = $4, revoked_by = $5, revoke_reason = $6, version = version + 1
 		WHERE tenant_id = $1 AND id = $2 AND version = $3 AND state = 'valid'`, tx.TenantID(), r.ID, r.Version, at, orNull(string(by)), reason)
@@ -174,6 +177,16 @@ func revokeDocument(ctx context.Context, tx kernel.Tx, r record, reason string, 
 		return err
 	} else if n == 0 {
 		return errNotValid
+	}
+	return nil
+}
+
+// supersedeDocument lets a successor take the place of a document that is still valid.
+func supersedeDocument(ctx context.Context, tx kernel.Tx, id, by kernel.DocumentID, at time.Time) error {
+	_, err := pg.From(tx).ExecContext(ctx, `UPDATE documents.document SET state = 'superseded', superseded_by = $3, superseded_at = $4, version = version + 1
+		WHERE tenant_id = $1 AND id = $2 AND state = 'valid' AND id <> $3`, tx.TenantID(), id, by, at)
+	if err != nil {
+		return fmt.Errorf("document %s superseded by %s: %w", id, by, err)
 	}
 	return nil
 }

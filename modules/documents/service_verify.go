@@ -1,0 +1,78 @@
+package documents
+
+import (
+	"context"
+	"errors"
+	"time"
+
+	"townhall/modules/documents/verify"
+	"townhall/modules/kernel"
+	"townhall/modules/kernel/pg"
+)
+
+// verifyNumber answers anybody who holds a number. Unknown is an answer, not an error.
+func (s *Service) verifyNumber(ctx context.Context, number string) (v verification, err error) {
+	code, ok := parseNumber(number)
+	if !ok {
+		return verification{State: stateUnknown}, nil
+	}
+	var r record
+	err = s.DB.Read(ctx, kernel.TenantOf(ctx).ID, func(tx *pg.Tx) error {
+		r, err = documentByCode(ctx, tx, code)
+		v = r.verification(s.Clock.Now())
+		return err
+	})
+	if err == nil {
+		s.count(ctx, r, checkNumber, "")
+	}
+	return orUnknown(v, err)
+}
+
+func orUnknown(v verification, err error) (verification, error) {
+	var e *kernel.Error
+	if errors.As(err, &e) && e.Kind == kernel.NotFound {
+		return verification{State: stateUnknown}, nil
+	}
+	return v, err
+}
+
+// verifyFile answers anybody who holds a file. The bytes we issued are known by their hash; everything else is judged
+// by the verifier, and "altered" is only said of a file that carries a seal.
+func (s *Service) verifyFile(ctx context.Context, file []byte) (verification, error) {
+	if len(file) > verify.MaxFile {
+		return verification{}, errTooLarge
+	}
+	if len(file) == 0 {
+		return verification{}, errNoFile
+	}
+	now := s.Clock.Now()
+	var v verification
+	var r record
+	err := s.DB.Read(ctx, kernel.TenantOf(ctx).ID, func(tx *pg.Tx) (err error) {
+		r, err = documentByFile(ctx, tx, sum(file))
+		v = r.verification(now)
+		return err
+	})
+	if err == nil {
+		s.count(ctx, r, checkFile, "")
+	}
+	if v, err = orUnknown(v, err); err != nil || v.State != stateUnknown {
+		return v, err
+	}
+	return s.judge(file, now)
+}
+
+func (s *Service) judge(file []byte, now time.Time) (verification, error) {
+	trust, err := s.seals.trust(now)
+	if err != nil {
+		return verification{}, err
+	}
+	rep := verify.Verify(file, trust, verify.Options{At: now})
+	switch rep.State {
+	case verify.Altered:
+		return verification{State: stateAltered, Reasons: rep.Reasons}, nil
+	case verify.Valid: // an intact seal of this installation, but of another municipality
+		return verification{State: stateUnknown, Reasons: []string{"other-municipality"}}, nil
+	}
+	return verification{State: stateUnknown, Reasons: rep.Reasons}, nil
+}
