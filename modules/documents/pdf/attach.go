@@ -2,7 +2,8 @@ package pdf
 
 import (
 	"crypto/md5"
-	"fmt"
+	"encoding/hex"
+	"strconv"
 )
 
 const attachmentName = "document.json"
@@ -14,14 +15,20 @@ func (d *document) putAttachment() int {
 	if a == nil {
 		return 0
 	}
-	sum := md5.Sum(a) // what ISO 32000-1, table 46 prescribes; the signature is what protects the file
-	file := d.w.stream(fmt.Sprintf("/Type/EmbeddedFile/Subtype/application#2Fjson/Params<</Size %d/ModDate(%s)/CheckSum<%X>>>", len(a), pdfDate(d.in.IssuedAt), sum), a)
-	return d.w.obj("<</Type/Filespec/F(%s)/UF(%s)/AFRelationship/Data/Desc%s/EF<</F %d 0 R/UF %d 0 R>>>>",
-		attachmentName, attachmentName, textString(d.words.AttachDesc), file, file)
+	w, sum := d.w, md5.Sum(a) // what ISO 32000-1, table 46 prescribes; the signature is what protects the file
+	d.scratch = append(strconv.AppendInt(append(d.scratch[:0], "/Type/EmbeddedFile/Subtype/application#2Fjson/Params<</Size "...), int64(len(a)), 10), "/ModDate("...)
+	d.scratch = append(append(d.scratch, pdfDate(d.in.IssuedAt)...), ")/CheckSum<"...)
+	d.scratch = append(hex.AppendEncode(d.scratch, sum[:]), ">>>"...)
+	file := w.stream(string(d.scratch), a)
+	spec := w.reserve(1)
+	w.open(spec)
+	w.s("<</Type/Filespec/F(" + attachmentName + ")/UF(" + attachmentName + ")/AFRelationship/Data/Desc").text(d.words.AttachDesc)
+	w.s("/EF<</F ").ref(file).s("/UF ").ref(file).s(">>>>").close()
+	return spec
 }
 
 func (d *document) catalogAttachment(spec int) {
 	if spec > 0 {
-		d.w.b = fmt.Appendf(d.w.b, "/AF[%d 0 R]/Names<</EmbeddedFiles<</Names[(%s)%d 0 R]>>>>", spec, attachmentName, spec)
+		d.w.s("/AF[").ref(spec).s("]/Names<</EmbeddedFiles<</Names[(" + attachmentName + ")").ref(spec).s("]>>>>")
 	}
 }

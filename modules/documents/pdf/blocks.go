@@ -189,7 +189,7 @@ func (d *document) closing() {
 		d.draftPanel()
 		return
 	}
-	w := &d.words
+	w := d.words
 	const qrSize, pad = 35.0, 3.0
 	leftX, leftW := marginX+qrSize+2*pad, 62.0
 	sealX := leftX + leftW + 6
@@ -229,7 +229,7 @@ func (d *document) closing() {
 			c.tpl.Line(sealX-3, y+pad+1, sealX-3, y+h-pad-1)
 		})
 		qy := y + (h-qrSize)/2
-		d.elems[fig].attrs = fmt.Sprintf("/Alt%s/A<</O/Layout/Placement/Block/BBox[%.2f %.2f %.2f %.2f]>>", textString(w.QRAlt),
+		d.elems[fig].attrs = fmt.Sprintf("/Alt%s/A<</O/Layout/Placement/Block/BBox[%.2f %.2f %.2f %.2f]>>", appendText(nil, w.QRAlt),
 			(marginX+pad)*ptPerMM, (pageHeight-qy-qrSize)*ptPerMM, (marginX+pad+qrSize)*ptPerMM, (pageHeight-qy)*ptPerMM)
 		ty := y + pad + 3.4
 		c.tagged(head, func() { c.write(bold, leftX, ty, 9.5, ink, w.Verify) })
@@ -257,7 +257,7 @@ type sealFact struct {
 
 // sealFacts say who sealed, for whom, when, and how strong that is.
 func (d *document) sealFacts(width float64) []sealFact {
-	w := &d.words
+	w := d.words
 	at := w.date(d.issued) + ", " + d.issued.Format("15:04 -07:00")
 	strength := fillIn(w.Seal, "level", d.in.Level)
 	if d.in.Level == "B-B" {

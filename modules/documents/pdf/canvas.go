@@ -1,10 +1,12 @@
 package pdf
 
 import (
+	"bytes"
+	"math"
 	"strconv"
 
 	"github.com/go-pdf/fpdf"
-	"rsc.io/qr"
+	"rsc.io/qr/coding"
 )
 
 // colour is an RGB colour; all of ours are dark enough to survive a black and white printer.
@@ -28,180 +30,199 @@ func parseColour(s string) colour {
 }
 
 // canvas draws one page. Everything drawn lies in a marked sequence: content of a structure element, or an
-// artifact (ISO 14289-1, 7.1).
+// artifact (ISO 14289-1, 7.1). Text is collected in buf and handed to fpdf before the next shape and at the end.
 type canvas struct {
-	d    *document
-	tpl  *fpdf.Tpl
-	page int
-	mcid int
-	buf  []byte
+	d      *document
+	tpl    *fpdf.Tpl
+	page   int
+	mcid   int
+	buf    []byte
+	reader bytes.Reader
+
+	// What the page's graphics state is known to be, so that it is not said again for every line.
+	ink  *colour
+	font struct {
+		style style
+		extra *extra
+		size  float64
+	}
 }
 
 // tagged draws content of element el.
 func (c *canvas) tagged(el int, draw func()) {
 	e := &c.d.elems[el]
-	c.buf = append(append(append(append(append(c.buf[:0], '/'), e.tag...), " <</MCID "...), strconv.Itoa(c.mcid)...), ">> BDC"...)
-	c.raw()
+	c.buf = append(append(append(c.buf, '/'), e.tag...), " <</MCID "...)
+	c.buf = append(strconv.AppendInt(c.buf, int64(c.mcid), 10), ">> BDC\n"...)
 	e.kids = append(e.kids, kid{page: c.page, mcid: c.mcid})
-	c.d.pages[c.page].parents = append(c.d.pages[c.page].parents, el)
+	p := &c.d.pages[c.page]
+	p.parents = append(p.parents, el)
 	c.mcid++
 	draw()
-	c.tpl.RawWriteStr("EMC\n")
+	c.buf = append(c.buf, "EMC\n"...)
 }
 
 // artifact draws what a reader for the blind leaves out.
 func (c *canvas) artifact(draw func()) {
-	c.tpl.RawWriteStr("/Artifact BMC\n")
+	c.buf = append(c.buf, "/Artifact BMC\n"...)
 	draw()
-	c.tpl.RawWriteStr("EMC\n")
+	c.buf = append(c.buf, "EMC\n"...)
 }
 
-func (c *canvas) raw() {
-	c.buf = append(c.buf, '\n')
-	c.tpl.RawWriteStr(string(c.buf))
+// flush hands what is collected to fpdf, whose shapes come next.
+func (c *canvas) flush() {
+	if len(c.buf) == 0 {
+		return
+	}
+	c.reader.Reset(c.buf[:len(c.buf)-1]) // fpdf adds the end of the line
+	c.tpl.RawWriteBuf(&c.reader)
+	c.buf = c.buf[:0]
 }
 
-func (c *canvas) num(v float64) { c.buf = append(strconv.AppendFloat(c.buf, v, 'f', 2, 64), ' ') }
+// forget is called where the graphics state is no longer what it was.
+func (c *canvas) forget() { c.ink, c.font.size = nil, 0 }
+
+func (c *canvas) num(v float64) { c.buf = append(appendFixed(c.buf, v, 2), ' ') }
+
+// appendFixed writes v with so many decimals, without zeros at their end.
+func appendFixed(b []byte, v float64, decimals int) []byte {
+	scale := int64(1)
+	for range decimals {
+		scale *= 10
+	}
+	n := int64(math.Round(v * float64(scale)))
+	if n < 0 {
+		b, n = append(b, '-'), -n
+	}
+	b = strconv.AppendInt(b, n/scale, 10)
+	rest := n % scale
+	if rest == 0 {
+		return b
+	}
+	b = append(b, '.')
+	for rest > 0 {
+		scale /= 10
+		b = append(b, '0'+byte(rest/scale))
+		rest %= scale
+	}
+	return b
+}
 
 func (c *canvas) rgb(k colour, op string) {
 	for _, v := range [3]int{k.r, k.g, k.b} {
-		c.buf = append(strconv.AppendFloat(c.buf, float64(v)/255, 'f', 3, 64), ' ')
+		c.buf = append(appendFixed(c.buf, float64(v)/255, 3), ' ')
 	}
 	c.buf = append(append(c.buf, op...), ' ')
 }
 
-// text draws l with its baseline at y millimetres from the top. The codes are the UTF-16 units that fpdf uses.
+// line draws l with its baseline at y millimetres from the top.
 func (c *canvas) line(st style, x, y, size float64, k colour, l line) {
-	c.buf = append(c.buf[:0], "q BT "...)
-	c.rgb(k, "rg")
+	if c.ink == nil || *c.ink != k {
+		c.rgb(k, "rg")
+		c.ink = &k
+	}
+	c.buf = append(c.buf, "BT "...)
 	c.num(x * ptPerMM)
 	c.num((pageHeight - y) * ptPerMM)
 	c.buf = append(c.buf, "Td "...)
-	c.show(st, size, k, l)
-	c.buf = append(c.buf, "ET Q"...)
-	c.raw()
+	c.show(st, size, k, l.text)
+	c.buf = append(c.buf, "ET\n"...)
 }
 
-// show draws the runs of a line. The CJK fallback has one weight, so its bold is outlined.
-func (c *canvas) show(st style, size float64, k colour, l line) {
-	for _, r := range l.runs {
-		outline := st != regular && r.face == c.d.cjk
-		if outline {
-			c.rgb(k, "RG")
-			c.buf = append(strconv.AppendFloat(c.buf, size*0.028, 'f', 3, 64), " w 2 Tr "...)
+// show draws text in as many runs as it needs fonts. The CJK fallback has one weight, so its bold is outlined.
+func (c *canvas) show(st style, size float64, k colour, s string) {
+	open, outline := false, false
+	for _, r := range s {
+		x, code, _ := c.d.glyph(st, r)
+		if !open || c.font.extra != x || c.font.size != size || x == nil && c.font.style != st {
+			if open {
+				c.buf = append(c.buf, "> Tj "...)
+			}
+			if bolder := st != regular && x == &c.d.extras[styles]; bolder != outline {
+				outline = bolder
+				c.outlined(outline, size, k)
+			}
+			c.use(st, x, size)
+			c.buf = append(c.buf, '<')
+			open = true
 		}
-		c.buf = append(append(append(c.buf, '/'), r.face.name...), ' ')
-		c.num(size)
-		c.buf = append(c.buf, "Tf <"...)
-		for _, u := range r.text {
-			c.buf = appendHex4(c.buf, uint16(u))
-		}
-		c.buf = append(c.buf, "> Tj "...)
-		if outline {
-			c.buf = append(c.buf, "0 Tr "...)
-		}
+		c.buf = appendHex4(c.buf, code)
 	}
+	if open {
+		c.buf = append(c.buf, "> Tj "...)
+	}
+	if outline {
+		c.outlined(false, size, k)
+	}
+}
+
+func (c *canvas) outlined(on bool, size float64, k colour) {
+	if !on {
+		c.buf = append(c.buf, "0 Tr "...)
+		return
+	}
+	c.rgb(k, "RG")
+	c.buf = append(appendFixed(c.buf, size*0.028, 3), " w 2 Tr "...)
+}
+
+// use sets the font, unless it is set.
+func (c *canvas) use(st style, x *extra, size float64) {
+	if c.font.size == size && c.font.extra == x && (x != nil || c.font.style == st) {
+		return
+	}
+	c.font.style, c.font.extra, c.font.size = st, x, size
+	name := c.d.e.base[st].name
+	if x != nil {
+		name = x.name
+	}
+	c.buf = append(append(append(c.buf, '/'), name...), ' ')
+	c.num(size)
+	c.buf = append(c.buf, "Tf "...)
 }
 
 // write draws s on one line.
 func (c *canvas) write(st style, x, y, size float64, k colour, s string) {
-	c.line(st, x, y, size, k, c.d.set(st, s))
+	c.line(st, x, y, size, k, line{text: s})
 }
 
 func (c *canvas) rule(x1, y, x2, width float64, k colour) {
+	c.flush()
 	c.tpl.SetDrawColor(k.r, k.g, k.b)
 	c.tpl.SetLineWidth(width)
 	c.tpl.Line(x1, y, x2, y)
 }
 
 func (c *canvas) box(x, y, w, h, width float64, k colour) {
+	c.flush()
 	c.tpl.SetDrawColor(k.r, k.g, k.b)
 	c.tpl.SetLineWidth(width)
 	c.tpl.Rect(x, y, w, h, "D")
 }
 
 func (c *canvas) fill(x, y, w, h float64, k colour) {
+	c.flush()
+	c.ink = nil
 	c.tpl.SetFillColor(k.r, k.g, k.b)
 	c.tpl.Rect(x, y, w, h, "F")
 }
 
-// crest draws the municipality's own crest into a box of w by 1.2 w, or its shield with a gate.
-func (c *canvas) crest(x, y, w float64, k colour) {
-	if cr := c.d.in.Crest; cr != nil {
-		c.outline(cr, x, y, w, w*1.2, k)
-		return
+// emblem draws the municipality's crest, or a town gate, into a box of w by 1.2 w millimetres.
+func (c *canvas) emblem(x, y, w float64, k colour) {
+	crest := c.d.in.Crest
+	if crest == nil {
+		crest = c.d.e.gate
 	}
-	c.shield(x, y, w, k)
+	crest.draw(c, x, y, w, w*1.2, k)
 }
 
-// outline scales the crest into the box, with its own proportions, in the middle.
-func (c *canvas) outline(cr *Crest, x, y, w, h float64, k colour) {
-	s := min(w/cr.width, h/cr.height)
-	x, y = x+(w-s*cr.width)/2, y+(h-s*cr.height)/2
-	c.buf = append(c.buf[:0], "q "...)
-	c.rgb(k, "rg")
-	for _, v := range [6]float64{s * ptPerMM, 0, 0, -s * ptPerMM, x * ptPerMM, (pageHeight - y) * ptPerMM} {
-		c.buf = append(strconv.AppendFloat(c.buf, v, 'f', 5, 64), ' ')
-	}
-	c.buf = append(c.buf, "cm\n"...)
-	c.buf = append(c.buf, cr.paths...)
-	c.buf = append(c.buf, 'Q')
-	c.raw()
-}
-
-// shield draws the municipality's shield with a gate and battlements, as vectors.
-func (c *canvas) shield(x, y, w float64, k colour) {
-	t := c.tpl
-	h := w * 1.2
-	outline := func(in float64) {
-		l, r, top, mid, bot := x+in, x+w-in, y+in, y+h*0.55, y+h-in*1.25
-		t.MoveTo(l, top)
-		t.LineTo(r, top)
-		t.LineTo(r, mid)
-		t.CurveBezierCubicTo(r, y+h*0.80, x+w*0.68, y+h*0.92, x+w/2, bot)
-		t.CurveBezierCubicTo(x+w*0.32, y+h*0.92, l, y+h*0.80, l, mid)
-		t.ClosePath()
-	}
-	t.SetFillColor(k.r, k.g, k.b)
-	t.SetDrawColor(k.r, k.g, k.b)
-	outline(0)
-	t.DrawPath("F")
-	t.SetDrawColor(255, 255, 255)
-	t.SetLineWidth(w * 0.022)
-	outline(w * 0.065)
-	t.DrawPath("D")
-	c.gate(x+w*0.24, y+h*0.2, w*0.52)
-}
-
-// gate is a town gate: two towers with battlements, a wall and an arch.
-func (c *canvas) gate(x, y, w float64) {
-	t := c.tpl
-	u := w / 11
-	pts := [][2]float64{{0, 8}, {0, 0}, {1, 0}, {1, 1}, {1.5, 1}, {1.5, 0}, {2.5, 0}, {2.5, 1}, {3, 1}, {3, 3.2}, {4, 3.2}, {4, 2.2}, {5, 2.2}, {5, 3.2},
-		{6, 3.2}, {6, 2.2}, {7, 2.2}, {7, 3.2}, {8, 3.2}, {8, 1}, {8.5, 1}, {8.5, 0}, {9.5, 0}, {9.5, 1}, {10, 1}, {10, 0}, {11, 0}, {11, 8}, {7.2, 8}, {7.2, 6.4}}
-	t.SetFillColor(255, 255, 255)
-	for i, p := range pts {
-		if i == 0 {
-			t.MoveTo(x+p[0]*u, y+p[1]*u)
-		} else {
-			t.LineTo(x+p[0]*u, y+p[1]*u)
-		}
-	}
-	t.CurveBezierCubicTo(x+7.2*u, y+4.2*u, x+3.8*u, y+4.2*u, x+3.8*u, y+6.4*u)
-	t.LineTo(x+3.8*u, y+8*u)
-	t.ClosePath()
-	t.DrawPath("F")
-	for i := range 3 {
-		t.Rect(x, y+(8.7+1.5*float64(i))*u+float64(i)*0.05, w, u*0.55, "F")
-	}
-}
-
-// qrCode draws the code as one path of horizontal bars.
-func (c *canvas) qrCode(x, y, size float64, code *qr.Code) {
+// qrCode draws the code as one path of horizontal bars, in units of its modules.
+func (c *canvas) qrCode(x, y, size float64, code *coding.Code) {
 	const quiet = 3
 	m := size / float64(code.Size+2*quiet) * ptPerMM
-	left, top := x*ptPerMM+quiet*m, (pageHeight-y)*ptPerMM-quiet*m
-	c.buf = append(c.buf[:0], "q 0 g "...)
+	c.buf = append(c.buf, "q 0 g "...)
+	for _, v := range [6]float64{m, 0, 0, -m, x*ptPerMM + quiet*m, (pageHeight-y)*ptPerMM - quiet*m} {
+		c.buf = append(appendFixed(c.buf, v, 4), ' ')
+	}
+	c.buf = append(c.buf, "cm\n"...)
 	for row := range code.Size {
 		for col := 0; col < code.Size; col++ {
 			n := 0
@@ -211,13 +232,13 @@ func (c *canvas) qrCode(x, y, size float64, code *qr.Code) {
 			if n == 0 {
 				continue
 			}
-			for _, v := range [4]float64{left + float64(col)*m, top - float64(row+1)*m, float64(n) * m, m} {
-				c.buf = append(strconv.AppendFloat(c.buf, v, 'f', 3, 64), ' ')
+			for _, v := range [3]int{col, row, n} {
+				c.buf = append(strconv.AppendInt(c.buf, int64(v), 10), ' ')
 			}
-			c.buf = append(c.buf, "re "...)
+			c.buf = append(c.buf, "1 re\n"...)
 			col += n
 		}
 	}
-	c.buf = append(c.buf, "f Q"...)
-	c.raw()
+	c.buf = append(c.buf, "f Q\n"...)
+	c.forget()
 }

@@ -21,6 +21,19 @@ type Crest struct {
 	paths         []byte // path operators in the units of the SVG, y downwards
 }
 
+// draw scales the crest into the box, with its own proportions, in the middle.
+func (cr *Crest) draw(c *canvas, x, y, w, h float64, k colour) {
+	s := min(w/cr.width, h/cr.height)
+	x, y = x+(w-s*cr.width)/2, y+(h-s*cr.height)/2
+	c.buf = append(c.buf, "q "...)
+	c.rgb(k, "rg")
+	for _, v := range [6]float64{s * ptPerMM, 0, 0, -s * ptPerMM, x * ptPerMM, (pageHeight - y) * ptPerMM} {
+		c.buf = append(appendFixed(c.buf, v, 5), ' ')
+	}
+	c.buf = append(append(append(c.buf, "cm\n"...), cr.paths...), "Q\n"...)
+	c.forget()
+}
+
 // ParseCrest reads an SVG file that consists of filled paths: the element svg with width and height in plain numbers (and,
 // if any, the viewBox "0 0 width height"), and in it path elements with the commands M L H V C Q Z in either case; numbers are
 // separated by a space or a comma, a path that goes on after Z goes on with a capital M. The attributes fill and fill-rule are allowed, the first

@@ -5,9 +5,10 @@ import (
 	"encoding"
 	"fmt"
 	"slices"
+	"sync"
 	"time"
 
-	"golang.org/x/image/font/sfnt"
+	"rsc.io/qr/coding"
 	"townhall/modules/kernel"
 )
 
@@ -17,15 +18,20 @@ const TemplateVersion = "2026-11"
 // Engine holds what all documents share: fonts, output intent and the hash of that constant prefix. It is
 // read-only after NewEngine, so any number of goroutines may render at once.
 type Engine struct {
-	words    map[string]words
-	base     [styles]*face
-	full     [styles]*typeface
-	cjk      *typeface
-	prefix   []byte // header comment, font objects, output intent
-	offsets  []int
-	fontRefs [styles]int
-	intent   int    // object number of the output intent
-	midstate []byte // SHA-256 after the prefix
+	words     map[string]*words
+	base      [styles]*face
+	full      [styles]*typeface
+	cjk       *typeface
+	scripts   []script // by code point
+	cjkGlyphs []uint16 // by code point
+	prefix    []byte   // header comment, font objects, output intent
+	offsets   []int
+	fontRefs  [styles]int
+	intent    int            // object number of the output intent
+	midstate  []byte         // SHA-256 after the prefix
+	gate      *Crest         // what a municipality without a crest has
+	codes     []*coding.Plan // of QR codes, by version
+	pool      sync.Pool      // of *document: memory, nothing else
 }
 
 // Input is all that a document's bytes depend on.
@@ -66,6 +72,13 @@ func NewEngine() (*Engine, error) {
 	if err := e.loadFonts(); err != nil {
 		return nil, err
 	}
+	e.sortScripts()
+	if e.gate, err = townGate(); err != nil {
+		return nil, err
+	}
+	if err := e.planCodes(); err != nil {
+		return nil, err
+	}
 	return e, e.makePrefix()
 }
 
@@ -84,8 +97,7 @@ func (e *Engine) loadFonts() error {
 }
 
 func (e *Engine) makePrefix() error {
-	w := newWriter()
-	w.once = true
+	w := &writer{n: 1, once: true}
 	// Four bytes above 127 tell programs that the file is binary (ISO 19005-2, 6.1.2).
 	w.b = append(w.b, "%PDF-1.7\n%\xe2\xe3\xcf\xd3\n"...)
 	for s := range e.base {
@@ -104,43 +116,4 @@ func (e *Engine) makePrefix() error {
 	var err error
 	e.midstate, err = h.(encoding.BinaryMarshaler).MarshalBinary()
 	return err
-}
-
-// extraFaces cuts what one document needs beyond the everyday faces.
-func (e *Engine) extraFaces(d *document, texts []string) error {
-	var latin, cjk []rune
-	var buf sfnt.Buffer
-	for _, t := range texts {
-		for _, r := range t {
-			if _, ok := e.base[regular].width(r); ok {
-				continue
-			}
-			if e.full[regular].has(&buf, r) {
-				latin = append(latin, r)
-			} else {
-				cjk = append(cjk, r)
-			}
-		}
-	}
-	if len(latin) > 0 {
-		for s := range styles {
-			if err := d.addFace(fmt.Sprintf("E%d", s), e.full[s], latin, &d.extra[s]); err != nil {
-				return err
-			}
-		}
-	}
-	if len(cjk) > 0 {
-		return d.addFace("C0", e.cjk, cjk, &d.cjk)
-	}
-	return nil
-}
-
-func (d *document) addFace(name string, t *typeface, runes []rune, to **face) error {
-	f, cut, glyphs, err := cutFor(name, t, runes)
-	if err != nil {
-		return err
-	}
-	*to = f
-	d.fonts = append(d.fonts, docFont{name, putFont(d.w, f, cut, glyphs)})
-	return nil
 }

@@ -7,7 +7,6 @@ import (
 	"errors"
 	"fmt"
 	"hash"
-	"strings"
 )
 
 // Unsigned is a complete document whose signature is still missing. What follows it in the file, an increment of
@@ -49,37 +48,41 @@ func (d *document) reserveFields(page int) fields {
 	return f
 }
 
-// refs are the references to the fields, for /Fields and /Annots.
-func (f fields) refs() string {
+// fields writes the references to the fields, for /Fields and /Annots.
+func (w *writer) fields(f fields) {
+	w.s("[").ref(f.seal)
 	if f.stamp > 0 {
-		return fmt.Sprintf("%d 0 R %d 0 R", f.seal, f.stamp)
+		w.s(" ").ref(f.stamp)
 	}
-	return fmt.Sprintf("%d 0 R", f.seal)
+	w.s("]")
 }
 
-func (f fields) annots() string {
-	if f.seal == 0 {
-		return ""
+func (w *writer) annots(f fields) {
+	if f.seal > 0 {
+		w.s("/Annots").fields(f)
 	}
-	return "/Annots[" + f.refs() + "]"
 }
 
 // catalogFields names the fields and the extension ETSI registered for its signature format (EN 319 142-1, 5.3).
 func (d *document) catalogFields(f fields) {
 	if f.seal > 0 {
-		d.w.b = fmt.Appendf(d.w.b, "/AcroForm<</Fields[%s]/SigFlags 3>>/Extensions<</ESIC<</BaseVersion/1.7/ExtensionLevel 2>>>>", f.refs())
+		d.w.s("/AcroForm<</Fields").fields(f)
+		d.w.s("/SigFlags 3>>/Extensions<</ESIC<</BaseVersion/1.7/ExtensionLevel 2>>>>")
 	}
 }
 
 // putField writes the signature field. It lies over the seal's text, so that a click there opens the reader's
 // signature panel; its appearance is empty, because the page already says who sealed.
 func (d *document) putField(f fields) {
+	w := d.w
 	x, y := d.seal[0]*ptPerMM, (pageHeight-d.seal[1]-d.seal[3])*ptPerMM
 	wd, ht := d.seal[2]*ptPerMM, d.seal[3]*ptPerMM
-	ap := d.w.reserve(1)
-	d.w.rawStream(ap, fmt.Sprintf("/Type/XObject/Subtype/Form/BBox[0 0 %.2f %.2f]/Resources<<>>", wd, ht), nil)
-	d.w.put(f.seal, "<</Type/Annot/Subtype/Widget/FT/Sig/T(Seal)/TU%s/V %d 0 R/F 132/P %d 0 R/Rect[%.2f %.2f %.2f %.2f]/StructParent %d/AP<</N %d 0 R>>>>",
-		textString(d.words.SealField), f.sig, f.page, x, y, x+wd, y+ht, len(d.pages), ap)
+	ap := w.reserve(1)
+	w.open(ap)
+	w.s("<</Type/XObject/Subtype/Form/BBox[0 0 ").fixed(wd).s(" ").fixed(ht).s("]/Resources<<>>/Length 0>>\nstream\n\nendstream").close()
+	w.open(f.seal)
+	w.s("<</Type/Annot/Subtype/Widget/FT/Sig/T(Seal)/TU").text(d.words.SealField).s("/V ").ref(f.sig).s("/F 132/P ").ref(f.page)
+	w.s("/Rect[").fixed(x).s(" ").fixed(y).s(" ").fixed(x + wd).s(" ").fixed(y + ht).s("]/StructParent ").int(len(d.pages)).s("/AP<</N ").ref(ap).s(">>>>").close()
 }
 
 // putStamp writes the empty field of the document timestamp and returns where its dictionary ends. It has no area and
@@ -90,11 +93,9 @@ func (d *document) putStamp(f fields) int {
 	}
 	w := d.w
 	w.open(f.stamp)
-	w.b = fmt.Appendf(w.b, "<</Type/Annot/Subtype/Widget/FT/Sig/T(Timestamp)/TU%s/F 132/P %d 0 R/Rect[0 0 0 0]/StructParent %d",
-		textString(d.words.StampField), f.page, len(d.pages)+1)
+	w.s("<</Type/Annot/Subtype/Widget/FT/Sig/T(Timestamp)/TU").text(d.words.StampField).s("/F 132/P ").ref(f.page).s("/Rect[0 0 0 0]/StructParent ").int(len(d.pages) + 1)
 	end := len(w.b)
-	w.b = append(w.b, ">>"...)
-	w.close()
+	w.s(">>").close()
 	return end
 }
 
@@ -104,27 +105,30 @@ const rangeWidth = 32
 func (d *document) putSignature(sig int, u *Unsigned) int {
 	w, slot := d.w, d.slot
 	w.open(sig)
-	w.b = append(w.b, "<</Type/Sig/Filter/Adobe.PPKLite/SubFilter/ETSI.CAdES.detached/ByteRange[0 "...)
+	w.s("<</Type/Sig/Filter/Adobe.PPKLite/SubFilter/ETSI.CAdES.detached/ByteRange[0 ")
 	at := len(w.b)
-	w.b = append(w.b, strings.Repeat(" ", rangeWidth)...)
-	w.b = fmt.Appendf(w.b, "]/M(%s)", pdfDate(d.in.IssuedAt))
-	for _, e := range [][2]string{{"Name", slot.Name}, {"Reason", slot.Reason}, {"Location", slot.Location}} {
+	w.s(spaces).s("]/M(").date(d.in.IssuedAt).s(")")
+	for _, e := range [3][2]string{{"/Name", slot.Name}, {"/Reason", slot.Reason}, {"/Location", slot.Location}} {
 		if e[1] != "" {
-			w.b = append(append(append(w.b, '/'), e[0]...), textString(e[1])...)
+			w.s(e[0]).text(e[1])
 		}
 	}
-	w.b = append(w.b, "/Contents"...)
-	u.gap[0] = len(w.b)
-	w.b = append(w.b, '<')
-	for range 2 * slot.Reserve {
-		w.b = append(w.b, '0')
+	w.s("/Contents")
+	u.gap[0] = w.base + len(w.b)
+	w.s("<")
+	for n := 2 * slot.Reserve; n > 0; n -= len(zeros) {
+		w.s(zeros[:min(n, len(zeros))])
 	}
-	w.b = append(w.b, '>')
-	u.gap[1] = len(w.b)
-	w.b = append(w.b, ">>"...)
-	w.close()
+	w.s(">")
+	u.gap[1] = w.base + len(w.b)
+	w.s(">>").close()
 	return at
 }
+
+const (
+	spaces = "                                " // rangeWidth of them
+	zeros  = "0000000000000000000000000000000000000000000000000000000000000000"
+)
 
 // Digest is the SHA-256 of all but /Contents. The constant prefix was hashed when the engine started.
 func (u *Unsigned) Digest() ([]byte, error) {

@@ -41,6 +41,9 @@ type typeface struct {
 	raw  []byte
 	font *sfnt.Font
 	all  *outlines
+	upem int
+	// The part of the font descriptor that is the same for every cut.
+	descriptor string
 }
 
 func parseTypeface(name string, raw []byte) (*typeface, error) {
@@ -52,32 +55,44 @@ func parseTypeface(name string, raw []byte) (*typeface, error) {
 	if err != nil {
 		return nil, fmt.Errorf("font %s: %w", name, err)
 	}
-	return &typeface{name: name, raw: raw, font: f, all: all}, nil
+	t := &typeface{name: name, raw: raw, font: f, all: all, upem: int(f.UnitsPerEm())}
+	t.descriptor = t.describe()
+	return t, nil
 }
 
-func (t *typeface) has(buf *sfnt.Buffer, r rune) bool {
+// glyph is 0 where the typeface has none for r.
+func (t *typeface) glyph(buf *sfnt.Buffer, r rune) uint16 {
 	g, err := t.font.GlyphIndex(buf, r)
-	return err == nil && g != 0
+	if err != nil {
+		return 0
+	}
+	return uint16(g)
 }
 
-// face is a cut of a typeface: what a document embeds, with its widths in thousandths of the size.
+// width of a glyph in thousandths of the size.
+func (t *typeface) width(g uint16) int {
+	adv := int(binary.BigEndian.Uint16(t.all.metric(g)))
+	return (adv*1000 + t.upem/2) / t.upem
+}
+
+// face is a constant cut of a typeface: what every document embeds, with its widths in thousandths of the size. In its
+// text a code is the character's UTF-16 unit, fpdf's own habit.
 type face struct {
 	name     string // resource name in the page, e.g. "F0"
 	typeface *typeface
-	runes    []rune // ascending
-	widths   map[rune]int
-	flat     []int16 // widths of low code points, -1 where there is none: most text ends here
+	runes    []rune  // ascending
+	widths   []int16 // by code point below flatLimit, -1 where there is none
 }
 
-const flatLimit = 0x530
+// flatLimit is above the last character of the everyday alphabets.
+const flatLimit = 0x2213
 
 func (f *face) width(r rune) (int, bool) {
-	if r < flatLimit && f.flat != nil {
-		w := f.flat[r]
+	if r < flatLimit {
+		w := f.widths[r]
 		return int(w), w >= 0
 	}
-	w, ok := f.widths[r]
-	return w, ok
+	return 0, false
 }
 
 // keep returns the runes of the list that the typeface has, sorted, each once. U+0020 is always asked for, since the
@@ -86,7 +101,7 @@ func (t *typeface) keep(runes []rune) []rune {
 	var buf sfnt.Buffer
 	keep := make([]rune, 0, len(runes)+1)
 	for _, r := range append(slices.Clone(runes), ' ') {
-		if t.has(&buf, r) {
+		if t.glyph(&buf, r) != 0 {
 			keep = append(keep, r)
 		}
 	}
@@ -111,89 +126,49 @@ func cutConstant(name string, t *typeface, runes []rune) (*face, []byte, map[run
 		}
 		glyphs[r] = uint16(g)
 	}
-	f, err := newFace(name, t, keep)
-	if err != nil {
-		return nil, nil, nil, err
+	f := &face{name: name, typeface: t, runes: keep, widths: make([]int16, flatLimit)}
+	for i := range f.widths {
+		f.widths[i] = -1
 	}
-	f.flat = make([]int16, flatLimit)
-	for i := range f.flat {
-		f.flat[i] = -1
-	}
-	for r, w := range f.widths {
-		if r < flatLimit {
-			f.flat[r] = int16(w)
-		}
+	for _, r := range keep {
+		f.widths[r] = int16(t.width(t.glyph(&buf, r)))
 	}
 	return f, cut, glyphs, nil
 }
 
-// cutFor is the cut of what one document needs beyond the everyday faces.
-func cutFor(name string, t *typeface, runes []rune) (*face, []byte, map[rune]uint16, error) {
-	keep := t.keep(runes)
-	var buf sfnt.Buffer
-	gids := make([]uint16, 0, len(keep))
-	glyphs := make(map[rune]uint16, len(keep))
-	place := make(map[uint16]uint16, len(keep)) // two characters may share a glyph
-	for _, r := range keep {
-		g, err := t.font.GlyphIndex(&buf, r)
-		if err != nil {
-			return nil, nil, nil, fmt.Errorf("glyph of U+%04X: %w", r, err)
-		}
-		if _, ok := place[uint16(g)]; !ok {
-			gids = append(gids, uint16(g))
-			place[uint16(g)] = uint16(len(gids))
-		}
-		glyphs[r] = place[uint16(g)]
-	}
-	f, err := newFace(name, t, keep)
-	if err != nil {
-		return nil, nil, nil, err
-	}
-	return f, t.all.cut(gids), glyphs, nil
-}
-
-func newFace(name string, t *typeface, keep []rune) (*face, error) {
-	f := &face{name: name, typeface: t, runes: keep, widths: make(map[rune]int, len(keep))}
-	var buf sfnt.Buffer
-	upem := int(t.font.UnitsPerEm())
-	for _, r := range keep {
-		g, err := t.font.GlyphIndex(&buf, r)
-		if err != nil {
-			return nil, err
-		}
-		adv, err := t.font.GlyphAdvance(&buf, g, fixed.I(upem), font.HintingNone)
-		if err != nil {
-			return nil, fmt.Errorf("width of U+%04X in %s: %w", r, t.name, err)
-		}
-		f.widths[r] = (adv.Round()*1000 + upem/2) / upem
-	}
-	return f, nil
-}
-
-// putFont writes the six objects of an embedded composite font; the first is the one pages refer to.
-// The codes in the page are UTF-16 units (fpdf's own habit), so CID = code point and the map to glyphs is a stream.
+// putFont writes the six objects of a constant face; the first is the one pages refer to. CID = code point, and the map
+// to glyphs is a stream.
 func putFont(w *writer, f *face, cut []byte, glyphs map[rune]uint16) int {
-	base := subsetTag(f) + "+" + f.typeface.name
 	first := w.n
-	w.obj("<</Type/Font/Subtype/Type0/BaseFont/%s/Encoding/Identity-H/DescendantFonts[<</Type/Font/Subtype/CIDFontType2/BaseFont/%s/CIDSystemInfo<</Registry(Adobe)/Ordering(Identity)/Supplement 0>>/FontDescriptor %d 0 R/CIDToGIDMap %d 0 R/DW 1000/W[%s]>>]/ToUnicode %d 0 R>>",
-		base, base, first+1, first+2, widthArray(f), first+3)
-	box, asc, desc, capH := metrics(f.typeface)
-	stem := 80
-	if f.typeface.name != "NotoSans-Regular" {
-		stem = 140
-	}
-	w.obj("<</Type/FontDescriptor/FontName/%s/Flags 4/FontBBox[%d %d %d %d]/ItalicAngle 0/Ascent %d/Descent %d/CapHeight %d/StemV %d/FontFile2 %d 0 R/CIDSet %d 0 R>>",
-		base, box[0], box[1], box[2], box[3], asc, desc, capH, stem, first+4, first+5)
 	last := f.runes[len(f.runes)-1]
 	gids := make([]byte, 2*(int(last)+1))
 	for r, g := range glyphs {
 		binary.BigEndian.PutUint16(gids[2*r:], g)
 	}
+	w.fontHead(f.typeface, subsetTag(f.runes), fmt.Sprintf("%d 0 R", first+2), widthArray(f), first+3)
 	w.stream("", gids)
 	w.stream("", toUnicode(f.runes))
 	w.stream(fmt.Sprintf("/Length1 %d", len(cut)), cut)
 	w.stream("", cidSet(f.runes))
 	return first
+}
+
+// fontHead writes the font and its descriptor. Behind them come, from number next-1 or next on, the map to Unicode, the
+// font file and the set of its characters.
+func (w *writer) fontHead(t *typeface, tag, gids, widths string, next int) {
+	base := tag + "+" + t.name
+	w.obj("<</Type/Font/Subtype/Type0/BaseFont/%s/Encoding/Identity-H/DescendantFonts[<</Type/Font/Subtype/CIDFontType2/BaseFont/%s/CIDSystemInfo<</Registry(Adobe)/Ordering(Identity)/Supplement 0>>/FontDescriptor %d 0 R/CIDToGIDMap %s/DW 1000/W[%s]>>]/ToUnicode %d 0 R>>",
+		base, base, w.n+1, gids, widths, next)
+	w.obj("<</Type/FontDescriptor/FontName/%s%s/FontFile2 %d 0 R/CIDSet %d 0 R>>", base, t.descriptor, next+1, next+2)
+}
+
+func (t *typeface) describe() string {
+	box, asc, desc, capH := metrics(t)
+	stem := 80
+	if t.name != "NotoSans-Regular" {
+		stem = 140
+	}
+	return fmt.Sprintf("/Flags 4/FontBBox[%d %d %d %d]/ItalicAngle 0/Ascent %d/Descent %d/CapHeight %d/StemV %d", box[0], box[1], box[2], box[3], asc, desc, capH, stem)
 }
 
 // cidSet has one bit per CID that the cut holds. PDF/A-1 asks for it; later parts ask that it be complete.
@@ -220,11 +195,16 @@ func widthArray(f *face) string {
 	return b.String()
 }
 
+const (
+	cmapHead = "/CIDInit /ProcSet findresource begin\n12 dict begin\nbegincmap\n/CIDSystemInfo <</Registry (Adobe) /Ordering (UCS) /Supplement 0>> def\n/CMapName /Adobe-Identity-UCS def\n/CMapType 2 def\n1 begincodespacerange\n<0000> <FFFF>\nendcodespacerange\n"
+	cmapTail = "endcmap\nCMapName currentdict /CMap defineresource pop\nend\nend\n"
+)
+
 // toUnicode maps every code to itself, one by one: a range over everything, as fpdf writes it, maps codes that
 // are no characters, which ISO 19005-2 (6.2.11.7) forbids.
 func toUnicode(runes []rune) []byte {
 	var b bytes.Buffer
-	b.WriteString("/CIDInit /ProcSet findresource begin\n12 dict begin\nbegincmap\n/CIDSystemInfo <</Registry (Adobe) /Ordering (UCS) /Supplement 0>> def\n/CMapName /Adobe-Identity-UCS def\n/CMapType 2 def\n1 begincodespacerange\n<0000> <FFFF>\nendcodespacerange\n")
+	b.WriteString(cmapHead)
 	for part := range slices.Chunk(runes, 100) {
 		fmt.Fprintf(&b, "%d beginbfchar\n", len(part))
 		for _, r := range part {
@@ -232,14 +212,14 @@ func toUnicode(runes []rune) []byte {
 		}
 		b.WriteString("endbfchar\n")
 	}
-	b.WriteString("endcmap\nCMapName currentdict /CMap defineresource pop\nend\nend\n")
+	b.WriteString(cmapTail)
 	return b.Bytes()
 }
 
 // subsetTag is the six letters before the name of a subset (ISO 32000-1, 9.6.4), made from its runes.
-func subsetTag(f *face) string {
+func subsetTag(runes []rune) string {
 	h := uint32(2166136261)
-	for _, r := range f.runes {
+	for _, r := range runes {
 		h = (h ^ uint32(r)) * 16777619
 	}
 	tag := make([]byte, 6)

@@ -2,10 +2,11 @@ package pdf
 
 import (
 	"fmt"
+	"strconv"
+	"strings"
 	"unicode"
 	"unicode/utf8"
 
-	"golang.org/x/image/font/sfnt"
 	"golang.org/x/text/unicode/norm"
 	"townhall/modules/kernel"
 )
@@ -50,7 +51,6 @@ func (e *Engine) Check(c kernel.DocumentContent) error {
 
 type guard struct {
 	e      *Engine
-	buf    sfnt.Buffer
 	fields []kernel.FieldError
 	total  int
 }
@@ -128,25 +128,26 @@ func (g *guard) text(path, s string, required bool, limit int) {
 		}
 		return
 	}
-	if !utf8.ValidString(s) {
-		g.fail(path, slugText, "The text is not valid UTF-8.", map[string]string{"char": "UTF-8"})
-		return
-	}
-	n := utf8.RuneCountInString(s)
-	g.total += n
-	if n > limit {
-		g.fail(path, slugTooLong, "The text is too long.", map[string]string{"limit": fmt.Sprint(limit)})
-		return
-	}
-	if !norm.NFC.IsNormalString(s) {
-		g.fail(path, slugText, "The text is not in Unicode normal form C.", map[string]string{"char": "NFC"})
-		return
-	}
-	for _, r := range s {
-		if !g.e.printable(&g.buf, r) {
-			g.fail(path, slugText, "A character cannot be printed in a document.", map[string]string{"char": fmt.Sprintf("U+%04X", r)})
+	n, plain, bad := 0, true, rune(-1)
+	for i, r := range s {
+		n++
+		if r == utf8.RuneError && !strings.HasPrefix(s[i:], "\ufffd") {
+			g.fail(path, slugText, "The text is not valid UTF-8.", map[string]string{"char": "UTF-8"})
 			return
 		}
+		plain = plain && composed(r)
+		if bad < 0 && !g.e.printable(r) {
+			bad = r
+		}
+	}
+	g.total += n
+	switch {
+	case n > limit:
+		g.fail(path, slugTooLong, "The text is too long.", map[string]string{"limit": strconv.Itoa(limit)})
+	case !plain && !norm.NFC.IsNormalString(s):
+		g.fail(path, slugText, "The text is not in Unicode normal form C.", map[string]string{"char": "NFC"})
+	case bad >= 0:
+		g.fail(path, slugText, "A character cannot be printed in a document.", map[string]string{"char": fmt.Sprintf("U+%04X", bad)})
 	}
 }
 
@@ -154,14 +155,24 @@ func (g *guard) text(path, s string, required bool, limit int) {
 var shapeless = []*unicode.RangeTable{unicode.Latin, unicode.Cyrillic, unicode.Greek, unicode.Han, unicode.Hiragana,
 	unicode.Katakana, unicode.Hangul, unicode.Bopomofo, unicode.Common}
 
-// printable reports whether r can be drawn. Invisible characters (category Cf, among them those that turn the
-// direction of text) are refused: what is signed must be what is seen.
-func (e *Engine) printable(buf *sfnt.Buffer, r rune) bool {
-	if r < flatLimit && e.base[regular].flat[r] >= 0 {
-		return true
-	}
-	if r > 0xffff || r < 0x20 || unicode.In(r, unicode.Cc, unicode.Cf, unicode.Co, unicode.Cs, unicode.Zl, unicode.Zp, unicode.Mn) {
+// drawable reports whether a character is seen as itself wherever it stands. Invisible characters (category Cf, among
+// them those that turn the direction of text) and combining marks are not: what is signed must be what is seen.
+func drawable(r rune) bool {
+	if r > 0xffff || r < 0x20 || unicode.In(r, unicode.Cc, unicode.Cf, unicode.Co, unicode.Cs, unicode.Zl, unicode.Zp, unicode.M) {
 		return false
 	}
-	return unicode.In(r, shapeless...) && (e.full[regular].has(buf, r) || e.cjk.has(buf, r))
+	return unicode.In(r, shapeless...)
+}
+
+// printable reports whether one of the fonts draws r.
+func (e *Engine) printable(r rune) bool {
+	if r < flatLimit && e.base[regular].widths[r] >= 0 {
+		return true
+	}
+	return r < bmp && e.scripts[r] != unknown
+}
+
+// composed are the characters that are in normal form C whatever stands beside them; text of others is looked at as a whole.
+func composed(r rune) bool {
+	return r < 0x300 || r >= 0x400 && r < 0x483 || r >= 0x2010 && r < 0x2030 || r >= 0x3001 && r < 0x3030 || r >= 0x4e00 && r < 0xa000 || r >= 0xff01 && r < 0xffef
 }

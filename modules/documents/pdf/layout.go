@@ -5,7 +5,7 @@ import (
 	"time"
 
 	"github.com/go-pdf/fpdf"
-	"rsc.io/qr"
+	"rsc.io/qr/coding"
 )
 
 const (
@@ -15,30 +15,27 @@ const (
 	leading      = 5.6
 )
 
-// document is one rendering in progress.
+// document is one rendering in progress. Its memory is used again by the next one, so nothing of it leaves Render.
 type document struct {
 	e      *Engine
 	in     Input
 	slot   *Slot
-	words  words
+	words  *words
 	accent colour
 	w      *writer
-	fonts  []docFont
-	extra  [styles]*face
-	cjk    *face
-	code   *qr.Code
+	extras [styles + 1]extra // by style; the last one is the CJK fallback of all
+	code   *coding.Code
 	issued time.Time // in the municipality's zone
 	elems  []elem
 	pieces []piece
+	lines  []line // of all wrapped text
 	pages  []page
+	canvas canvas
 	seal   [4]float64 // where the signature field lies on the last page: x, y, w, h in millimetres
 	form   int        // its structure element; 0: there is none
 	stamp  int        // the structure element of the field "Timestamp"; 0: there is none
-}
 
-type docFont struct {
-	name string
-	obj  int
+	scratch []byte // for what is copied at once
 }
 
 // elem is a structure element (ISO 32000-1, 14.7.2).
@@ -79,12 +76,29 @@ type piece struct {
 
 // elem adds a structure element below parent.
 func (d *document) elem(parent int, tag, attrs string) int {
-	d.elems = append(d.elems, elem{tag: tag, attrs: attrs, parent: parent})
-	n := len(d.elems) - 1
+	n := len(d.elems)
+	d.elems = grow(d.elems)
+	el := &d.elems[n]
+	el.tag, el.attrs, el.parent, el.kids = tag, attrs, parent, el.kids[:0]
 	if n > 0 {
 		d.elems[parent].kids = append(d.elems[parent].kids, kid{child: n})
 	}
 	return n
+}
+
+// grow makes s one longer; the new member may be one that was used before, with its memory.
+func grow[T any](s []T) []T {
+	if len(s) < cap(s) {
+		return s[:len(s)+1]
+	}
+	var zero T
+	return append(s, zero)
+}
+
+func (d *document) newPage() {
+	d.pages = grow(d.pages)
+	p := &d.pages[len(d.pages)-1]
+	p.content, p.parents, p.items = nil, p.parents[:0], p.items[:0]
 }
 
 func (d *document) add(p piece) { d.pieces = append(d.pieces, p) }
@@ -109,7 +123,7 @@ func (d *document) letterhead() {
 	issuers := d.wrap(regular, c.Issuer, 10.5, textWidth-24)
 	h := max(24, 4+7.4*float64(len(names))+5*float64(len(issuers)))
 	d.add(piece{height: h + 6, keep: true, draw: func(cv *canvas, y float64) {
-		cv.artifact(func() { cv.crest(marginX, y, 18, d.accent) })
+		cv.artifact(func() { cv.emblem(marginX, y, 18, d.accent) })
 		ty := y + 8.6
 		cv.tagged(name, func() { ty = cv.lines(serif, marginX+24, ty, 17, 7.4, ink, names) })
 		cv.tagged(issuer, func() { cv.lines(regular, marginX+24, ty-0.8, 10.5, 5, grey, issuers) })
@@ -137,7 +151,7 @@ func (d *document) title() {
 
 // facts is the line everybody looks for first: number, date, validity.
 func (d *document) facts() {
-	w := &d.words
+	w := d.words
 	valid := w.NoEnd
 	if !d.in.ValidTo.IsZero() {
 		valid = w.date(d.in.ValidTo.In(d.issued.Location()))
@@ -186,7 +200,7 @@ func (c *canvas) lines(st style, x, y, size, lead float64, k colour, ls []line) 
 func (d *document) place() {
 	limit := pageHeight - bottomMargin
 	y := 14.0
-	d.pages = []page{{}}
+	d.newPage()
 	put := func(p piece, at float64) {
 		pg := &d.pages[len(d.pages)-1]
 		pg.items = append(pg.items, placed{p, at})
@@ -201,7 +215,7 @@ func (d *document) place() {
 		}
 		first := len(d.pages[len(d.pages)-1].items) == 0
 		if y+need > limit && !first {
-			d.pages = append(d.pages, page{})
+			d.newPage()
 			y, first = topMargin, true
 			if p.again != nil {
 				put(*p.again, y)
@@ -224,7 +238,9 @@ func (d *document) draw() {
 	size := fpdf.SizeType{Wd: pageWidth, Ht: pageHeight}
 	for i := range d.pages {
 		tpl := fpdf.CreateTpl(fpdf.PointType{}, size, "P", "mm", "", func(t *fpdf.Tpl) {
-			c := &canvas{d: d, tpl: t, page: i}
+			c := &d.canvas
+			c.d, c.tpl, c.page, c.mcid = d, t, i, 0
+			c.forget()
 			if d.in.Draft {
 				c.artifact(c.watermark)
 			}
@@ -232,6 +248,7 @@ func (d *document) draw() {
 				it.draw(c, it.y)
 			}
 			c.artifact(c.running)
+			c.flush()
 		})
 		d.pages[i].content = tpl.Bytes()
 	}
@@ -245,7 +262,7 @@ func (c *canvas) running() {
 		number = d.words.Draft
 	}
 	if c.page > 0 {
-		c.crest(marginX, 13, 7, d.accent)
+		c.emblem(marginX, 13, 7, d.accent)
 		c.write(bold, marginX+10, 17, 9, ink, d.in.Content.Municipality)
 		c.write(regular, marginX+10, 21, 8.5, grey, d.fit(regular, d.in.Content.Title, 8.5, 110))
 		c.right(regular, 21, 8.5, grey, number)
@@ -278,12 +295,13 @@ func (d *document) fit(st style, s string, size, mm float64) string {
 func (c *canvas) watermark() {
 	const size = 46
 	l := c.d.set(bold, c.d.words.Draft)
-	c.buf = append(c.buf[:0], "q 0.7071 0.7071 -0.7071 0.7071 297.64 420.94 cm BT "...)
+	c.buf = append(c.buf, "q 0.7071 0.7071 -0.7071 0.7071 297.64 420.94 cm "...)
 	c.rgb(pale, "rg")
+	c.buf = append(c.buf, "BT "...)
 	c.num(-l.mm(size) / 2 * ptPerMM)
 	c.num(-16)
 	c.buf = append(c.buf, "Td "...)
-	c.show(bold, size, pale, l)
-	c.buf = append(c.buf, "ET Q"...)
-	c.raw()
+	c.show(bold, size, pale, l.text)
+	c.buf = append(c.buf, "ET Q\n"...)
+	c.forget()
 }

@@ -50,10 +50,7 @@ func TestLinesBreakWhereReadersExpectIt(t *testing.T) {
 		for width := 12.0; width < 60; width += 1.5 {
 			var joined strings.Builder
 			for i, l := range d.wrap(regular, s, 10, width) {
-				text := ""
-				for _, r := range l.runs {
-					text += r.text
-				}
+				text := l.text
 				joined.WriteString(text)
 				if i > 0 && strings.ContainsRune("，。：", []rune(text)[0]) {
 					t.Errorf("at %.1f mm a line begins with %q", width, text)

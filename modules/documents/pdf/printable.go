@@ -1,9 +1,4 @@
 package pdf
 
-import "golang.org/x/image/font/sfnt"
-
 // Printable reports whether documents can show r: for forms that ask for a text which a document will quote.
-func (e *Engine) Printable(r rune) bool {
-	var buf sfnt.Buffer
-	return e.printable(&buf, r)
-}
+func (e *Engine) Printable(r rune) bool { return e.printable(r) }

@@ -5,10 +5,11 @@ import (
 	"encoding/hex"
 	"errors"
 	"fmt"
-	"strings"
+	"slices"
+	"strconv"
 	"time"
 
-	"rsc.io/qr"
+	"rsc.io/qr/coding"
 	"townhall/modules/kernel"
 )
 
@@ -33,9 +34,12 @@ func (e *Engine) Render(in Input, slot *Slot) (u *Unsigned, err error) {
 		return nil, kernel.InvalidFields(kernel.FieldError{Path: "content", Slug: slugTooLong, Message: "The document is too long."})
 	}
 	d.draw()
-	return d.assemble()
+	u = d.assemble()
+	e.end(d)
+	return u, nil
 }
 
+// begin takes the memory of an earlier rendering, if there is one. Where rendering fails it is not given back.
 func (e *Engine) begin(in Input, slot *Slot) (*document, error) {
 	words, ok := e.words[in.Content.Locale]
 	if !ok {
@@ -44,23 +48,46 @@ func (e *Engine) begin(in Input, slot *Slot) (*document, error) {
 	if in.Zone == nil {
 		in.Zone = time.UTC
 	}
-	d := &document{e: e, in: in, slot: slot, words: words, accent: parseColour(in.Colour), w: newWriter(), issued: in.IssuedAt.In(in.Zone)}
-	d.w.b = append(make([]byte, 0, len(e.prefix)+96<<10), e.prefix...)
-	d.w.offsets = append(make([]int, 0, 256), e.offsets...)
+	d, ok := e.pool.Get().(*document)
+	if !ok {
+		d = e.newDocument()
+	}
+	d.in, d.slot, d.words, d.accent, d.issued = in, slot, words, parseColour(in.Colour), in.IssuedAt.In(in.Zone)
+	d.w.offsets = append(d.w.offsets, e.offsets...)
 	d.w.n = len(e.offsets) + 1
-	for s, obj := range e.fontRefs {
-		d.fonts = append(d.fonts, docFont{e.base[s].name, obj})
-	}
-	if !in.Draft {
-		var err error
-		if d.code, err = qr.Encode(in.VerifyURL, qr.M); err != nil {
-			return nil, fmt.Errorf("QR code: %w", err)
-		}
-	}
 	if err := e.lintInput(in); err != nil {
 		return nil, err
 	}
-	return d, e.extraFaces(d, append(in.texts(), words.all()...))
+	if !in.Draft {
+		var err error
+		if d.code, err = e.qr(in.VerifyURL); err != nil {
+			return nil, fmt.Errorf("QR code: %w", err)
+		}
+	}
+	return d, nil
+}
+
+func (e *Engine) newDocument() *document {
+	d := &document{e: e, w: &writer{base: len(e.prefix)}}
+	for s, t := range e.full {
+		d.extras[s].name, d.extras[s].typeface = "E"+itoa(s), t
+	}
+	d.extras[styles].name, d.extras[styles].typeface = "C0", e.cjk
+	return d
+}
+
+// end empties the document and keeps its memory.
+func (e *Engine) end(d *document) {
+	d.in, d.slot, d.code, d.canvas.tpl = Input{}, nil, nil, nil
+	d.form, d.stamp = 0, 0
+	clear(d.pieces) // they hold the content
+	clear(d.lines)
+	d.elems, d.pieces, d.lines, d.pages = d.elems[:0], d.pieces[:0], d.lines[:0], d.pages[:0]
+	d.w.b, d.w.offsets = d.w.b[:0], d.w.offsets[:0]
+	for i := range d.extras {
+		d.extras[i].reset()
+	}
+	e.pool.Put(d)
 }
 
 // lintInput looks at what the program itself adds: it goes through the same guard as the content.
@@ -77,24 +104,10 @@ func (e *Engine) lintInput(in Input) error {
 	return g.err()
 }
 
-func (in Input) texts() []string {
-	c := in.Content
-	out := []string{c.Title, c.Municipality, c.Issuer, c.Subject, in.Number, in.Sealer, in.VerifyAt}
-	for _, b := range c.Blocks {
-		out = append(append(out, b.Text), b.Header...)
-		for _, f := range b.Fields {
-			out = append(out, f[0], f[1])
-		}
-		for _, r := range b.Rows {
-			out = append(out, r...)
-		}
-	}
-	return out
-}
-
 // assemble writes the file around the pages.
-func (d *document) assemble() (*Unsigned, error) {
+func (d *document) assemble() *Unsigned {
 	w := d.w
+	w.once, w.pack = false, len(d.pages) > packFrom
 	catalog, tree := w.reserve(1), w.reserve(1)
 	pageObjs := w.reserve(len(d.pages))
 	f := d.reserveFields(pageObjs + len(d.pages) - 1)
@@ -103,56 +116,67 @@ func (d *document) assemble() (*Unsigned, error) {
 	info, meta := d.metadata()
 	spec := d.putAttachment()
 	w.open(catalog)
-	w.b = fmt.Appendf(w.b, "<</Type/Catalog/Version/1.7/Pages %d 0 R/Metadata %d 0 R/OutputIntents[%d 0 R]/StructTreeRoot %d 0 R/MarkInfo<</Marked true>>/Lang%s/ViewerPreferences<</DisplayDocTitle true>>",
-		tree, meta, d.e.intent, structure, textString(language(d.in.Content.Locale)))
+	w.s("<</Type/Catalog/Version/1.7/Pages ").ref(tree).s("/Metadata ").ref(meta).s("/OutputIntents[").ref(d.e.intent).s("]/StructTreeRoot ").ref(structure)
+	w.s("/MarkInfo<</Marked true>>/Lang").text(language(d.in.Content.Locale)).s("/ViewerPreferences<</DisplayDocTitle true>>")
 	d.catalogAttachment(spec)
 	d.catalogFields(f)
 	catalogEnd := len(w.b)
-	w.b = append(w.b, ">>"...)
-	w.close()
+	w.s(">>").close()
 	return d.finish(catalog, info, catalogEnd, f)
 }
+
+// packFrom is the number of pages up to which nothing is compressed: that would take longer than the seal and save less
+// than a tenth of the file.
+const packFrom = 2
 
 func (d *document) putPages(tree, pageObjs int, f fields) {
 	w := d.w
 	res := d.resources()
-	kids := make([]string, len(d.pages))
 	for i := range d.pages {
-		kids[i] = fmt.Sprintf("%d 0 R", pageObjs+i)
 		content := w.stream("", d.pages[i].content)
-		annots := ""
+		w.open(pageObjs + i)
+		w.s("<</Type/Page/Parent ").ref(tree).s("/MediaBox[0 0 595.28 841.89]/Resources ").ref(res).s("/Contents ").ref(content).s("/StructParents ").int(i).s("/Tabs/S")
 		if i == len(d.pages)-1 {
-			annots = f.annots()
+			w.annots(f)
 		}
-		w.put(pageObjs+i, "<</Type/Page/Parent %d 0 R/MediaBox[0 0 595.28 841.89]/Resources %d 0 R/Contents %d 0 R/StructParents %d/Tabs/S%s>>", tree, res, content, i, annots)
+		w.s(">>").close()
 	}
-	w.put(tree, "<</Type/Pages/Count %d/Kids[%s]>>", len(d.pages), strings.Join(kids, " "))
+	w.open(tree)
+	w.s("<</Type/Pages/Count ").int(len(d.pages)).s("/Kids[")
+	for i := range d.pages {
+		w.ref(pageObjs + i).s(" ")
+	}
+	w.s("]>>").close()
 }
 
-// finish writes what comes last: the fields, the signature, the cross-reference table and the trailer.
-func (d *document) finish(catalog, info, catalogEnd int, f fields) (*Unsigned, error) {
+// finish writes what comes last: the fields, the signature, the cross-reference table and the trailer. The file is put
+// together in memory of its own.
+func (d *document) finish(catalog, info, catalogEnd int, f fields) *Unsigned {
 	w := d.w
 	u := &Unsigned{Pages: len(d.pages), prefix: len(d.e.prefix), mid: d.e.midstate, info: info}
 	stampEnd, rangeAt := 0, 0
 	if d.slot != nil {
 		d.putField(f)
 		stampEnd = d.putStamp(f)
+	}
+	id := sha256.Sum256(w.b) // of all that can differ: the signature dictionary says nothing that Info does not
+	u.id = hex.EncodeToString(id[:16])
+	if d.slot != nil {
 		rangeAt = d.putSignature(f.sig, u)
 	}
 	u.size, u.xref = w.n, w.xref()
-	id := sha256.Sum256(w.b[len(d.e.prefix):])
-	u.id = hex.EncodeToString(id[:16])
-	w.b = fmt.Appendf(w.b, "trailer\n<</Size %d/Root %d 0 R/Info %d 0 R/ID[<%s><%s>]>>\nstartxref\n%d\n%%%%EOF\n", w.n, catalog, info, u.id, u.id, u.xref)
+	w.s("trailer\n<</Size ").int(w.n).s("/Root ").ref(catalog).s("/Info ").ref(info).s("/ID[<").s(u.id).s("><").s(u.id).s(">]>>\nstartxref\n").int(u.xref).s("\n%%EOF\n")
 	if d.slot != nil {
-		r := fmt.Sprintf("%d %d %d", u.gap[0], u.gap[1], len(w.b)-u.gap[1])
-		copy(w.b[rangeAt:rangeAt+rangeWidth], r+strings.Repeat(" ", rangeWidth-len(r)))
+		r := append(strconv.AppendInt(w.b[:rangeAt], int64(u.gap[0]), 10), ' ')
+		r = append(strconv.AppendInt(r, int64(u.gap[1]), 10), ' ')
+		strconv.AppendInt(r, int64(w.base+len(w.b)-u.gap[1]), 10)
 	}
-	u.Bytes = w.b
-	u.catalog = w.indirect(catalog, catalogEnd)
+	u.Bytes = slices.Concat(d.e.prefix, w.b)
+	u.catalog = w.indirect(u.Bytes, catalog, catalogEnd)
 	if f.stamp > 0 {
-		u.stamp = w.indirect(f.stamp, stampEnd)
+		u.stamp = w.indirect(u.Bytes, f.stamp, stampEnd)
 	}
-	return u, nil
+	return u
 }
 
 // language is the BCP 47 tag of the catalogue; a screen reader needs the script of Chinese.
@@ -163,10 +187,49 @@ func language(locale string) string {
 	return locale
 }
 
+// resources writes the fonts that only this document has, and the dictionary of all.
 func (d *document) resources() int {
-	var b strings.Builder
-	for _, f := range d.fonts {
-		fmt.Fprintf(&b, "/%s %d 0 R", f.name, f.obj)
+	var objs [styles + 1]int
+	for i := range d.extras {
+		if len(d.extras[i].runes) > 0 {
+			objs[i] = d.putExtra(&d.extras[i])
+		}
 	}
-	return d.w.obj("<</Font<<%s>>/ProcSet[/PDF/Text]>>", b.String())
+	w := d.w
+	n := w.reserve(1)
+	w.open(n)
+	w.s("<</Font<<")
+	for i, f := range d.e.base {
+		w.s("/").s(f.name).s(" ").ref(d.e.fontRefs[i])
+	}
+	for i, obj := range objs {
+		if obj > 0 {
+			w.s("/").s(d.extras[i].name).s(" ").ref(obj)
+		}
+	}
+	w.s(">>/ProcSet[/PDF/Text]>>").close()
+	return n
+}
+
+// planCodes prepares the shapes of QR codes of addresses of usual length.
+func (e *Engine) planCodes() error {
+	for v := coding.MinVersion; v <= 15; v++ {
+		p, err := coding.NewPlan(coding.Version(v), coding.M, 0)
+		if err != nil {
+			return fmt.Errorf("QR code: %w", err)
+		}
+		e.codes = append(e.codes, p)
+	}
+	return nil
+}
+
+// qr encodes an address with medium redundancy, in the smallest code that holds it.
+func (e *Engine) qr(address string) (*coding.Code, error) {
+	text := coding.String(address)
+	for _, p := range e.codes {
+		if text.Bits(p.Version) <= p.DataBytes*8 {
+			return p.Encode(text)
+		}
+	}
+	return nil, errors.New("the address is too long")
 }

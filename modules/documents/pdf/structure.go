@@ -1,30 +1,25 @@
 package pdf
 
-import (
-	"fmt"
-	"strings"
-)
-
 // structure writes the structure tree and its way back from marked content (ISO 32000-1, 14.7).
 func (d *document) structure(pageObjs int, f fields) int {
 	w := d.w
 	root := w.reserve(1)
 	first := w.reserve(len(d.elems))
-	var nums strings.Builder
-	for i, p := range d.pages {
-		fmt.Fprintf(&nums, "%d[", i)
-		for _, el := range p.parents {
-			nums.WriteString(itoa(first + el))
-			nums.WriteString(" 0 R ")
+	w.open(root)
+	w.s("<</Type/StructTreeRoot/K ").ref(first).s("/ParentTree<</Nums[")
+	for i := range d.pages {
+		w.int(i).s("[")
+		for _, el := range d.pages[i].parents {
+			w.ref(first + el).s(" ")
 		}
-		nums.WriteString("]")
+		w.s("]")
 	}
 	for i, form := range [2]int{d.form, d.stamp} {
 		if form > 0 {
-			fmt.Fprintf(&nums, "%d %d 0 R ", len(d.pages)+i, first+form)
+			w.int(len(d.pages) + i).s(" ").ref(first + form).s(" ")
 		}
 	}
-	w.put(root, "<</Type/StructTreeRoot/K %d 0 R/ParentTree<</Nums[%s]>>/ParentTreeNextKey %d>>", first, nums.String(), len(d.pages)+2)
+	w.s("]>>/ParentTreeNextKey ").int(len(d.pages) + 2).s(">>").close()
 	for i := range d.elems {
 		d.putElem(first, i, root, pageObjs, f)
 	}
@@ -38,23 +33,18 @@ func (d *document) putElem(first, i, root, pageObjs int, f fields) {
 		parent = first + el.parent
 	}
 	w.open(first + i)
-	b := w.b
-	b = append(append(b, "<</Type/StructElem/S/"...), el.tag...)
-	b = append(append(append(b, "/P "...), itoa(parent)...), " 0 R"...)
-	b = append(append(b, el.attrs...), "/K["...)
+	w.s("<</Type/StructElem/S/").s(el.tag).s("/P ").ref(parent).s(el.attrs).s("/K[")
 	for _, k := range el.kids {
 		switch {
 		case k.child > 0:
-			b = append(append(b, itoa(first+k.child)...), " 0 R "...)
+			w.ref(first + k.child).s(" ")
 		case k.child == sealField:
-			b = fmt.Appendf(b, "<</Type/OBJR/Obj %d 0 R/Pg %d 0 R>>", f.seal, f.page)
+			w.s("<</Type/OBJR/Obj ").ref(f.seal).s("/Pg ").ref(f.page).s(">>")
 		case k.child == stampField:
-			b = fmt.Appendf(b, "<</Type/OBJR/Obj %d 0 R/Pg %d 0 R>>", f.stamp, f.page)
+			w.s("<</Type/OBJR/Obj ").ref(f.stamp).s("/Pg ").ref(f.page).s(">>")
 		default:
-			b = append(append(b, "<</Type/MCR/Pg "...), itoa(pageObjs+k.page)...)
-			b = append(append(append(b, " 0 R/MCID "...), itoa(k.mcid)...), ">>"...)
+			w.s("<</Type/MCR/Pg ").ref(pageObjs + k.page).s("/MCID ").int(k.mcid).s(">>")
 		}
 	}
-	w.b = append(b, "]>>"...)
-	w.close()
+	w.s("]>>").close()
 }

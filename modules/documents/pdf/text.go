@@ -3,6 +3,7 @@ package pdf
 import (
 	"strings"
 	"unicode"
+	"unicode/utf8"
 )
 
 const (
@@ -13,105 +14,87 @@ const (
 	textWidth  = pageWidth - 2*marginX
 )
 
-// run is a piece of a line in one face.
-type run struct {
-	face *face
-	text string
-}
-
 // line is one line of text, measured in thousandths of the size.
 type line struct {
-	runs  []run
+	text  string
 	width int
-}
-
-// face picks the font that draws r in style s: the constant face, the cut of the same typeface, the CJK fallback.
-func (d *document) face(s style, r rune) (*face, int) {
-	if w, ok := d.e.base[s].width(r); ok {
-		return d.e.base[s], w
-	}
-	if x := d.extra[s]; x != nil {
-		if w, ok := x.width(r); ok {
-			return x, w
-		}
-	}
-	if d.cjk != nil {
-		if w, ok := d.cjk.width(r); ok {
-			return d.cjk, w
-		}
-	}
-	return d.e.base[s], 0 // the guard has refused every rune that could come here
-}
-
-// set makes one line of s without breaking it.
-func (d *document) set(st style, s string) line {
-	var l line
-	start := 0
-	var cur *face
-	for i, r := range s {
-		f, w := d.face(st, r)
-		if f != cur && cur != nil {
-			l.runs = append(l.runs, run{cur, s[start:i]})
-			start = i
-		}
-		cur = f
-		l.width += w
-	}
-	if cur != nil {
-		l.runs = append(l.runs, run{cur, s[start:]})
-	}
-	return l
 }
 
 func (l line) mm(size float64) float64 { return float64(l.width) * size / 1000 / ptPerMM }
 
+// glyph says how r is drawn in style s: the constant face (x is nil and the code is the character), a cut of the same
+// typeface, or the CJK fallback. The guard has refused every character that has none of them.
+func (d *document) glyph(s style, r rune) (x *extra, code uint16, width int) {
+	if w, ok := d.e.base[s].width(r); ok {
+		return nil, uint16(r), w
+	}
+	x = &d.extras[s]
+	if d.e.scripts[r] == ideographic {
+		x = &d.extras[styles]
+	}
+	code, width = x.code(d.e, r)
+	return x, code, width
+}
+
 func (d *document) width(st style, s string) int {
-	n := 0
+	n, base := 0, d.e.base[st].widths
 	for _, r := range s {
-		_, w := d.face(st, r)
+		if r < flatLimit && base[r] >= 0 {
+			n += int(base[r])
+			continue
+		}
+		_, _, w := d.glyph(st, r)
 		n += w
 	}
 	return n
 }
 
-// wrap breaks s into lines no wider than mm: at spaces and after hyphens, and between CJK characters except
-// where their punctuation forbids it; a word wider than the line is cut.
+// set makes one line of s without breaking it.
+func (d *document) set(st style, s string) line { return line{s, d.width(st, s)} }
+
+// wrap breaks s into lines no wider than mm: at spaces and after hyphens, and between CJK characters except where their
+// punctuation forbids it; a word wider than the line is cut. The space at the end of a line stays, for a program that
+// reads the text aloud joins the lines; it may hang over the edge.
 func (d *document) wrap(st style, s string, size, mm float64) []line {
 	limit := int(mm * ptPerMM / size * 1000)
-	if d.width(st, s) <= limit {
-		return []line{d.set(st, s)}
-	}
-	var out []line
-	start, end, used := 0, 0, 0
-	flush := func() {
-		// The space at the end stays: a program that reads the text aloud joins the lines.
-		out = append(out, d.set(st, s[start:end]))
-		start, used = end, 0
-	}
-	for end < len(s) {
-		seg := s[end : end+segment(s[end:])]
-		w := d.width(st, strings.TrimRight(seg, " "))
-		if used > 0 && used+w > limit {
-			flush()
+	first, base := len(d.lines), d.e.base[st].widths
+	start, used := 0, 0 // of the line
+	brk, upTo := 0, 0   // where it may end, and its width up to there
+	prev := rune(0)
+	for i := 0; i < len(s); {
+		r, n := rune(s[i]), 1
+		if r >= utf8.RuneSelf {
+			r, n = utf8.DecodeRuneInString(s[i:])
 		}
-		if w > limit {
-			for _, r := range seg {
-				_, rw := d.face(st, r)
-				if used > 0 && used+rw > limit {
-					flush()
-				}
-				used += rw
-				end += len(string(r))
+		w := 0
+		if r < flatLimit && base[r] >= 0 {
+			w = int(base[r])
+		} else {
+			_, _, w = d.glyph(st, r)
+		}
+		if i > start && r != ' ' {
+			if breakable(prev, r) {
+				brk, upTo = i, used
 			}
-			continue
+			if used+w > limit {
+				if brk == start {
+					brk, upTo = i, used
+				}
+				d.lines = append(d.lines, line{s[start:brk], upTo})
+				start, used = brk, used-upTo
+				if used+w > limit && i > start {
+					d.lines = append(d.lines, line{s[start:i], used})
+					start, used = i, 0
+				}
+				brk, upTo = start, 0
+			}
 		}
-		used += d.width(st, seg)
-		end += len(seg)
+		used += w
+		prev = r
+		i += n
 	}
-	if start < len(s) {
-		flush()
-	}
-	return out
+	d.lines = append(d.lines, line{s[start:], used})
+	return d.lines[first:len(d.lines):len(d.lines)]
 }
 
 // noStart may not begin a line, noEnd may not end one (GB/T 15834, JLREQ).
@@ -120,28 +103,18 @@ const (
 	noEnd   = "（《「『【〈“‘([{"
 )
 
-// segment returns the length of the first part of s that must stay on one line, with the spaces after it.
-func segment(s string) int {
-	var prev rune
-	for i, r := range s {
-		if i > 0 && prev != 0 && r != ' ' && breakable(prev, r) {
-			return i
-		}
-		prev = r
-	}
-	return len(s)
-}
-
 func breakable(a, b rune) bool {
 	switch {
-	case a == ' ':
+	case a == ' ' || han(a) && han(b):
 		return true
-	case strings.ContainsRune(noStart, b) || strings.ContainsRune(noEnd, a):
-		return false
 	case a == '-' || a == '/' || a == '–':
 		return unicode.IsLetter(b)
+	case !wide(a) && !wide(b):
+		return false
 	}
-	return wide(a) || wide(b)
+	return !strings.ContainsRune(noStart, b) && !strings.ContainsRune(noEnd, a)
 }
+
+func han(r rune) bool { return r >= 0x4e00 && r < 0xa000 }
 
 func wide(r rune) bool { return r >= 0x2e80 && r <= 0xffef }

@@ -6,7 +6,6 @@ import (
 	"encoding/json"
 	"fmt"
 	"strconv"
-	"strings"
 	"time"
 
 	"townhall/modules/kernel"
@@ -43,8 +42,8 @@ type words struct {
 	Keywords   string     `json:"keywords"`
 }
 
-func loadWords() (map[string]words, error) {
-	out := make(map[string]words, len(kernel.Locales))
+func loadWords() (map[string]*words, error) {
+	out := make(map[string]*words, len(kernel.Locales))
 	for _, l := range kernel.Locales {
 		b, err := wordFiles.ReadFile("words/" + l + ".json")
 		if err != nil {
@@ -56,13 +55,13 @@ func loadWords() (map[string]words, error) {
 		if err := dec.Decode(&w); err != nil {
 			return nil, fmt.Errorf("words of documents in %s: %w", l, err)
 		}
-		out[l] = w
+		out[l] = &w
 	}
 	return out, nil
 }
 
 func (w *words) date(t time.Time) string {
-	return strings.NewReplacer("{d}", strconv.Itoa(t.Day()), "{month}", w.Months[t.Month()-1], "{y}", strconv.Itoa(t.Year())).Replace(w.Date)
+	return fillIn(w.Date, "d", strconv.Itoa(t.Day()), "month", w.Months[t.Month()-1], "y", strconv.Itoa(t.Year()))
 }
 
 func (w *words) all() []string {

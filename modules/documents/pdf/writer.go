@@ -6,18 +6,19 @@ import (
 	"fmt"
 	"strconv"
 	"sync"
+	"time"
 	"unicode/utf16"
 )
 
 // writer writes PDF objects one after the other and remembers where each begins.
 type writer struct {
 	b       []byte
+	base    int   // so many bytes of the file come before b
 	n       int   // the next object's number
 	offsets []int // of objects 1, 2, …; 0 for one that was reserved and is not written yet
 	once    bool  // what is written is constant: compress as well as possible
+	pack    bool  // compress streams
 }
-
-func newWriter() *writer { return &writer{n: 1} }
 
 // reserve keeps k object numbers for objects written later.
 func (w *writer) reserve(k int) int {
@@ -32,66 +33,84 @@ func (w *writer) reserve(k int) int {
 // obj writes the next object and returns its number.
 func (w *writer) obj(format string, args ...any) int {
 	n := w.reserve(1)
-	w.put(n, format, args...)
+	w.open(n)
+	w.b = fmt.Appendf(w.b, format, args...)
+	w.close()
 	return n
 }
 
-// put writes a reserved object.
-func (w *writer) put(n int, format string, args ...any) {
-	w.open(n)
-	if len(args) == 0 {
-		w.b = append(w.b, format...)
-	} else {
-		w.b = fmt.Appendf(w.b, format, args...)
-	}
-	w.close()
-}
-
 func (w *writer) open(n int) {
-	w.offsets[n-1] = len(w.b)
-	w.b = strconv.AppendInt(w.b, int64(n), 10)
-	w.b = append(w.b, " 0 obj\n"...)
-}
-
-// indirect is object n, which has been written and whose dictionary ends at the given offset.
-func (w *writer) indirect(n, end int) indirect {
-	begin := w.offsets[n-1] + len(strconv.Itoa(n)) + len(" 0 obj\n")
-	return indirect{n, w.b[begin:end:end]}
+	w.offsets[n-1] = w.base + len(w.b)
+	w.int(n).s(" 0 obj\n")
 }
 
 func (w *writer) close() { w.b = append(w.b, "\nendobj\n"...) }
 
-func (w *writer) stream(extra string, data []byte) int {
-	n := w.reserve(1)
-	w.putStream(n, extra, data)
-	return n
+// indirect is object n of the finished file; its dictionary ends where b was so long.
+func (w *writer) indirect(file []byte, n, end int) indirect {
+	begin, end := w.offsets[n-1], w.base+end
+	begin += bytes.IndexByte(file[begin:], '\n') + 1
+	return indirect{n, file[begin:end:end]}
 }
 
-func (w *writer) putStream(n int, extra string, data []byte) {
+// s, int, ref, fixed, text and date write the parts of an object.
+func (w *writer) s(s string) *writer {
+	w.b = append(w.b, s...)
+	return w
+}
+
+func (w *writer) int(n int) *writer {
+	w.b = strconv.AppendInt(w.b, int64(n), 10)
+	return w
+}
+
+func (w *writer) ref(n int) *writer {
+	w.b = append(strconv.AppendInt(w.b, int64(n), 10), " 0 R"...)
+	return w
+}
+
+func (w *writer) fixed(v float64) *writer {
+	w.b = appendFixed(w.b, v, 2)
+	return w
+}
+
+func (w *writer) text(s string) *writer {
+	w.b = appendText(w.b, s)
+	return w
+}
+
+func (w *writer) date(t time.Time) *writer {
+	w.b = t.UTC().AppendFormat(w.b, "D:20060102150405+00'00'")
+	return w
+}
+
+// stream writes data, compressed where that pays, and returns its number.
+func (w *writer) stream(extra string, data []byte) int {
+	if w.once {
+		return w.plain(extra+"/Filter/FlateDecode", newCompressor(zlib.BestCompression).compress(data))
+	}
+	if !w.pack {
+		return w.plain(extra, data)
+	}
 	z := compressors.Get().(*compressor)
 	defer compressors.Put(z)
-	if w.once {
-		z = newCompressor(zlib.BestCompression)
-	}
-	w.rawStream(n, extra+"/Filter/FlateDecode", z.compress(data))
+	return w.plain(extra+"/Filter/FlateDecode", z.compress(data))
 }
 
-func (w *writer) rawStream(n int, extra string, data []byte) {
+// plain writes a stream as it is.
+func (w *writer) plain(extra string, data []byte) int {
+	n := w.reserve(1)
 	w.open(n)
-	w.b = append(w.b, "<<"...)
-	w.b = append(w.b, extra...)
-	w.b = append(w.b, "/Length "...)
-	w.b = strconv.AppendInt(w.b, int64(len(data)), 10)
-	w.b = append(w.b, ">>\nstream\n"...)
+	w.s("<<").s(extra).s("/Length ").int(len(data)).s(">>\nstream\n")
 	w.b = append(w.b, data...)
-	w.b = append(w.b, "\nendstream"...)
-	w.close()
+	w.s("\nendstream").close()
+	return n
 }
 
 // xref writes the cross-reference table and returns its offset.
 func (w *writer) xref() int {
-	at := len(w.b)
-	w.b = fmt.Appendf(w.b, "xref\n0 %d\n0000000000 65535 f \n", w.n)
+	at := w.base + len(w.b)
+	w.s("xref\n0 ").int(w.n).s("\n0000000000 65535 f \n")
 	for _, o := range w.offsets {
 		var d [20]byte
 		copy(d[:], "0000000000 00000 n \n")
@@ -126,31 +145,34 @@ func (c *compressor) compress(data []byte) []byte {
 	return c.buf.Bytes()
 }
 
-// textString is a PDF text string (ISO 32000-1, 7.9.2.2): plain where ASCII suffices, else UTF-16 with its mark.
-func textString(s string) string {
-	ascii := true
-	for i := 0; i < len(s); i++ {
+// appendText writes a PDF text string (ISO 32000-1, 7.9.2.2): plain where ASCII suffices, else UTF-16 with its mark.
+func appendText(b []byte, s string) []byte {
+	for i := range len(s) {
 		if s[i] < 0x20 || s[i] > 0x7e {
-			ascii = false
-			break
+			return appendUTF16(b, s)
 		}
 	}
-	b := make([]byte, 0, 2*len(s)+8)
-	if ascii {
-		b = append(b, '(')
-		for i := 0; i < len(s); i++ {
-			if s[i] == '(' || s[i] == ')' || s[i] == '\\' {
-				b = append(b, '\\')
-			}
-			b = append(b, s[i])
+	b = append(b, '(')
+	for i := range len(s) {
+		if s[i] == '(' || s[i] == ')' || s[i] == '\\' {
+			b = append(b, '\\')
 		}
-		return string(append(b, ')'))
+		b = append(b, s[i])
 	}
+	return append(b, ')')
+}
+
+func appendUTF16(b []byte, s string) []byte {
 	b = append(b, "<FEFF"...)
-	for _, u := range utf16.Encode([]rune(s)) {
-		b = appendHex4(b, u)
+	for _, r := range s {
+		if r >= bmp {
+			hi, lo := utf16.EncodeRune(r)
+			b = appendHex4(b, uint16(hi))
+			r = lo
+		}
+		b = appendHex4(b, uint16(r))
 	}
-	return string(append(b, '>'))
+	return append(b, '>')
 }
 
 func appendHex4(b []byte, u uint16) []byte {
