@@ -72,7 +72,7 @@ func (f forgery) seal(t *testing.T, s *sign.Sealer, container func([]byte) []byt
 	h := sha256.New()
 	h.Write(file[:from])
 	h.Write(file[to:])
-	cms, err := s.CMS(h.Sum(nil))
+	cms, err := s.CMS(t.Context(), h.Sum(nil))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -89,7 +89,7 @@ func authority(t *testing.T) (*sign.Sealer, *verify.Trust) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	sealer, err := keys.Seal(kernel.Tenant{ID: "northwick", Name: kernel.Text{"en": "Northwick"}, Country: "GB", Origin: "http://northwick.localhost"}, sign.BB, time.Now())
+	sealer, err := keys.Seal(kernel.Tenant{ID: "northwick", Name: kernel.Text{"en": "Northwick"}, Country: "GB", Origin: "http://northwick.localhost"}, sign.SealOptions{Level: sign.BB}, time.Now())
 	if err != nil {
 		t.Fatal(err)
 	}
