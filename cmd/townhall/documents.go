@@ -87,9 +87,9 @@ func keys(_ context.Context, c *console, args []string) error {
 		return err
 	}
 	w := tabwriter.NewWriter(c.out, 0, 0, 2, ' ', 0)
-	fmt.Fprintln(w, "KEY\tSUBJECT\tSERIAL\tENDS\tREVOKED")
+	fmt.Fprintln(w, "KEY\tSUBJECT\tSERIAL\tENDS\tSTATE")
 	for _, k := range list {
-		fmt.Fprintf(w, "%s\t%s\t%s\t%s\t%t\n", k.Name, k.Subject, k.Serial, k.NotAfter.Format("2006-01-02"), k.Revoked)
+		fmt.Fprintf(w, "%s\t%s\t%s\t%s\t%s\n", k.Name, k.Subject, k.Serial, k.Ends.Format("2006-01-02"), k.State)
 	}
 	return w.Flush()
 }

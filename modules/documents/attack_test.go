@@ -198,7 +198,7 @@ func TestARevokedSealIsNotTrustedAndAnOldListIsSaid(t *testing.T) {
 	if r := verify.Verify(file, b.trust, verify.Options{At: time.Now().AddDate(0, 0, 60)}); r.State != verify.Valid || !slices.Contains(r.Notes, verify.ReasonOldCRL) {
 		t.Errorf("with an old list: %+v", r)
 	}
-	must(t, b.keys.RevokeSeal(b.sealer.Certificate().SerialNumber.Text(16), time.Now()))
+	must(t, b.keys.RevokeSeal(b.sealer.Certificate().SerialNumber.Text(16), sign.KeyCompromise, time.Now()))
 	bundle, err := b.keys.TrustBundle(time.Now())
 	must(t, err)
 	trust, err := verify.ParseTrust(bundle)
@@ -208,7 +208,7 @@ func TestARevokedSealIsNotTrustedAndAnOldListIsSaid(t *testing.T) {
 	}
 	list, err := b.keys.List()
 	must(t, err)
-	if len(list) != 3 || !list[2].Revoked || list[2].Name != "northwick" {
+	if len(list) != 3 || list[2].State != sign.Revoked || list[2].Name != "northwick" {
 		t.Errorf("list: %+v", list)
 	}
 }
@@ -217,7 +217,7 @@ func TestALevelThatCannotBeReachedIsRefused(t *testing.T) {
 	t.Parallel()
 	b := newBench(t)
 	for _, l := range []sign.Level{sign.BT, sign.BLT, sign.BLTA, "B-X", ""} {
-		if _, err := b.keys.Seal(northwick, l, time.Now()); err == nil {
+		if _, err := b.keys.Seal(northwick, sign.SealOptions{Level: l}, time.Now()); err == nil {
 			t.Errorf("level %q was accepted", l)
 		}
 	}

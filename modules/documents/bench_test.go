@@ -47,7 +47,7 @@ func BenchmarkIssue(b *testing.B) {
 	b.Run("cms-ECDSA", func(b *testing.B) {
 		b.ReportAllocs()
 		for b.Loop() {
-			if _, err := x.sealer.CMS(digest[:]); err != nil {
+			if _, err := x.sealer.CMS(b.Context(), digest[:]); err != nil {
 				b.Fatal(err)
 			}
 		}
@@ -93,7 +93,7 @@ func rsaSeal(t testing.TB) *sign.Sealer {
 	must(t, err)
 	cert, err := x509.ParseCertificate(raw)
 	must(t, err)
-	s, err := sign.NewSealer(crypto.Signer(key), []*x509.Certificate{cert}, sign.BB)
+	s, err := sign.NewSealer(crypto.Signer(key), []*x509.Certificate{cert}, sign.SealOptions{Level: sign.BB})
 	must(t, err)
 	return s
 }

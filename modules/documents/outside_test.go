@@ -56,7 +56,7 @@ func newBench(t testing.TB) *bench {
 	must(t, err)
 	keys, err := sign.Init(t.TempDir(), sign.InitOptions{Name: "Northwick", Country: "GB", CRLBase: northwick.Origin})
 	must(t, err)
-	sealer, err := keys.Seal(northwick, sign.BB, time.Now())
+	sealer, err := keys.Seal(northwick, sign.SealOptions{Level: sign.BB}, time.Now())
 	must(t, err)
 	bundle, err := keys.TrustBundle(time.Now())
 	must(t, err)

@@ -68,7 +68,7 @@ func (s *seals) of(t kernel.Tenant, now time.Time) (*sign.Sealer, error) {
 	if err != nil {
 		return nil, err
 	}
-	sealer, err := keys.Seal(t, s.level, now)
+	sealer, err := keys.Seal(t, sign.SealOptions{Level: s.level}, now)
 	if err != nil {
 		return nil, errSealing.Wrap(err)
 	}
@@ -136,7 +136,7 @@ func (s *Service) sealed(ctx context.Context, t kernel.Tenant, r record, c kerne
 }
 
 // sealFile renders, lints and seals: everything between the intent and the bytes that are stored.
-func sealFile(_ context.Context, e *pdf.Engine, s *sign.Sealer, in pdf.Input, reason, location string, step func(string)) ([]byte, error) {
+func sealFile(ctx context.Context, e *pdf.Engine, s *sign.Sealer, in pdf.Input, reason, location string, step func(string)) ([]byte, error) {
 	step("render")
 	u, err := e.Render(in, &pdf.Slot{Reserve: s.Reserve(), Name: in.Sealer, Reason: reason, Location: location})
 	if err != nil {
@@ -153,7 +153,7 @@ func sealFile(_ context.Context, e *pdf.Engine, s *sign.Sealer, in pdf.Input, re
 	if err != nil {
 		return nil, err
 	}
-	cms, err := s.CMS(digest)
+	cms, err := s.CMS(ctx, digest)
 	if err != nil {
 		return nil, err
 	}

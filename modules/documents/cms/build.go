@@ -19,19 +19,33 @@ import (
 )
 
 // Signer signs with one key. The key is only ever used through crypto.Signer, so a file and a hardware module are the
-// same. It is safe for use by many goroutines when the key is.
+// same. It is safe for use by many goroutines when the key is. All that does not depend on the content is encoded once.
 type Signer struct {
-	key    crypto.Signer
-	chain  []*x509.Certificate // the signer's own first, then every intermediate, without the root
-	sigAlg []byte              // AlgorithmIdentifier
-	size   int
+	key       crypto.Signer
+	chain     []*x509.Certificate // the signer's own first, then every intermediate, without the root
+	lowS      bool
+	sigAlg    []byte // AlgorithmIdentifier
+	algs      []byte // SET of the one digest algorithm
+	certs     []byte // [0] CertificateSet
+	head      []byte // SignerInfo up to its signed attributes
+	data, tst *form
+	size      int
+}
+
+// form is what a content type decides.
+type form struct {
+	kind    asn1.ObjectIdentifier
+	oid     []byte // as an element
+	version byte   // of SignedData (RFC 5652, 5.1)
+	attrs   []byte // the SET OF of signed attributes, with room for the digest
+	hole    int
 }
 
 // structureRoom is what all but certificates and signature value need at most.
 const structureRoom = 1024
 
 // NewSigner checks that key and certificate belong together and that the algorithm is ECDSA P-256 or RSA of at least
-// 2048 bits.
+// 2048 bits. The chain goes into every signature as it is: signer first, without the root.
 func NewSigner(key crypto.Signer, chain []*x509.Certificate) (*Signer, error) {
 	if len(chain) == 0 || key == nil {
 		return nil, errors.New("a signer needs a key and its certificate")
@@ -46,7 +60,7 @@ func NewSigner(key crypto.Signer, chain []*x509.Certificate) (*Signer, error) {
 		if k.Curve != elliptic.P256() {
 			return nil, errors.New("an ECDSA key uses the curve P-256")
 		}
-		s.sigAlg = Algorithm(OIDECDSAWithSHA256, false)
+		s.sigAlg, s.lowS = Algorithm(OIDECDSAWithSHA256, false), true
 		s.size += 72
 	case *rsa.PublicKey:
 		if k.Size() < 256 {
@@ -57,9 +71,15 @@ func NewSigner(key crypto.Signer, chain []*x509.Certificate) (*Signer, error) {
 	default:
 		return nil, fmt.Errorf("keys of type %T cannot sign", k)
 	}
-	for _, c := range chain {
+	certs := make([][]byte, len(chain))
+	for i, c := range chain {
+		certs[i] = c.Raw
 		s.size += len(c.Raw)
 	}
+	s.certs = Append(nil, 0xa0, setOf(certs))
+	s.algs = Append(nil, 0x31, Algorithm(OIDSHA256, false))
+	s.head = s.signerHead()
+	s.data, s.tst = s.form(OIDData, 1), s.form(OIDTSTInfo, 3)
 	return s, nil
 }
 
@@ -69,100 +89,83 @@ func (s *Signer) Size() int { return s.size }
 // Chain is the signer's certificate and every intermediate.
 func (s *Signer) Chain() []*x509.Certificate { return s.chain }
 
-// Content is what is signed: its type, its SHA-256 and, where it travels inside, the content itself.
+// Content is what is signed: its type (OIDData or OIDTSTInfo), its SHA-256 and, where it travels inside, the content
+// itself. Bare leaves the certificates out: a timestamp that was asked for without certReq (RFC 3161, 2.4.1).
 type Content struct {
 	Type   asn1.ObjectIdentifier
 	Digest []byte
 	Inside []byte
+	Bare   bool
 }
 
 // Signed is a signature that can still be given timestamps.
 type Signed struct {
 	Value   []byte // the signature's value: what a signature timestamp is made of
 	by      *Signer
+	form    *form
 	content Content
 	attrs   []byte
 }
 
 // Sign signs the content with the signed attributes content-type, message-digest, signing-certificate-v2 and
 // cmsAlgorithmProtection and no other: EN 319 142-1, 6.3 forbids signing-time in a seal (the claimed time is /M in the
-// file).
+// file). An ECDSA value has the smaller of its two possible s, so that nobody can make a second encoding of a seal.
 func (s *Signer) Sign(c Content) (*Signed, error) {
 	if len(c.Digest) != sha256.Size {
 		return nil, errors.New("the digest is not a SHA-256")
 	}
-	attrs := s.signedAttributes(c)
-	// What is signed is the SET OF with its own tag, what is sent has the tag [0] (RFC 5652, 5.4).
-	sum := sha256.Sum256(Wrap(der.SET, attrs))
+	d := &Signed{by: s, content: c}
+	switch {
+	case c.Type.Equal(OIDData):
+		d.form = s.data
+	case c.Type.Equal(OIDTSTInfo):
+		d.form = s.tst
+	default:
+		return nil, fmt.Errorf("content of type %s is not signed here", c.Type)
+	}
+	d.attrs = slices.Clone(d.form.attrs)
+	copy(d.attrs[d.form.hole:], c.Digest)
+	sum := sha256.Sum256(d.attrs)
 	value, err := s.key.Sign(rand.Reader, sum[:], crypto.SHA256)
+	if err == nil && s.lowS {
+		value, err = lowS(value)
+	}
 	if err != nil {
 		return nil, fmt.Errorf("signing: %w", err)
 	}
-	return &Signed{Value: value, by: s, content: c, attrs: attrs}, nil
+	d.Value = value
+	return d, nil
 }
 
-// version is 3 where the content is not plain data (RFC 5652, 5.1).
-func (d *Signed) version() int64 {
-	if d.content.Type.Equal(OIDData) {
-		return 1
-	}
-	return 3
-}
-
-func (d *Signed) encapsulated(b *cryptobyte.Builder) {
-	b.AddASN1(der.SEQUENCE, func(b *cryptobyte.Builder) {
-		b.AddASN1ObjectIdentifier(d.content.Type)
-		if d.content.Inside != nil {
-			b.AddASN1(der.Tag(0).ContextSpecific().Constructed(), func(b *cryptobyte.Builder) { b.AddASN1OctetString(d.content.Inside) })
-		}
+// signerHead is version, signer identifier and digest algorithm (RFC 5652, 5.3).
+func (s *Signer) signerHead() []byte {
+	var sid cryptobyte.Builder
+	sid.AddASN1Int64(1)
+	sid.AddASN1(der.SEQUENCE, func(b *cryptobyte.Builder) {
+		b.AddBytes(s.chain[0].RawIssuer)
+		b.AddASN1BigInt(s.chain[0].SerialNumber)
 	})
+	sid.AddBytes(Algorithm(OIDSHA256, false))
+	return sid.BytesOrPanic()
 }
 
-// Wrap is one DER element: a tag around content.
-func Wrap(tag der.Tag, content []byte) []byte {
-	var b cryptobyte.Builder
-	b.AddASN1(tag, func(b *cryptobyte.Builder) { b.AddBytes(content) })
-	return b.BytesOrPanic()
-}
-
-// Algorithm is an AlgorithmIdentifier, with the NULL that RSA asks for.
-func Algorithm(oid asn1.ObjectIdentifier, null bool) []byte {
-	var b cryptobyte.Builder
-	b.AddASN1(der.SEQUENCE, func(b *cryptobyte.Builder) {
-		b.AddASN1ObjectIdentifier(oid)
-		if null {
-			b.AddASN1NULL()
-		}
-	})
-	return b.BytesOrPanic()
-}
-
-// attribute is Attribute of RFC 5652, 5.3, with one value.
-func attribute(oid asn1.ObjectIdentifier, value func(*cryptobyte.Builder)) []byte {
-	var b cryptobyte.Builder
-	b.AddASN1(der.SEQUENCE, func(b *cryptobyte.Builder) {
-		b.AddASN1ObjectIdentifier(oid)
-		b.AddASN1(der.SET, value)
-	})
-	return b.BytesOrPanic()
-}
-
-func (s *Signer) signedAttributes(c Content) []byte {
-	seal := s.chain[0]
-	hash := sha256.Sum256(seal.Raw)
-	all := [][]byte{
-		attribute(OIDContentType, func(b *cryptobyte.Builder) { b.AddASN1ObjectIdentifier(c.Type) }),
-		attribute(OIDMessageDigest, func(b *cryptobyte.Builder) { b.AddASN1OctetString(c.Digest) }),
-		attribute(OIDSigningCertV2, func(b *cryptobyte.Builder) { signingCertificate(b, seal, hash[:]) }),
+func (s *Signer) form(kind asn1.ObjectIdentifier, version byte) *form {
+	var oid cryptobyte.Builder
+	oid.AddASN1ObjectIdentifier(kind)
+	hash := sha256.Sum256(s.chain[0].Raw)
+	var hole [sha256.Size]byte
+	digest := attribute(OIDMessageDigest, func(b *cryptobyte.Builder) { b.AddASN1OctetString(hole[:]) })
+	// The order of DER is by bytes; the digest stands behind an object identifier no other attribute has, so it never
+	// decides, and one order is right for all contents.
+	all := setOf([][]byte{
+		attribute(OIDContentType, func(b *cryptobyte.Builder) { b.AddASN1ObjectIdentifier(kind) }), digest,
+		attribute(OIDSigningCertV2, func(b *cryptobyte.Builder) { signingCertificate(b, s.chain[0], hash[:]) }),
 		attribute(OIDAlgProtection, func(b *cryptobyte.Builder) { s.protection(b) }),
-	}
-	return setOf(all)
-}
-
-// setOf joins the members of a SET OF in DER order.
-func setOf(all [][]byte) []byte {
-	slices.SortFunc(all, bytes.Compare)
-	return bytes.Join(all, nil)
+	})
+	// What is signed is the SET OF with its own tag, what is sent has the tag [0] (RFC 5652, 5.4).
+	f := &form{kind: kind, oid: oid.BytesOrPanic(), version: version, attrs: Append(nil, 0x31, all)}
+	f.hole = bytes.Index(f.attrs, digest) + len(digest) - len(hole)
+	return f
 }
 
 // signingCertificate is SigningCertificateV2 with one ESSCertIDv2; SHA-256 is its default and not written.
@@ -189,50 +192,4 @@ func (s *Signer) protection(b *cryptobyte.Builder) {
 			b.AddBytes(s.sigAlg[2:]) // IMPLICIT: the content without its SEQUENCE header, which is two bytes at these lengths
 		})
 	})
-}
-
-// Encode is the ContentInfo around everything. tokens are signature timestamps of the signature's value (RFC 3161,
-// appendix A): unsigned attributes.
-func (d *Signed) Encode(tokens ...[]byte) ([]byte, error) {
-	s := d.by
-	var unsigned [][]byte
-	for _, t := range tokens {
-		unsigned = append(unsigned, attribute(OIDTimeStampToken, func(b *cryptobyte.Builder) { b.AddBytes(t) }))
-	}
-	certs := make([][]byte, len(s.chain))
-	for i, c := range s.chain {
-		certs[i] = c.Raw
-	}
-	explicit0 := der.Tag(0).ContextSpecific().Constructed()
-	var b cryptobyte.Builder
-	b.AddASN1(der.SEQUENCE, func(b *cryptobyte.Builder) {
-		b.AddASN1ObjectIdentifier(OIDSignedData)
-		b.AddASN1(explicit0, func(b *cryptobyte.Builder) {
-			b.AddASN1(der.SEQUENCE, func(b *cryptobyte.Builder) {
-				b.AddASN1Int64(d.version())
-				b.AddASN1(der.SET, func(b *cryptobyte.Builder) { b.AddBytes(Algorithm(OIDSHA256, false)) })
-				d.encapsulated(b)
-				b.AddASN1(explicit0, func(b *cryptobyte.Builder) { b.AddBytes(setOf(certs)) })
-				b.AddASN1(der.SET, func(b *cryptobyte.Builder) {
-					b.AddASN1(der.SEQUENCE, func(b *cryptobyte.Builder) { s.signerInfo(b, d.attrs, d.Value, unsigned) })
-				})
-			})
-		})
-	})
-	return b.Bytes()
-}
-
-func (s *Signer) signerInfo(b *cryptobyte.Builder, attrs, signature []byte, unsigned [][]byte) {
-	b.AddASN1Int64(1)
-	b.AddASN1(der.SEQUENCE, func(b *cryptobyte.Builder) {
-		b.AddBytes(s.chain[0].RawIssuer)
-		b.AddASN1BigInt(s.chain[0].SerialNumber)
-	})
-	b.AddBytes(Algorithm(OIDSHA256, false))
-	b.AddASN1(der.Tag(0).ContextSpecific().Constructed(), func(b *cryptobyte.Builder) { b.AddBytes(attrs) })
-	b.AddBytes(s.sigAlg)
-	b.AddASN1OctetString(signature)
-	if len(unsigned) > 0 {
-		b.AddASN1(der.Tag(1).ContextSpecific().Constructed(), func(b *cryptobyte.Builder) { b.AddBytes(setOf(unsigned)) })
-	}
 }
