@@ -79,7 +79,8 @@ func (s *Sealed) validation(f *pdffile.File) error {
 }
 
 // field finds the place of the next document timestamp: the empty field of the first revision, else a new field. A
-// new one has no widget, so that neither page nor tags change.
+// new one has a widget without area, since some programs ask for one, and no page shows it, so that neither page nor tags
+// change.
 func (s *Sealed) field(f *pdffile.File) error {
 	form := f.Dict(f.Dict(f.Trailer["Root"])["AcroForm"])
 	fields, _ := form["Fields"].([]any)
@@ -96,7 +97,7 @@ func (s *Sealed) field(f *pdffile.File) error {
 		s.p.stamp, s.p.fresh = indirect{int(ref), slices.Clone(f.Raw(o.From, o.To-2))}, false
 		return nil
 	}
-	s.p.stamp.dict = fmt.Appendf(nil, "<</FT/Sig/T(Timestamp%d)", len(fields))
+	s.p.stamp.dict = fmt.Appendf(nil, "<</Type/Annot/Subtype/Widget/FT/Sig/T(Timestamp%d)/F 132/Rect[0 0 0 0]", len(fields))
 	return nil
 }
 

@@ -225,7 +225,7 @@ func (c *change) catalog(was, is map[string]any) bool {
 	return c.form(was["AcroForm"], is["AcroForm"]) && c.store(was["DSS"], is["DSS"])
 }
 
-// form: one new field may be appended, without a widget and with nothing but its name and its value.
+// form: one new field may be appended, with a widget that has no area, and nothing else but its name and its value.
 func (c *change) form(was, is any) bool {
 	if pdffile.Same(was, is) {
 		return true
@@ -247,10 +247,10 @@ func (c *change) form(was, is any) bool {
 	}
 	o, ok := c.own(all[len(old)])
 	field, _ := o.Value.(map[string]any)
-	if !ok || o.Stream != nil || !only(field, "FT", "T", "V") || field["FT"] != any(pdffile.Name("Sig")) {
-		return false
+	for k, want := range map[string]any{"Type": pdffile.Name("Annot"), "Subtype": pdffile.Name("Widget"), "FT": pdffile.Name("Sig"), "F": 132, "Rect": []any{0, 0, 0, 0}} {
+		ok = ok && pdffile.Same(field[k], want)
 	}
-	if _, ok := field["T"].(pdffile.String); !ok {
+	if _, named := field["T"].(pdffile.String); !ok || !named || o.Stream != nil || len(field) != 7 || field["V"] == nil {
 		return false
 	}
 	ref := all[len(old)].(pdffile.Ref)
