@@ -174,7 +174,7 @@ func lowS(sig []byte) ([]byte, error) {
 		}
 		other[i] = byte(d)
 	}
-	if borrow == 1 {
+	if borrow == 1 || value == [32]byte{} {
 		return nil, errors.New("the key made an ECDSA signature out of range")
 	}
 	if bytes.Compare(value[:], other[:]) <= 0 {

@@ -106,9 +106,17 @@ func chainOf(key crypto.Signer, certs []*x509.Certificate) ([]*x509.Certificate,
 	if chain == nil {
 		return nil, errors.New("no certificate belongs to the key")
 	}
+	if len(chain) == 1 && bytes.Equal(chain[0].RawSubject, chain[0].RawIssuer) {
+		return nil, errors.New("nobody but itself vouches for the certificate")
+	}
+	return linked(chain, certs)
+}
+
+// linked follows a chain from its last certificate to a root.
+func linked(chain, certs []*x509.Certificate) ([]*x509.Certificate, error) {
 	for range certs {
 		last := chain[len(chain)-1]
-		if bytes.Equal(last.RawSubject, last.RawIssuer) && len(chain) > 1 {
+		if bytes.Equal(last.RawSubject, last.RawIssuer) {
 			return chain, nil
 		}
 		for _, c := range certs {
@@ -118,8 +126,8 @@ func chainOf(key crypto.Signer, certs []*x509.Certificate) ([]*x509.Certificate,
 			}
 		}
 	}
-	if last := chain[len(chain)-1]; len(chain) > 1 && bytes.Equal(last.RawSubject, last.RawIssuer) {
+	if last := chain[len(chain)-1]; bytes.Equal(last.RawSubject, last.RawIssuer) {
 		return chain, nil
 	}
-	return nil, errors.New("the chain does not lead to a root: put every intermediate and the root into the file")
+	return nil, errors.New("the chain does not lead to a root: every intermediate and the root are needed")
 }

@@ -153,11 +153,9 @@ func (s *Sealer) Certificate() *x509.Certificate { return s.signer.Chain()[0] }
 // Roots are the certificates a verifier of these seals and timestamps has to trust: for Keys.TrustBundle.
 func (s *Sealer) Roots() []*x509.Certificate {
 	out := []*x509.Certificate{s.chain[len(s.chain)-1]}
-	if s.stamper != nil {
-		for _, c := range s.stamper.Chains() {
-			if last := c[len(c)-1]; !slices.ContainsFunc(out, last.Equal) {
-				out = append(out, last)
-			}
+	for _, c := range s.stampChains() {
+		if last := c[len(c)-1]; !slices.ContainsFunc(out, last.Equal) {
+			out = append(out, last)
 		}
 	}
 	return out
@@ -213,10 +211,7 @@ func (s *Sealer) Validation(ctx context.Context, now time.Time) (Validation, err
 		}
 		mark = r.mark
 	}
-	var stamps [][]*x509.Certificate
-	if s.stamper != nil {
-		stamps = s.stamper.Chains()
-	}
+	stamps := s.stampChains()
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if now.Before(s.until) && !now.Before(s.from) && s.mark == mark && sameChains(s.stamps, stamps) {
@@ -242,4 +237,37 @@ func (s *Sealer) Validation(ctx context.Context, now time.Time) (Validation, err
 
 func sameChains(a, b [][]*x509.Certificate) bool {
 	return slices.EqualFunc(a, b, func(a, b []*x509.Certificate) bool { return a[0] == b[0] })
+}
+
+// Renewal returns what a stored document needs before it gets its next document timestamp: the evidence for the chain of
+// the timestamp it has (token, a CMS in DER), and that of the timestamps of today. roots are looked through for a chain
+// whose root neither the folder nor the stamper knows, e.g. those of the trust bundle. Errors are as in Validation.
+func (s *Sealer) Renewal(ctx context.Context, now time.Time, token []byte, roots ...*x509.Certificate) (Validation, error) {
+	var out Validation
+	chains := s.stampChains()
+	for _, c := range chains {
+		roots = append(roots, c...)
+	}
+	if s.keys != nil {
+		roots = append(roots, s.keys.root.cert, s.keys.issuing.cert)
+	}
+	old, err := tokenChain(token, roots)
+	if err != nil {
+		return out, fmt.Errorf("the timestamp to be renewed: %w", err)
+	}
+	for _, c := range append([][]*x509.Certificate{old}, chains...) {
+		more, _, err := evidence(ctx, s.keys, s.web, c, now)
+		if err != nil {
+			return Validation{}, err
+		}
+		out.add(more)
+	}
+	return out, nil
+}
+
+func (s *Sealer) stampChains() [][]*x509.Certificate {
+	if s.stamper == nil {
+		return nil
+	}
+	return s.stamper.Chains()
 }

@@ -107,6 +107,22 @@ func (t *TSAClient) verify(ctx context.Context, res *tspclient.Response) ([]*x50
 	return token.Verify(ctx, x509.VerifyOptions{Roots: t.roots, CurrentTime: now})
 }
 
+// tokenChain is the chain of a token's signer, root last, from the certificates in the token and others.
+func tokenChain(raw []byte, others []*x509.Certificate) ([]*x509.Certificate, error) {
+	token, err := tspclient.ParseSignedToken(raw)
+	if err != nil {
+		return nil, err
+	}
+	if len(token.SignerInfos) != 1 {
+		return nil, errors.New("a timestamp has exactly one signer")
+	}
+	signer, err := token.SigningCertificate(&token.SignerInfos[0])
+	if err != nil {
+		return nil, err
+	}
+	return linked([]*x509.Certificate{signer}, append(slices.Clone(token.Certificates), others...))
+}
+
 // maxChains is how many certificates of one authority are remembered: some have several machines.
 const maxChains = 8
 
