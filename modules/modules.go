@@ -93,7 +93,7 @@ func list() []entry {
 		{"documents", documents.Texts(), func(h *house) (module, error) {
 			s, err := documents.New(documents.Deps{
 				DB: h.DB, Directory: h.directory, Audit: h.log, Clock: h.Clock, Log: h.Log,
-				Keys: filepath.Join(h.Data, "seal"), Texts: h.texts, Shell: h.citizen,
+				Keys: filepath.Join(h.Data, "seal"), Texts: h.texts, Shell: h.citizen, Staff: h.staff,
 			})
 			if err != nil {
 				return nil, err

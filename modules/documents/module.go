@@ -102,23 +102,13 @@ func New(d Deps) (*Service, error) {
 
 // Module is the plain description modules.go lists.
 func (s *Service) Module() app.Module {
-	own := web.Policy{Kinds: []kernel.PrincipalKind{kernel.Citizen}, Relation: "holder"}
 	return app.Module{
 		Name:      "documents",
 		Contracts: []web.Contract{s.contract()},
-		Pages: []web.Page{
-			{Pattern: "GET /verify", Policy: web.Public, Handle: s.verifyPage},
-			{Pattern: "POST /verify", Policy: web.Public, Handle: s.uploadAction, MaxBody: maxUpload},
-			{Pattern: "GET /verify/{number}", Policy: web.Public, Handle: s.numberPage},
-			{Pattern: "GET /verify/trust.pem", Policy: web.Public, Handle: s.trustFile},
-			{Pattern: "GET /verify/root.crl", Policy: web.Public, Handle: s.crlFile("root")},
-			{Pattern: "GET /verify/issuing.crl", Policy: web.Public, Handle: s.crlFile("issuing")},
-			{Pattern: "GET /documents", Policy: own, Handle: s.documentsPage},
-			{Pattern: "GET /documents/{file}", Policy: own, Handle: s.fileAction},
-		},
-		Jobs:    s.jobs(),
-		Effects: pg.Effects{kernel.EventDocumentIssue: s.issue, kernel.EventDocumentRenew: s.renew},
-		Check:   s.check,
+		Pages:     s.pages(),
+		Jobs:      s.jobs(),
+		Effects:   pg.Effects{kernel.EventDocumentIssue: s.issue, kernel.EventDocumentRenew: s.renew},
+		Check:     s.check,
 	}
 }
 

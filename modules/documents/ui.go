@@ -2,188 +2,45 @@ package documents
 
 import (
 	"net/http"
-	"net/url"
-	"strings"
 
 	"townhall/modules/kernel"
-	"townhall/modules/kernel/ui"
+	"townhall/modules/kernel/web"
 )
+
+// pages are all routes for people: the public check, what somebody was shown by a link, the holder's own, the agency's.
+func (s *Service) pages() []web.Page {
+	own := web.Policy{Kinds: []kernel.PrincipalKind{kernel.Citizen}, Relation: "holder"}
+	agency := web.Policy{Kinds: []kernel.PrincipalKind{kernel.Staff}, Role: "registrar", Relation: "agency"}
+	return []web.Page{
+		{Pattern: "GET /verify", Policy: web.Public, Handle: s.verifyPage},
+		{Pattern: "POST /verify", Policy: web.Public, Handle: s.uploadAction, MaxBody: maxUpload},
+		{Pattern: "GET /verify/{number}", Policy: web.Public, Handle: s.numberPage},
+		{Pattern: "GET /verify/trust.pem", Policy: web.Public, Handle: s.trustFile},
+		{Pattern: "GET /verify/root.crl", Policy: web.Public, Handle: s.crlFile("root")},
+		{Pattern: "GET /verify/issuing.crl", Policy: web.Public, Handle: s.crlFile("issuing")},
+
+		{Pattern: "GET /shared/{token}", Policy: web.Public, Handle: s.sharedPage},
+		{Pattern: "GET /shared/{token}/document.pdf", Policy: web.Public, Handle: s.sharedFileAction},
+
+		{Pattern: "GET /documents", Policy: own, Handle: s.documentsPage},
+		{Pattern: "GET /documents/{file}", Policy: own, Handle: s.documentPage},
+		{Pattern: "GET /documents/{file}/share", Policy: own, Handle: s.sharePage},
+		{Pattern: "POST /documents/{file}/share", Policy: own, Handle: s.shareAction},
+		{Pattern: "POST /documents/{file}/shares/{share}/end", Policy: own, Handle: s.endShareAction},
+
+		{Pattern: "GET /staff/documents", Policy: agency, Handle: s.issuedListPage},
+		{Pattern: "GET /staff/documents/issuing", Policy: agency, Handle: s.issuingPage},
+		{Pattern: "POST /staff/documents/issuing/halt", Policy: agency, Handle: s.haltAction},
+		{Pattern: "POST /staff/documents/issuing/resume", Policy: agency, Handle: s.resumeAction},
+		{Pattern: "GET /staff/documents/{id}", Policy: agency, Handle: s.issuedPage},
+		{Pattern: "GET /staff/documents/{id}/document.pdf", Policy: agency, Handle: s.issuedFileAction},
+		{Pattern: "GET /staff/documents/{id}/revoke", Policy: agency, Handle: s.revokePage},
+		{Pattern: "POST /staff/documents/{id}/revoke", Policy: agency, Handle: s.revokeAction},
+		{Pattern: "GET /staff/documents/{id}/reissue", Policy: agency, Handle: s.reissuePage},
+		{Pattern: "POST /staff/documents/{id}/reissue", Policy: agency, Handle: s.reissueAction},
+	}
+}
 
 func (s *Service) t(r *http.Request, key string, args ...any) string {
 	return s.Texts.T(kernel.LocaleOf(r.Context()), key, args...)
-}
-
-// verifyForm is the data of ui/verify.html.
-type verifyForm struct {
-	Number, File ui.Field
-	Problems     []ui.Problem
-	Trust        ui.Details
-}
-
-// verifyPage asks for a number or a file; the number form comes back here with ?number= and is led to its own address.
-func (s *Service) verifyPage(w http.ResponseWriter, r *http.Request) error {
-	if n := strings.TrimSpace(r.URL.Query().Get("number")); n != "" && len(n) <= 64 {
-		http.Redirect(w, r, "/verify/"+url.PathEscape(n), http.StatusSeeOther)
-		return nil
-	}
-	return s.showForm(w, r, nil)
-}
-
-func (s *Service) showForm(w http.ResponseWriter, r *http.Request, problem error) error {
-	f := verifyForm{
-		Number: ui.Field{Name: "number", Label: s.t(r, "verify.number.label"), Hint: s.t(r, "verify.number.hint"), Required: true, Autocomplete: "off", MaxLength: 64},
-		File:   ui.Field{Name: "file", Kind: "file", Label: s.t(r, "verify.file.label"), Hint: s.t(r, "verify.file.hint"), Required: true, Accept: "application/pdf,.pdf"},
-		Trust:  ui.Details{Summary: s.t(r, "verify.offline"), Body: s.t(r, "verify.offline-how")},
-	}
-	view := ui.View{Title: s.t(r, "verify.title"), Lead: s.t(r, "verify.lead")}
-	if problem != nil {
-		f.File.Error = s.Texts.Error(kernel.LocaleOf(r.Context()), problem)
-		f.Problems = ui.Problems(f.Number, f.File)
-		view.Status = http.StatusUnprocessableEntity
-	}
-	view.Data = f
-	return s.Shell.Render(w, r, s.views, "verify", view)
-}
-
-// uploadAction judges a file. It changes nothing, so it has no idempotency key and nothing to redirect to.
-func (s *Service) uploadAction(w http.ResponseWriter, r *http.Request) error {
-	file, err := uploaded(r.Header.Get("Content-Type"), r.Body)
-	if err == nil {
-		var v verification
-		if v, err = s.verifyFile(r.Context(), file); err == nil {
-			return s.showResult(w, r, v, true)
-		}
-	}
-	if k := kernel.KindOf(err); k == kernel.Malformed || k == kernel.TooLarge {
-		return s.showForm(w, r, err)
-	}
-	return err
-}
-
-func (s *Service) numberPage(w http.ResponseWriter, r *http.Request) error {
-	v, err := s.verifyNumber(r.Context(), r.PathValue("number"))
-	if err != nil {
-		return err
-	}
-	return s.showResult(w, r, v, false)
-}
-
-// result is the data of ui/verified.html.
-type result struct {
-	Notice  ui.Notice
-	Facts   []ui.Fact
-	Reasons []string
-	Again   []ui.Button
-	Hint    string
-}
-
-var tones = map[string]string{stateValid: ui.Success, stateExpired: ui.Warning, stateSuperseded: ui.Warning, stateRevoked: ui.Danger, stateUnknown: ui.Warning, stateAltered: ui.Danger}
-
-func (s *Service) showResult(w http.ResponseWriter, r *http.Request, v verification, file bool) error {
-	way := "number"
-	if file {
-		way = "file"
-	}
-	d := result{Notice: ui.Notice{Tone: tones[v.State], Title: s.t(r, "verify.state."+v.State), Body: s.t(r, "verify.state."+v.State+"."+way)},
-		Facts: s.facts(r, v), Again: []ui.Button{{Label: s.t(r, "verify.again"), Href: "/verify", Tone: "secondary"}}}
-	for _, reason := range v.Reasons {
-		if key := "verify.reason." + reason; s.Texts.Has(key) {
-			d.Reasons = append(d.Reasons, s.t(r, key))
-		}
-	}
-	if v.State == stateValid && !file {
-		d.Hint = s.t(r, "verify.compare")
-	}
-	w.Header().Set("Cache-Control", "no-store")
-	return s.Shell.Render(w, r, s.views, "verified", ui.View{Title: s.t(r, "verify.result.title"), Back: "/verify", Data: d})
-}
-
-func (s *Service) facts(r *http.Request, v verification) []ui.Fact {
-	if v.Number == "" {
-		return nil
-	}
-	locale, zone := kernel.LocaleOf(r.Context()), kernel.TenantOf(r.Context()).Location()
-	out := []ui.Fact{
-		{Key: s.t(r, "verify.fact.type"), Value: v.Title},
-		{Key: s.t(r, "verify.fact.issuer"), Value: v.Issuer + ", " + v.Municipality},
-		{Key: s.t(r, "verify.fact.number"), Value: v.Number},
-		{Key: s.t(r, "verify.fact.issued"), Value: ui.Date(locale, zone, v.IssuedAt)},
-	}
-	if v.ValidTo.IsZero() {
-		out = append(out, ui.Fact{Key: s.t(r, "verify.fact.valid"), Value: s.t(r, "verify.no-end")})
-	} else {
-		out = append(out, ui.Fact{Key: s.t(r, "verify.fact.valid"), Value: ui.Date(locale, zone, v.ValidTo)})
-	}
-	if !v.RevokedAt.IsZero() {
-		out = append(out, ui.Fact{Key: s.t(r, "verify.fact.revoked"), Value: ui.Date(locale, zone, v.RevokedAt)})
-	}
-	return out
-}
-
-func (s *Service) trustFile(w http.ResponseWriter, _ *http.Request) error {
-	b, err := s.seals.bundle(s.Clock.Now())
-	if err != nil {
-		return err
-	}
-	return send(w, b, "application/x-pem-file", `attachment; filename="trust.pem"`, "public, max-age=300")
-}
-
-func (s *Service) crlFile(name string) func(http.ResponseWriter, *http.Request) error {
-	return func(w http.ResponseWriter, _ *http.Request) error {
-		keys, err := s.seals.open()
-		if err != nil {
-			return err
-		}
-		b, err := keys.CRL(name, s.Clock.Now())
-		if err != nil {
-			return err
-		}
-		return send(w, b, "application/pkix-crl", `attachment; filename="`+name+`.crl"`, "public, max-age=300")
-	}
-}
-
-func send(w http.ResponseWriter, b []byte, contentType, disposition, cache string) error {
-	h := w.Header()
-	h.Set("Content-Type", contentType)
-	h.Set("Content-Disposition", disposition)
-	h.Set("X-Content-Type-Options", "nosniff")
-	h.Set("Cache-Control", cache)
-	_, err := w.Write(b)
-	return err
-}
-
-// documentsPage lists what the signed-in citizen holds.
-func (s *Service) documentsPage(w http.ResponseWriter, r *http.Request) error {
-	all, err := s.myDocuments(r.Context())
-	if err != nil {
-		return err
-	}
-	now := s.Clock.Now()
-	rows := make([]ui.DocumentRow, len(all))
-	refresh := 0
-	for i, d := range all {
-		row := ui.DocumentRow{Title: d.Title, Number: d.Number, IssuedAt: d.IssuedAt, Href: "/documents/" + string(d.ID) + ".pdf", Pending: d.State == statePending}
-		if row.Pending {
-			refresh = 5
-		} else {
-			state := record{Document: d}.publicState(now)
-			row.Tag = ui.Tag{Text: s.t(r, "documents.state."+state), Tone: tones[state]}
-		}
-		rows[i] = row
-	}
-	data := map[string]any{"Documents": rows, "Empty": ui.Empty{Title: s.t(r, "documents.none"), Body: s.t(r, "documents.none-hint"), Icon: "certificate"}}
-	return s.Shell.Render(w, r, s.views, "my-documents", ui.View{Title: s.t(r, "documents.title"), Lead: s.t(r, "documents.lead"), Data: data, Active: "documents", Refresh: refresh})
-}
-
-// fileAction sends "<id>.pdf" to its holder.
-func (s *Service) fileAction(w http.ResponseWriter, r *http.Request) error {
-	id, ok := strings.CutSuffix(r.PathValue("file"), ".pdf")
-	if !ok {
-		return kernel.NotThere("file")
-	}
-	rec, file, err := s.myFile(r.Context(), id)
-	if err != nil {
-		return err
-	}
-	return send(w, file, "application/pdf", `attachment; filename="`+rec.Number+`.pdf"`, "private, no-store")
 }
