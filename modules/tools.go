@@ -26,7 +26,7 @@ func VerifyDocument(path, bundle string) (DocumentReport, error) {
 
 // SealingKeys makes the sealing keys of an installation in dir where they are missing, and lists them.
 func SealingKeys(dir string, s Settings) ([]SealingKey, error) {
-	keys, err := documents.OpenKeys(dir, s.Directory())
+	keys, err := documents.OpenKeys(dir, s.Documents.Algorithm, s.Directory())
 	if err != nil {
 		return nil, err
 	}

@@ -27,7 +27,7 @@ func BenchmarkIssue(b *testing.B) {
 			b.ReportAllocs()
 			start := cpu()
 			for b.Loop() {
-				if _, err := sealFile(b.Context(), x.engine, x.sealer, in, "Issue", "Northwick", noStep); err != nil {
+				if _, err := sealFile(b.Context(), x.engine, x.sealer, in, sealText{"Issue", "Northwick", time.Now(), noStep}); err != nil {
 					b.Fatal(err)
 				}
 			}
@@ -56,7 +56,7 @@ func BenchmarkIssue(b *testing.B) {
 	b.Run("RSA/en", func(b *testing.B) {
 		b.ReportAllocs()
 		for b.Loop() {
-			if _, err := sealFile(b.Context(), x.engine, rsaSealer, in, "Issue", "Northwick", noStep); err != nil {
+			if _, err := sealFile(b.Context(), x.engine, rsaSealer, in, sealText{"Issue", "Northwick", time.Now(), noStep}); err != nil {
 				b.Fatal(err)
 			}
 		}

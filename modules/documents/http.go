@@ -21,21 +21,24 @@ import (
 // maxUpload leaves room for the multipart wrapping around the largest file.
 const maxUpload = verify.MaxFile + 64<<10
 
-var (
-	mayHold   = web.Policy{Kinds: []kernel.PrincipalKind{kernel.Citizen}, Relation: "holder"}
-	mayRevoke = web.Policy{Kinds: []kernel.PrincipalKind{kernel.Staff}, Role: "registrar", Relation: "agency"}
-)
+var mayHold = web.Policy{Kinds: []kernel.PrincipalKind{kernel.Citizen}, Relation: "holder"}
 
 func (s *Service) contract() web.Contract {
 	return web.Contract{
 		Name: "documents", Prefix: "/documents/v1", Title: "Townhall documents API",
 		Description: "Check a document by its number or by its file, without signing in and without learning anything personal. " +
-			"Holders fetch their own documents with an access token; the agency that issued a document can revoke it.",
+			"Holders fetch and share their own documents with an access token; the agency that issued a document can issue it again or revoke it.",
 		Tags: map[string]string{
-			"Documents":    "A person's own documents, and their revocation by the agency that issued them.",
-			"Verification": "Checking a document without signing in: by number, by file, or offline with the trust bundle.",
+			"Documents":    "A person's own documents: download, links for others, and when somebody verified them.",
+			"Issuing":      "For the registrars of an agency: what was issued, issuing again, revoking, and the switch that halts issuing.",
+			"Verification": "Checking a document without signing in: by number, by file, by a link, by the status list, or offline with the trust bundle.",
 		},
-		Register: s.register,
+		Register: func(api *web.API) {
+			s.register(api)
+			s.registerStatus(api)
+			s.registerShares(api)
+			s.registerStaff(api)
+		},
 	}
 }
 
@@ -54,7 +57,7 @@ func (s *Service) register(api *web.API) {
 		Summary: "Read one of your documents", Returns: "The document.", Description: "State `pending` means that the file is still being made."}, s.getDocument)
 	web.Register(api, web.Op{ID: "get-document-file", Method: http.MethodGet, Path: "/documents/{id}/file", Tags: docs, Policy: mayHold, Errors: []int{notFound}, Responses: binary("application/pdf", "The sealed document."),
 		Summary: "Download one of your documents", Description: "The original: the PDF exactly as it was sealed."}, s.getFile)
-	web.Register(api, web.Op{ID: "revoke-document", Method: http.MethodPost, Path: "/documents/{id}/revocation", Tags: docs, Policy: mayRevoke, Idempotent: true, Errors: []int{notFound, conflict},
+	web.Register(api, web.Op{ID: "revoke-document", Method: http.MethodPost, Path: "/documents/{id}/revocation", Tags: []string{"Issuing"}, Policy: mayIssue, Idempotent: true, Errors: []int{notFound, conflict},
 		Summary: "Revoke a document", Returns: "The document, revoked.", Example: map[string]any{"state": "revoked"}, Description: "For registrars of the agency that issued it. The public check says `revoked` from then on; 409 `document-not-valid` when it is not valid any more."}, s.postRevocation)
 }
 
@@ -244,7 +247,11 @@ func (s *Service) getFile(ctx context.Context, in *DocumentInput) (*BinaryOutput
 	if err != nil {
 		return nil, err
 	}
-	return &BinaryOutput{ContentType: "application/pdf", CacheControl: "private, no-store", Disposition: `attachment; filename="` + r.Number + `.pdf"`, NoSniff: "nosniff", Body: file}, nil
+	return pdfOutput(r, file), nil
+}
+
+func pdfOutput(r record, file []byte) *BinaryOutput {
+	return &BinaryOutput{ContentType: "application/pdf", CacheControl: "private, no-store", Disposition: `attachment; filename="` + r.Number + `.pdf"`, NoSniff: "nosniff", Body: file}
 }
 
 // RevocationInput says why.

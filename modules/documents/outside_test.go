@@ -82,7 +82,7 @@ func (b *bench) input(c kernel.DocumentContent) pdf.Input {
 
 func (b *bench) seal(t testing.TB, c kernel.DocumentContent) []byte {
 	t.Helper()
-	out, err := sealFile(t.Context(), b.engine, b.sealer, b.input(c), "Issue of an official document", northwick.Name.In("en"), noStep)
+	out, err := sealFile(t.Context(), b.engine, b.sealer, b.input(c), sealText{"Issue of an official document", northwick.Name.In("en"), time.Now(), noStep})
 	must(t, err)
 	return out
 }

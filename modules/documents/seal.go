@@ -1,8 +1,12 @@
 package documents
 
 import (
+	"bytes"
 	"context"
+	"crypto/x509"
+	"encoding/pem"
 	"fmt"
+	"os"
 	"sync"
 	"time"
 
@@ -14,13 +18,23 @@ import (
 	"townhall/modules/kernel"
 )
 
-// reachable reads the configured level and refuses one that this installation cannot reach: it is never lowered.
+// reachable reads the configured level and refuses one that this installation cannot reach: it is never lowered. What can
+// only be known from the authority itself, check finds out.
 func reachable(d Deps) (sign.Level, error) {
 	l, err := sign.ParseLevel(d.Level)
-	if err == nil && l != sign.BB {
-		err = fmt.Errorf("signature level %s needs a timestamp authority, and none is configured", l)
+	if err != nil {
+		return "", err
 	}
-	return l, err
+	if _, err := sign.ParseAlgorithm(d.Algorithm); err != nil {
+		return "", err
+	}
+	if l.Stamped() && d.Stamp.URL == "" {
+		return "", fmt.Errorf("signature level %s needs a timestamp authority, and none is configured", l)
+	}
+	if _, err := stampRoots(d.Stamp); err != nil {
+		return "", fmt.Errorf("signature level %s: %w", l, err)
+	}
+	return l, nil
 }
 
 // seals opens the keys when they are first needed, so that a program which only describes the contract makes none.
@@ -30,6 +44,7 @@ type seals struct {
 
 	mu      sync.Mutex
 	keys    *sign.Keys
+	stamper sign.Stamper // nil: none
 	checked bool
 }
 
@@ -39,8 +54,11 @@ func (s *seals) open() (*sign.Keys, error) {
 	if s.keys != nil {
 		return s.keys, nil
 	}
-	keys, err := OpenKeys(s.Keys, s.Directory)
+	keys, err := OpenKeys(s.Keys, s.Algorithm, s.Directory)
 	if err != nil {
+		return nil, errSealing.Wrap(err)
+	}
+	if s.stamper, err = stamperOf(s.Stamp, keys, s.Clock); err != nil {
 		return nil, errSealing.Wrap(err)
 	}
 	s.keys = keys
@@ -48,12 +66,12 @@ func (s *seals) open() (*sign.Keys, error) {
 }
 
 // OpenKeys makes or opens the folder of sealing keys of an installation: what the server does at its start, and
-// `townhall keys init` before it.
-func OpenKeys(dir string, d kernel.Directory) (*sign.Keys, error) {
+// `townhall keys init` before it. algorithm is of keys that are made: "ecdsa", "rsa", or empty for that of the folder.
+func OpenKeys(dir, algorithm string, d kernel.Directory) (*sign.Keys, error) {
 	if dir == "" {
 		return nil, fmt.Errorf("no folder for the sealing keys is configured")
 	}
-	o := sign.InitOptions{Name: "Townhall"}
+	o := sign.InitOptions{Name: "Townhall", Algorithm: sign.Algorithm(algorithm)}
 	if all := d.Tenants(); len(all) > 0 {
 		o.CRLBase = all[0].Origin
 		if len(all) == 1 {
@@ -63,24 +81,109 @@ func OpenKeys(dir string, d kernel.Directory) (*sign.Keys, error) {
 	return sign.Init(dir, o)
 }
 
+// stamperOf opens the timestamp authority; nil when none is configured.
+func stamperOf(o Stamp, keys *sign.Keys, clock kernel.Clock) (sign.Stamper, error) {
+	switch o.URL {
+	case "":
+		return nil, nil
+	case embeddedStamp:
+		return keys.TSA(clock.Now)
+	}
+	roots, err := stampRoots(o)
+	if err != nil {
+		return nil, err
+	}
+	pool := x509.NewCertPool()
+	for _, c := range roots {
+		pool.AddCert(c)
+	}
+	return sign.NewTSAClient(o.URL, pool, sign.TSAOptions{Clock: clock.Now})
+}
+
+const embeddedStamp = "embedded"
+
+// stampRoots are the certificates that vouch for a timestamp authority outside.
+func stampRoots(o Stamp) ([]*x509.Certificate, error) {
+	if o.URL == "" || o.URL == embeddedStamp {
+		return nil, nil
+	}
+	all, err := readCertificates(o.Roots)
+	if err == nil && len(all) == 0 {
+		err = fmt.Errorf("no certificate in %s", o.Roots)
+	}
+	if err != nil {
+		return nil, fmt.Errorf("roots of the timestamp authority: %w", err)
+	}
+	return all, nil
+}
+
+func readCertificates(path string) (all []*x509.Certificate, err error) {
+	data, err := os.ReadFile(path)
+	if err != nil {
+		return nil, err
+	}
+	for block, rest := pem.Decode(data); block != nil; block, rest = pem.Decode(rest) {
+		if block.Type != "CERTIFICATE" {
+			continue
+		}
+		c, err := x509.ParseCertificate(block.Bytes)
+		if err != nil {
+			return nil, fmt.Errorf("%s: %w", path, err)
+		}
+		all = append(all, c)
+	}
+	return all, nil
+}
+
+// of returns the sealer of a municipality. Unavailable when a seal or its level cannot be had now.
 func (s *seals) of(t kernel.Tenant, now time.Time) (*sign.Sealer, error) {
 	keys, err := s.open()
 	if err != nil {
 		return nil, err
 	}
-	sealer, err := keys.Seal(t, sign.SealOptions{Level: s.level}, now)
+	o := sign.SealOptions{Level: s.level, Stamper: s.stamper}
+	if own, ok := s.Outside[t.ID]; ok {
+		o.Outside = sign.Outside{CertificateFile: own.Certificate, Key: own.Key.Value()}
+	}
+	sealer, err := keys.Seal(t, o, now)
 	if err != nil {
 		return nil, errSealing.Wrap(err)
 	}
 	return sealer, nil
 }
 
+// bundle is what a stranger needs to trust: our root, those of seals from outside, those of an outside timestamp authority
+// (which vouch for the time alone), revocation lists, and the seals that were rotated out.
 func (s *seals) bundle(now time.Time) ([]byte, error) {
 	keys, err := s.open()
 	if err != nil {
 		return nil, err
 	}
-	return keys.TrustBundle(now)
+	var others []*x509.Certificate
+	for _, t := range s.Directory.Tenants() {
+		own, ok := s.Outside[t.ID]
+		if !ok {
+			continue
+		}
+		all, err := readCertificates(own.Certificate)
+		if err != nil {
+			return nil, errSealing.Wrap(err)
+		}
+		for _, c := range all {
+			if bytes.Equal(c.RawSubject, c.RawIssuer) {
+				others = append(others, c)
+			}
+		}
+	}
+	out, err := keys.TrustBundle(now, others...)
+	if err != nil {
+		return nil, errSealing.Wrap(err)
+	}
+	roots, err := stampRoots(s.Stamp)
+	for _, c := range roots {
+		out = append(out, pem.EncodeToMemory(&pem.Block{Type: "TIMESTAMP CERTIFICATE", Bytes: c.Raw})...)
+	}
+	return out, err
 }
 
 func (s *seals) trust(now time.Time) (*verify.Trust, error) {
@@ -126,38 +229,83 @@ func (s *Service) sealed(ctx context.Context, t kernel.Tenant, r record, c kerne
 			return sealedFile{}, err
 		}
 	}
-	file, err := sealFile(ctx, s.engine, sealer, in, c.Title, t.Name.In(c.Locale), s.step)
+	file, err := sealFile(ctx, s.engine, sealer, in, sealText{c.Title, t.Name.In(c.Locale), s.Clock.Now(), s.step})
 	if err != nil {
 		return sealedFile{}, fmt.Errorf("document %s: %w", r.ID, err)
 	}
-	f, err := s.proved(t, r, file, s.seals.level)
+	f, err := s.proved(r, file, s.seals.level)
+	f.Revision = 1
 	s.step("signed")
 	return f, err
 }
 
+// sealText is what a seal says besides who made it, and who watches it being made.
+type sealText struct {
+	reason, location string
+	now              time.Time
+	step             func(string)
+}
+
 // sealFile renders, lints and seals: everything between the intent and the bytes that are stored.
-func sealFile(ctx context.Context, e *pdf.Engine, s *sign.Sealer, in pdf.Input, reason, location string, step func(string)) ([]byte, error) {
-	step("render")
-	u, err := e.Render(in, &pdf.Slot{Reserve: s.Reserve(), Name: in.Sealer, Reason: reason, Location: location})
+func sealFile(ctx context.Context, e *pdf.Engine, s *sign.Sealer, in pdf.Input, o sealText) ([]byte, error) {
+	o.step("render")
+	u, err := e.Render(in, &pdf.Slot{Reserve: s.Reserve(), Name: in.Sealer, Reason: o.reason, Location: o.location, Timestamp: s.Level() == sign.BLTA})
 	if err != nil {
 		return nil, err
 	}
-	step("rendered")
-	step("lint")
+	o.step("rendered")
+	o.step("lint")
 	if err := lint(u); err != nil {
 		return nil, err
 	}
-	step("linted")
-	step("sign")
+	o.step("linted")
+	o.step("sign")
 	digest, err := u.Digest()
 	if err != nil {
 		return nil, err
 	}
 	cms, err := s.CMS(ctx, digest)
 	if err != nil {
+		return nil, errSealing.Wrap(err)
+	}
+	file, err := u.Seal(cms)
+	if err != nil || !s.Level().Proven() {
+		return file, err
+	}
+	return extended(ctx, s, u, s.Level() == sign.BLTA, o.now)
+}
+
+// extendable is a document that was just sealed, or one that was reopened.
+type extendable interface {
+	Extend(v pdf.Validation, reserve int) (*pdf.Increment, error)
+}
+
+// extended adds what proves the seal and, with stamped, a document timestamp around all of it.
+func extended(ctx context.Context, s *sign.Sealer, u extendable, stamped bool, now time.Time) ([]byte, error) {
+	v, err := s.Validation(ctx, now)
+	if err != nil {
+		return nil, errSealing.Wrap(err)
+	}
+	if !stamped {
+		i, err := u.Extend(pdf.Validation(v), 0)
+		if err != nil {
+			return nil, err
+		}
+		return i.Bytes(), nil
+	}
+	i, err := u.Extend(pdf.Validation(v), s.TimestampReserve())
+	if err != nil {
 		return nil, err
 	}
-	return u.Seal(cms)
+	digest, err := i.Digest()
+	if err != nil {
+		return nil, err
+	}
+	token, err := s.Timestamp(ctx, digest)
+	if err != nil {
+		return nil, errSealing.Wrap(err)
+	}
+	return i.Seal(token)
 }
 
 // lint reads the page as the verifier will, before a key is used on it.
@@ -173,7 +321,7 @@ func lint(u *pdf.Unsigned) error {
 }
 
 // proved lets our own verifier judge a file: it must be valid, of this number, and of exactly this level.
-func (s *Service) proved(_ kernel.Tenant, r record, file []byte, level sign.Level) (sealedFile, error) {
+func (s *Service) proved(r record, file []byte, level sign.Level) (sealedFile, error) {
 	now := s.Clock.Now()
 	trust, err := s.seals.trust(now)
 	if err != nil {
@@ -183,12 +331,34 @@ func (s *Service) proved(_ kernel.Tenant, r record, file []byte, level sign.Leve
 	if rep.State != verify.Valid || rep.Number != r.Number || rep.Level != level {
 		return sealedFile{}, fmt.Errorf("document %s was sealed, but does not verify at %s: %s %s %v", r.ID, level, rep.State, rep.Level, rep.Reasons)
 	}
-	return sealedFile{Document: r.ID, Revision: 1, Bytes: file, Level: string(rep.Level)}, nil
+	return sealedFile{Document: r.ID, Bytes: file, Level: string(rep.Level), Proven: rep.Proven, RenewBefore: rep.Renew}, nil
 }
 
-// renewed puts fresh validation data and a new document timestamp around a file.
-func (s *Service) renewed(_ context.Context, _ kernel.Tenant, r record, _ sealedFile) (sealedFile, error) {
-	return sealedFile{}, fmt.Errorf("document %s has no timestamp to renew", r.ID)
+// renewed puts fresh validation data and a new document timestamp around a file. The earlier revisions stay in it as they
+// are. Unavailable when the timestamp or the data cannot be had now.
+func (s *Service) renewed(ctx context.Context, t kernel.Tenant, r record, f sealedFile) (sealedFile, error) {
+	now := s.Clock.Now()
+	sealer, err := s.seals.of(t, now)
+	if err != nil {
+		return sealedFile{}, err
+	}
+	again, err := pdf.Reopen(f.Bytes)
+	if err != nil {
+		return sealedFile{}, fmt.Errorf("document %s: %w", r.ID, err)
+	}
+	file, err := extended(ctx, sealer, again, true, now)
+	if err != nil {
+		return sealedFile{}, fmt.Errorf("document %s: %w", r.ID, err)
+	}
+	next, err := s.proved(r, file, sign.Level(f.Level))
+	if err != nil {
+		return sealedFile{}, err
+	}
+	if !next.RenewBefore.After(f.RenewBefore) {
+		return sealedFile{}, errSealing.Wrap(fmt.Errorf("document %s: the new timestamp ends no later than the old one", r.ID))
+	}
+	next.Revision = f.Revision + 1
+	return next, nil
 }
 
 func (s *Service) input(t kernel.Tenant, r record, c kernel.DocumentContent) pdf.Input {

@@ -9,8 +9,8 @@ import (
 	"townhall/modules/kernel/pg"
 )
 
-// shareDocument makes a link to a document of the signed-in citizen. The token is returned this once; the link is
-// <origin>/shared/<token>. Errors: NotFound when the document is not theirs, Conflict (document-not-valid while it is
+// shareDocument makes a link to a document of the signed-in citizen. The token is returned here and nowhere else; the
+// link is <origin>/shared/<token>. Errors: NotFound when the document is not theirs, Conflict (document-not-valid while it is
 // pending, too-many-shares at 20 live ones), Invalid for label (1 to 80 characters) or days (1 to 90).
 func (s *Service) shareDocument(ctx context.Context, id, label string, days int) (share, string, error) {
 	var wrong []kernel.FieldError
@@ -24,32 +24,34 @@ func (s *Service) shareDocument(ctx context.Context, id, label string, days int)
 	if len(wrong) > 0 {
 		return share{}, "", kernel.InvalidFields(wrong...)
 	}
-	// A retry gets the first answer, token included; the record of it is the holder's alone and goes after 72 hours.
-	made, err := pg.Once(ctx, s.DB, kernel.TenantOf(ctx).ID, func(tx *pg.Tx) (madeShare, error) {
+	made, err := pg.Once(ctx, s.DB, kernel.TenantOf(ctx).ID, func(tx *pg.Tx) (share, error) {
 		r, err := s.mine(ctx, tx, id)
 		if err != nil {
-			return madeShare{}, err
+			return share{}, err
 		}
 		if r, err = lockDocument(ctx, tx, r.ID); err != nil {
-			return madeShare{}, err
+			return share{}, err
 		}
 		if r.State == statePending {
-			return madeShare{}, errNotValid
+			return share{}, errNotValid
 		}
-		now := s.Clock.Now()
-		m := madeShare{Token: newToken(), Share: share{ID: kernel.NewID(), Document: r.ID, Label: label, CreatedAt: now, ExpiresAt: now.Add(time.Duration(days) * 24 * time.Hour)}}
-		hash, _ := tokenHash(m.Token)
-		if err := insertShare(ctx, tx, m.Share, hash); err != nil {
-			return madeShare{}, err
+		now := s.Clock.Now().UTC()
+		sh := share{ID: kernel.NewID(), Document: r.ID, Label: label, CreatedAt: now, ExpiresAt: now.Add(time.Duration(days) * 24 * time.Hour)}
+		token, err := s.seals.token(tx.TenantID(), sh.ID)
+		if err != nil {
+			return share{}, err
 		}
-		return m, s.record(ctx, tx, "document.share", r, map[string]string{"share": m.Share.ID})
+		hash, _ := tokenHash(token)
+		if err := insertShare(ctx, tx, sh, hash); err != nil {
+			return share{}, err
+		}
+		return sh, s.record(ctx, tx, "document.share", r, map[string]string{"share": sh.ID})
 	})
-	return made.Share, made.Token, err
-}
-
-type madeShare struct {
-	Share share
-	Token string
+	if err != nil {
+		return share{}, "", err
+	}
+	token, err := s.seals.token(kernel.TenantOf(ctx).ID, made.ID)
+	return made, token, err
 }
 
 // sharesOf lists the links to a document of the signed-in citizen, newest first, ended ones too; NotFound for anybody else.

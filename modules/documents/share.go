@@ -1,7 +1,6 @@
 package documents
 
 import (
-	"crypto/rand"
 	"encoding/base64"
 	"strings"
 	"time"
@@ -48,17 +47,12 @@ type check struct {
 	Count int
 }
 
-// newToken returns 192 random bits for an address.
-func newToken() string {
-	var b [24]byte
-	rand.Read(b[:])
-	return base64.RawURLEncoding.EncodeToString(b[:])
-}
+const tokenSize = 24 // bytes
 
 // tokenHash is all that is kept of a link; false for what cannot be one.
 func tokenHash(token string) ([]byte, bool) {
 	raw, err := base64.RawURLEncoding.Strict().DecodeString(token)
-	if err != nil || len(raw) != 24 {
+	if err != nil || len(raw) != tokenSize {
 		return nil, false
 	}
 	return sum(raw), true

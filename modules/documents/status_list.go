@@ -21,6 +21,9 @@ const (
 	listFresh = 2 * time.Second
 )
 
+// statusCache is what caches on the way may do with a list.
+var statusCache = fmt.Sprintf("public, max-age=%d", int(status.TTL.Seconds()))
+
 // statusLists keeps the lists that were signed last.
 type statusLists struct {
 	mu  sync.Mutex
