@@ -105,7 +105,7 @@ func (s *Service) Module() app.Module {
 	return app.Module{
 		Name:      "documents",
 		Contracts: []web.Contract{s.contract()},
-		Pages:     s.pages(),
+		Pages:     append(s.rawPages(), s.pages()...),
 		Jobs:      s.jobs(),
 		Effects:   pg.Effects{kernel.EventDocumentIssue: s.issue, kernel.EventDocumentRenew: s.renew},
 		Check:     s.check,
