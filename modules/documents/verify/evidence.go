@@ -62,17 +62,20 @@ func (e *evidence) add(list string, der []byte, revision int) bool {
 	e.seen[sum] = true
 	switch list {
 	case "Certs":
-		c, err := x509.ParseCertificate(der)
-		e.certs = append(e.certs, stored[*x509.Certificate]{c, revision})
-		return err == nil
+		return keep(&e.certs, revision)(x509.ParseCertificate(der))
 	case "CRLs":
-		l, err := x509.ParseRevocationList(der)
-		e.lists = append(e.lists, stored[*x509.RevocationList]{l, revision})
+		return keep(&e.lists, revision)(x509.ParseRevocationList(der))
+	}
+	return keep(&e.answers, revision)(ocsp.ParseResponse(der, nil))
+}
+
+func keep[T any](to *[]stored[T], revision int) func(T, error) bool {
+	return func(what T, err error) bool {
+		if err == nil {
+			*to = append(*to, stored[T]{what, revision})
+		}
 		return err == nil
 	}
-	r, err := ocsp.ParseResponse(der, nil)
-	e.answers = append(e.answers, stored[*ocsp.Response]{r, revision})
-	return err == nil
 }
 
 // status asks every list and every answer that the issuer, or whom it charged with that, has signed. Whoever says

@@ -10,7 +10,10 @@ import (
 	"crypto/x509/pkix"
 	"encoding/asn1"
 	"encoding/pem"
+	"io"
 	"math/big"
+	"net/http"
+	"net/http/httptest"
 	"net/url"
 	"sync"
 	"testing"
@@ -84,6 +87,13 @@ type world struct {
 	noCRL         bool // the security store lacks the list of the issuing authority
 	noOCSP        bool // and has no OCSP answers
 	checkURI      string
+	base          string // where revocation lists and answers are found
+}
+
+// found says in a certificate where one may ask about it.
+func (w *world) found(c x509.Certificate) x509.Certificate {
+	c.CRLDistributionPoints, c.OCSPServer = []string{w.base + "/verify/issuing.crl"}, []string{w.base + "/verify/ocsp"}
+	return c
 }
 
 const (
@@ -102,8 +112,7 @@ func sealTemplate(from, to time.Time) x509.Certificate {
 	own, _ := url.Parse(ownOrigin)
 	return x509.Certificate{Subject: pkix.Name{CommonName: "Northwick Seal", Organization: []string{"Northwick"}}, NotBefore: from, NotAfter: to,
 		KeyUsage: x509.KeyUsageDigitalSignature | x509.KeyUsageContentCommitment, ExtKeyUsage: []x509.ExtKeyUsage{x509.ExtKeyUsageEmailProtection},
-		UnknownExtKeyUsage: []asn1.ObjectIdentifier{cms.OIDDocumentSigning}, BasicConstraintsValid: true, URIs: []*url.URL{own},
-		CRLDistributionPoints: []string{ownOrigin + "/verify/issuing.crl"}}
+		UnknownExtKeyUsage: []asn1.ObjectIdentifier{cms.OIDDocumentSigning}, BasicConstraintsValid: true, URIs: []*url.URL{own}}
 }
 
 func tsaTemplate(from, to time.Time) x509.Certificate {
@@ -117,17 +126,45 @@ func tsaTemplate(from, to time.Time) x509.Certificate {
 // newWorld seals now, with certificates of the usual length of life.
 func newWorld(t testing.TB) *world { return worldAt(t, time.Now().Truncate(time.Second)) }
 
-func worldAt(t testing.TB, now time.Time) *world {
+func worldAt(t testing.TB, now time.Time) *world { return worldOf(t, now, ownOrigin) }
+
+// servedWorld answers for its certificates over HTTP, as other programs ask.
+func servedWorld(t testing.TB) *world {
 	t.Helper()
-	w := &world{t: t, now: now.UTC(), checkURI: ownOrigin + "/verify/" + testNumber}
+	mux := http.NewServeMux()
+	server := httptest.NewServer(mux)
+	t.Cleanup(server.Close)
+	w := worldOf(t, time.Now().Truncate(time.Second), server.URL)
+	for name, by := range map[string]*identity{"root": w.root, "issuing": w.issuing} {
+		list := w.crl(by, nil, w.now)
+		mux.HandleFunc("/verify/"+name+".crl", func(rw http.ResponseWriter, _ *http.Request) { rw.Write(list) })
+	}
+	mux.HandleFunc("/verify/ocsp", func(rw http.ResponseWriter, r *http.Request) {
+		raw, _ := io.ReadAll(r.Body)
+		q, err := ocsp.ParseRequest(raw)
+		if err != nil {
+			rw.WriteHeader(http.StatusBadRequest)
+			return
+		}
+		a := ocsp.Response{Status: ocsp.Good, SerialNumber: q.SerialNumber, ThisUpdate: w.now.Add(-time.Minute), NextUpdate: w.now.Add(time.Hour)}
+		out, _ := ocsp.CreateResponse(w.issuing.cert, w.issuing.cert, a, w.issuing.key)
+		rw.Header().Set("Content-Type", "application/ocsp-response")
+		rw.Write(out)
+	})
+	return w
+}
+
+func worldOf(t testing.TB, now time.Time, base string) *world {
+	t.Helper()
+	w := &world{t: t, now: now.UTC(), base: base, checkURI: ownOrigin + "/verify/" + testNumber}
 	w.engine = got(shared())(t)
 	from := now.AddDate(0, 0, -1)
 	w.root = issue(t, nil, ca("Northwick Root", from, 40))
 	c := ca("Northwick Issuing", from, 20)
-	c.MaxPathLenZero = true
+	c.MaxPathLenZero, c.CRLDistributionPoints = true, []string{base + "/verify/root.crl"}
 	w.issuing = issue(t, w.root, c)
-	w.seal = issue(t, w.issuing, sealTemplate(from, now.AddDate(3, 0, 0)))
-	w.tsa = issue(t, w.issuing, tsaTemplate(from, now.AddDate(10, 0, 0)))
+	w.seal = issue(t, w.issuing, w.found(sealTemplate(from, now.AddDate(3, 0, 0))))
+	w.tsa = issue(t, w.issuing, w.found(tsaTemplate(from, now.AddDate(10, 0, 0))))
 	return w
 }
 
