@@ -147,14 +147,18 @@ func (t *TSA) Stamp(_ context.Context, digest []byte) ([]byte, error) {
 	return t.token(cms.Append(nil, 0x30, cms.Algorithm(cms.OIDSHA256, false), cms.Append(nil, 0x04, digest)), nil, true)
 }
 
-// token signs TSTInfo (RFC 3161, 2.4.2). imprint and nonce are elements as they came; the time is cut to seconds, within
-// the accuracy of one second.
+// token signs what the clock says. imprint and nonce are elements as they came.
 func (t *TSA) token(imprint, nonce []byte, certs bool) ([]byte, error) {
 	now := t.clock().UTC()
 	s, err := t.current(now)
 	if err != nil {
 		return nil, err
 	}
+	return stampBy(s, now, imprint, nonce, certs)
+}
+
+// stampBy signs TSTInfo (RFC 3161, 2.4.2). The time is cut to seconds, within the accuracy of one second.
+func stampBy(s *cms.Signer, now time.Time, imprint, nonce []byte, certs bool) ([]byte, error) {
 	policy, err := asn1.Marshal(Policy())
 	if err != nil {
 		return nil, err

@@ -289,10 +289,6 @@ func TestTheClientRefusesEveryAnswerThatIsNotTheOneItAskedFor(t *testing.T) {
 	must(t, err)
 	fixed := tsa.Reply(cms.Append(nil, 0x30, []byte{2, 1, 1}, cms.Append(nil, 0x30, cms.Append(nil, 0x30, []byte("\x06\x09\x60\x86\x48\x01\x65\x03\x04\x02\x01\x05\x00")), cms.Append(nil, 4, make([]byte, 32))), []byte{1, 1, 0xff}))
 	stranger := newTSA(t, newKeys(t, ECDSA))
-	// A seal's certificate is from the same root, but not for timestamps.
-	wrong := &TSA{keys: k, clock: time.Now, entry: &entry{}, signer: seal.signer}
-	wrong.file.value, wrong.file.info, wrong.file.looked = &entry{cert: seal.Certificate()}, fileInfo(t), time.Now().Add(time.Hour)
-	wrong.entry = wrong.file.value
 	for name, answer := range map[string]func(query []byte) []byte{
 		"another authority": stranger.Reply,
 		"half an hour old":  late.Reply,
@@ -301,7 +297,12 @@ func TestTheClientRefusesEveryAnswerThatIsNotTheOneItAskedFor(t *testing.T) {
 		"no DER":            func([]byte) []byte { return []byte("<html>") },
 		"nothing":           func([]byte) []byte { return nil },
 		"too large":         func([]byte) []byte { return make([]byte, 2<<20) },
-		"of a seal":         wrong.Reply,
+		// From the same root, but its certificate is not for timestamps.
+		"of a seal": func(q []byte) []byte {
+			p, _ := parseQuery(q)
+			tok, _ := stampBy(seal.signer, time.Now().UTC(), p.imprint, p.nonce, true)
+			return cms.Append(nil, 0x30, []byte{0x30, 3, 2, 1, 0}, tok)
+		},
 		"without certificates": func(q []byte) []byte {
 			p, _ := parseQuery(q)
 			tok, _ := tsa.token(p.imprint, p.nonce, false)
@@ -340,13 +341,6 @@ func TestTheClientRefusesEveryAnswerThatIsNotTheOneItAskedFor(t *testing.T) {
 	if _, err := NewTSAClient("http://x", nil, TSAOptions{}); err == nil {
 		t.Error("no roots, and no error")
 	}
-}
-
-func fileInfo(t *testing.T) os.FileInfo {
-	t.Helper()
-	i, err := os.Stat(".")
-	must(t, err)
-	return i
 }
 
 func TestAnAuthorityThatDoesNotAnswerHoldsNobodyUp(t *testing.T) {
