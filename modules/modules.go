@@ -94,6 +94,8 @@ func list() []entry {
 			s, err := documents.New(documents.Deps{
 				DB: h.DB, Directory: h.directory, Audit: h.log, Clock: h.Clock, Log: h.Log,
 				Keys: filepath.Join(h.Data, "seal"), Texts: h.texts, Shell: h.citizen, Staff: h.staff,
+				Level: h.Settings.Documents.Level, Algorithm: h.Settings.Documents.Algorithm,
+				Stamp: documents.Stamp(h.Settings.Documents.Timestamp), Outside: h.Settings.Documents.outside(),
 			})
 			if err != nil {
 				return nil, err

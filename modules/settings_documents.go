@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"net/url"
 
+	"townhall/modules/documents"
 	"townhall/modules/documents/sign"
 	"townhall/modules/kernel"
 )
@@ -27,6 +28,14 @@ type TimestampSettings struct {
 type SealSettings struct {
 	Certificate string `yaml:"certificate"` // PEM file: the seal first, then every intermediate and the root
 	Key         Secret `yaml:"key"`         // PEM file that only its owner may read, or a PKCS#11 URI (RFC 7512)
+}
+
+func (d DocumentSettings) outside() map[kernel.TenantID]documents.OutsideSeal {
+	out := map[kernel.TenantID]documents.OutsideSeal{}
+	for tenant, seal := range d.Seals {
+		out[tenant] = documents.OutsideSeal{Certificate: seal.Certificate, Key: kernel.NewSensitive(seal.Key.reveal())}
+	}
+	return out
 }
 
 func (d DocumentSettings) check(tenants map[string]bool) []error {

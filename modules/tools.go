@@ -1,11 +1,16 @@
 package modules
 
 import (
+	"errors"
+	"fmt"
+	"os"
 	"time"
 
 	"townhall/modules/documents"
 	"townhall/modules/documents/sign"
+	"townhall/modules/documents/status"
 	"townhall/modules/documents/verify"
+	"townhall/modules/kernel"
 )
 
 // What the command line needs of the documents module without a running town.
@@ -24,6 +29,24 @@ func VerifyDocument(path, bundle string) (DocumentReport, error) {
 	return verify.VerifyFile(path, bundle)
 }
 
+// DocumentStatus reads from a status list on disk whether a document is "valid", "revoked" or "superseded" by now.
+// reference is DocumentReport.StatusURI, which the seal covers. It is an error when the list is not one of the
+// municipality's, or out of date.
+func DocumentStatus(list, bundle, reference string) (string, error) {
+	if reference == "" {
+		return "", errors.New("the document names no status list")
+	}
+	token, err := os.ReadFile(list)
+	if err != nil {
+		return "", err
+	}
+	trust, err := os.ReadFile(bundle)
+	if err != nil {
+		return "", err
+	}
+	return status.CheckStatus(token, trust, reference, time.Now())
+}
+
 // SealingKeys makes the sealing keys of an installation in dir where they are missing, and lists them.
 func SealingKeys(dir string, s Settings) ([]SealingKey, error) {
 	keys, err := documents.OpenKeys(dir, s.Documents.Algorithm, s.Directory())
@@ -40,6 +63,40 @@ func ListSealingKeys(dir string) ([]SealingKey, error) {
 		return nil, err
 	}
 	return keys.List()
+}
+
+// RotateSealingKey makes a new key for one municipality and retires the one in force, while the servers run. token is the
+// PKCS#11 URI of the new key (RFC 7512), or empty for a file.
+func RotateSealingKey(dir, token string, s Settings, tenant kernel.TenantID) (SealingKey, error) {
+	keys, err := sign.Load(dir)
+	if err != nil {
+		return SealingKey{}, err
+	}
+	defer keys.Close()
+	for _, t := range s.Directory().Tenants() {
+		switch {
+		case t.ID != tenant:
+		case token != "":
+			return keys.RotateToToken(t, token, time.Now())
+		default:
+			return keys.Rotate(t, time.Now())
+		}
+	}
+	return SealingKey{}, fmt.Errorf("the settings have no municipality %q", tenant)
+}
+
+// RevokeSealingKey puts a certificate on the revocation list, for a key that was lost or stolen. It cannot be undone.
+func RevokeSealingKey(dir, serial, reason string) error {
+	why, err := sign.ParseReason(reason)
+	if err != nil {
+		return err
+	}
+	keys, err := sign.Load(dir)
+	if err != nil {
+		return err
+	}
+	defer keys.Close()
+	return keys.RevokeSeal(serial, why, time.Now())
 }
 
 // TrustBundle is what a verifier of this installation's documents needs: the root and what was revoked, as PEM.

@@ -23,8 +23,8 @@ type Config struct {
 	Town   string    // origin of Northwick
 	Out    string    // folder for the document, the trust bundle and the transcript
 	Print  io.Writer // one line per step
-	// Verify judges a document on disk by a trust bundle; it returns the one word of the verdict.
-	Verify func(file, bundle string) (string, error)
+	// Verify judges a document on disk by a trust bundle and, when there is one, a status list; it returns one word.
+	Verify func(file, bundle, list string) (string, error)
 }
 
 type tour struct {
@@ -436,7 +436,7 @@ func (t *tour) checkOffline(ctx context.Context) error {
 	if err := os.WriteFile(t.bundle, t.stranger.Page.Body, 0o644); err != nil {
 		return err
 	}
-	state, err := t.Verify(t.certificate, t.bundle)
+	state, err := t.Verify(t.certificate, t.bundle, "")
 	if err == nil && state != "valid" {
 		err = fmt.Errorf("townhall verify says %s", state)
 	}
@@ -460,7 +460,7 @@ func (t *tour) checkTampered(ctx context.Context) error {
 		if err := os.WriteFile(path, file, 0o644); err != nil {
 			return err
 		}
-		state, err := t.Verify(path, t.bundle)
+		state, err := t.Verify(path, t.bundle, "")
 		if err != nil {
 			return err
 		}
