@@ -6,6 +6,7 @@ import (
 	"crypto/sha256"
 	"crypto/x509"
 	"encoding/asn1"
+	"math/big"
 	"slices"
 	"time"
 
@@ -37,7 +38,7 @@ func (s *stamp) good() bool { return !s.bad() && !s.expired }
 // read takes the token apart and asks whether it fits, whether its signature is right and whether a root vouches for its
 // signer at the time it names (RFC 3161, 2.4.2). Whether that time can still be believed is asked later.
 func (s *stamp) read(roots *x509.CertPool) {
-	signed, ok := tokenInOneForm(s.token)
+	form, ok := tokenInOneForm(s.token)
 	if !ok {
 		s.altered = true
 		return
@@ -59,7 +60,9 @@ func (s *stamp) read(roots *x509.CertPool) {
 		return
 	}
 	// No signature covers the certificates: one that is not needed would be room for anything.
-	if signed != len(token.Certificates) || slices.ContainsFunc(token.Certificates, func(c *x509.Certificate) bool { return !slices.ContainsFunc(s.chain, c.Equal) }) {
+	spare := slices.ContainsFunc(token.Certificates, func(c *x509.Certificate) bool { return !slices.ContainsFunc(s.chain, c.Equal) })
+	// Nor does one cover the signer's name outside of the signed attributes.
+	if spare || form.certificates != len(token.Certificates) || !bytes.Equal(form.issuer, s.chain[0].RawIssuer) || form.serial.Cmp(s.chain[0].SerialNumber) != 0 {
 		s.altered = true
 	}
 }
@@ -84,43 +87,52 @@ func unwrap(err error) error {
 	return nil
 }
 
+// tokenForm is what of a token's form must be compared with its signer.
+type tokenForm struct {
+	certificates int // each there once
+	issuer       []byte
+	serial       *big.Int
+}
+
 // tokenInOneForm asks that the token is exactly one DER element with one signer, without revocation lists and without
-// unsigned attributes: what no signature covers must have no freedom. It returns the number of certificates, each there
-// once.
-func tokenInOneForm(token []byte) (certificates int, ok bool) {
+// unsigned attributes: what no signature covers must have no freedom.
+func tokenInOneForm(token []byte) (form tokenForm, ok bool) {
 	rest := cryptobyte.String(token)
-	var info, content, sd, certs, infos, si, attrs, value cryptobyte.String
+	var info, content, sd, algs, certs, infos, si cryptobyte.String
 	var oid asn1.ObjectIdentifier
+	var version int
 	explicit0 := der.Tag(0).ContextSpecific().Constructed()
 	if !strictDER(rest, 0) || !rest.ReadASN1(&info, der.SEQUENCE) || !rest.Empty() || !info.ReadASN1ObjectIdentifier(&oid) || !oid.Equal(cms.OIDSignedData) ||
 		!info.ReadASN1(&content, explicit0) || !info.Empty() || !content.ReadASN1(&sd, der.SEQUENCE) || !content.Empty() {
-		return 0, false
+		return form, false
 	}
-	var version int
-	var algs, encap cryptobyte.String
-	if !sd.ReadASN1Integer(&version) || version != 3 || !sd.ReadASN1(&algs, der.SET) || !oneElement(algs) || !sd.ReadASN1(&encap, der.SEQUENCE) ||
-		!sd.ReadASN1(&certs, explicit0) || !sd.ReadASN1(&infos, der.SET) || !sd.Empty() || !infos.ReadASN1(&si, der.SEQUENCE) || !infos.Empty() {
-		return 0, false
+	if !sd.ReadASN1Integer(&version) || version != 3 || !sd.ReadASN1(&algs, der.SET) || !sd.SkipASN1(der.SEQUENCE) || !sd.ReadASN1(&certs, explicit0) ||
+		!sd.ReadASN1(&infos, der.SET) || !sd.Empty() || !infos.ReadASN1(&si, der.SEQUENCE) || !infos.Empty() {
+		return form, false
 	}
-	if !si.SkipASN1(der.INTEGER) || !si.SkipASN1(der.SEQUENCE) || !si.SkipASN1(der.SEQUENCE) || !si.ReadASN1(&attrs, explicit0) ||
-		!si.SkipASN1(der.SEQUENCE) || !si.ReadASN1(&value, der.OCTET_STRING) || !si.Empty() {
-		return 0, false
+	var sid, issuer, digestAlg, sigAlg cryptobyte.String
+	form.serial = new(big.Int)
+	if !si.SkipASN1(der.INTEGER) || !si.ReadASN1(&sid, der.SEQUENCE) || !sid.ReadASN1Element(&issuer, der.SEQUENCE) || !sid.ReadASN1Integer(form.serial) || !sid.Empty() ||
+		!si.ReadASN1Element(&digestAlg, der.SEQUENCE) || !bytes.Equal(algs, digestAlg) || !si.SkipASN1(explicit0) || !si.ReadASN1(&sigAlg, der.SEQUENCE) ||
+		!bareAlgorithm(sigAlg) || !bareAlgorithm(digestAlg[2:]) || !si.SkipASN1(der.OCTET_STRING) || !si.Empty() {
+		return form, false
 	}
+	form.issuer = issuer
 	seen := map[string]bool{}
 	for !certs.Empty() {
 		var one cryptobyte.String
 		if !certs.ReadASN1Element(&one, der.SEQUENCE) || seen[string(one)] {
-			return 0, false
+			return form, false
 		}
 		seen[string(one)] = true
 	}
-	return len(seen), true
+	form.certificates = len(seen)
+	return form, true
 }
 
-func oneElement(s cryptobyte.String) bool {
-	var e cryptobyte.String
-	var tag der.Tag
-	return s.ReadAnyASN1Element(&e, &tag) && s.Empty()
+// bareAlgorithm: an identifier without parameters, or with NULL.
+func bareAlgorithm(s cryptobyte.String) bool {
+	return s.SkipASN1(der.OBJECT_IDENTIFIER) && (s.Empty() || bytes.Equal(s, []byte{5, 0}))
 }
 
 // strictDER walks down all constructed elements; cryptobyte accepts lengths in their one shortest form only.
