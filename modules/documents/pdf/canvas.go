@@ -40,12 +40,16 @@ type canvas struct {
 	reader bytes.Reader
 
 	// What the page's graphics state is known to be, so that it is not said again for every line.
-	ink  *colour
-	font struct {
-		style style
-		extra *extra
-		size  float64
-	}
+	inked bool
+	ink   colour
+	font  fontState
+}
+
+// fontState is a font in the page; size 0: not known.
+type fontState struct {
+	style style
+	extra int // index of a cut, or constant
+	size  float64
 }
 
 // tagged draws content of element el.
@@ -79,7 +83,7 @@ func (c *canvas) flush() {
 }
 
 // forget is called where the graphics state is no longer what it was.
-func (c *canvas) forget() { c.ink, c.font.size = nil, 0 }
+func (c *canvas) forget() { c.inked, c.font.size = false, 0 }
 
 func (c *canvas) num(v float64) { c.buf = append(appendFixed(c.buf, v, 2), ' ') }
 
@@ -116,9 +120,9 @@ func (c *canvas) rgb(k colour, op string) {
 
 // line draws l with its baseline at y millimetres from the top.
 func (c *canvas) line(st style, x, y, size float64, k colour, l line) {
-	if c.ink == nil || *c.ink != k {
+	if !c.inked || c.ink != k {
 		c.rgb(k, "rg")
-		c.ink = &k
+		c.inked, c.ink = true, k
 	}
 	c.buf = append(c.buf, "BT "...)
 	c.num(x * ptPerMM)
@@ -133,11 +137,11 @@ func (c *canvas) show(st style, size float64, k colour, s string) {
 	open, outline := false, false
 	for _, r := range s {
 		x, code, _ := c.d.glyph(st, r)
-		if !open || c.font.extra != x || c.font.size != size || x == nil && c.font.style != st {
+		if !open || c.font.extra != x || c.font.size != size || x == constant && c.font.style != st {
 			if open {
 				c.buf = append(c.buf, "> Tj "...)
 			}
-			if bolder := st != regular && x == &c.d.extras[styles]; bolder != outline {
+			if bolder := st != regular && x == cjk; bolder != outline {
 				outline = bolder
 				c.outlined(outline, size, k)
 			}
@@ -165,14 +169,14 @@ func (c *canvas) outlined(on bool, size float64, k colour) {
 }
 
 // use sets the font, unless it is set.
-func (c *canvas) use(st style, x *extra, size float64) {
-	if c.font.size == size && c.font.extra == x && (x != nil || c.font.style == st) {
+func (c *canvas) use(st style, x int, size float64) {
+	if c.font.size == size && c.font.extra == x && (x != constant || c.font.style == st) {
 		return
 	}
 	c.font.style, c.font.extra, c.font.size = st, x, size
 	name := c.d.e.base[st].name
-	if x != nil {
-		name = x.name
+	if x != constant {
+		name = c.d.extras[x].name
 	}
 	c.buf = append(append(append(c.buf, '/'), name...), ' ')
 	c.num(size)
@@ -200,7 +204,7 @@ func (c *canvas) box(x, y, w, h, width float64, k colour) {
 
 func (c *canvas) fill(x, y, w, h float64, k colour) {
 	c.flush()
-	c.ink = nil
+	c.inked = false
 	c.tpl.SetFillColor(k.r, k.g, k.b)
 	c.tpl.Rect(x, y, w, h, "F")
 }

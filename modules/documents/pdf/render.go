@@ -5,7 +5,6 @@ import (
 	"encoding/hex"
 	"errors"
 	"fmt"
-	"slices"
 	"strconv"
 	"time"
 
@@ -171,7 +170,7 @@ func (d *document) finish(catalog, info, catalogEnd int, f fields) *Unsigned {
 		r = append(strconv.AppendInt(r, int64(u.gap[1]), 10), ' ')
 		strconv.AppendInt(r, int64(w.base+len(w.b)-u.gap[1]), 10)
 	}
-	u.Bytes = slices.Concat(d.e.prefix, w.b)
+	u.Bytes = append(d.e.prefix, w.b...) // the prefix has no room behind it, so this copies
 	u.catalog = w.indirect(u.Bytes, catalog, catalogEnd)
 	if f.stamp > 0 {
 		u.stamp = w.indirect(u.Bytes, f.stamp, stampEnd)

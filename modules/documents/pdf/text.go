@@ -22,17 +22,24 @@ type line struct {
 
 func (l line) mm(size float64) float64 { return float64(l.width) * size / 1000 / ptPerMM }
 
-// glyph says how r is drawn in style s: the constant face (x is nil and the code is the character), a cut of the same
+// constant stands for the face that every document has; else an index of the cuts that only this document has, of which
+// the last is the CJK fallback.
+const (
+	constant = -1
+	cjk      = int(styles)
+)
+
+// glyph says how r is drawn in style s: in the constant face (where the code is the character), a cut of the same
 // typeface, or the CJK fallback. The guard has refused every character that has none of them.
-func (d *document) glyph(s style, r rune) (x *extra, code uint16, width int) {
+func (d *document) glyph(s style, r rune) (x int, code uint16, width int) {
 	if w, ok := d.e.base[s].width(r); ok {
-		return nil, uint16(r), w
+		return constant, uint16(r), w
 	}
-	x = &d.extras[s]
+	x = int(s)
 	if d.e.scripts[r] == ideographic {
-		x = &d.extras[styles]
+		x = cjk
 	}
-	code, width = x.code(d.e, r)
+	code, width = d.extras[x].code(d.e, r)
 	return x, code, width
 }
 
