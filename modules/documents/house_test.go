@@ -26,6 +26,7 @@ type house struct {
 	clock   *kerneltest.FakeClock
 	log     *auditLog
 	run     *pg.Dispatcher
+	subs    map[string]pg.Effects
 	handler http.Handler
 	issued  *seen
 }
@@ -116,15 +117,20 @@ func words(t testing.TB) *ui.Texts {
 	return texts
 }
 
-func newHouse(t *testing.T) *house {
+func newHouse(t *testing.T, change ...func(*Deps)) *house {
 	t.Helper()
 	h := &house{clock: kerneltest.NewClock(time.Now()), log: &auditLog{}, issued: &seen{}}
 	db := kerneltest.DB(t)
 	var err error
-	h.Service, err = New(Deps{DB: db, Directory: kerneltest.Directory(), Audit: h.log, Clock: h.clock, Log: slog.New(slog.DiscardHandler), Keys: t.TempDir(), Texts: words(t), Shell: shell{}})
+	d := Deps{DB: db, Directory: kerneltest.Directory(), Audit: h.log, Clock: h.clock, Log: slog.New(slog.DiscardHandler), Keys: t.TempDir(), Texts: words(t), Shell: shell{}, Staff: shell{}}
+	for _, c := range change {
+		c(&d)
+	}
+	h.Service, err = New(d)
 	must(t, err)
 	subs := map[string]pg.Effects{"documents": h.Module().Effects, "watcher": {kernel.EventDocumentIssued: h.issued.handle}}
 	db.Subscribe(subs)
+	h.subs = subs
 	h.run = pg.NewDispatcher(db, kerneltest.Directory(), subs, pg.DispatchOptions{Backoff: time.Microsecond, MaxTries: 100})
 	m := h.Module()
 	srv, err := web.New(web.Options{Directory: kerneltest.Directory(), Auth: signIn{}, Translate: h.Texts.Lookup, Clock: h.clock, Log: slog.New(slog.DiscardHandler),
@@ -163,6 +169,35 @@ func (h *house) read(t *testing.T, id kernel.DocumentID) record {
 func (h *house) drain(t *testing.T) {
 	t.Helper()
 	must(t, h.run.Drain(t.Context()))
+}
+
+// ctx is the context in which a service method is called by somebody: "citizen <id>", "staff <id>", or nobody.
+func (h *house) ctx(t *testing.T, who string) context.Context {
+	t.Helper()
+	ctx := kernel.WithTenant(t.Context(), kerneltest.Tenant(kerneltest.Northwick))
+	r := httptest.NewRequest("GET", "http://northwick.localhost:8080/", nil).WithContext(ctx)
+	if who != "" {
+		r.Header.Set("Authorization", "Test "+who)
+	}
+	return kernel.WithPrincipal(ctx, signIn{}.who(r))
+}
+
+// post sends JSON as somebody, with a fresh key unless one is given.
+func (h *house) post(path, who, body string, key ...string) *httptest.ResponseRecorder {
+	k := kernel.NewID()
+	if len(key) > 0 {
+		k = key[0]
+	}
+	return h.send("POST", path, who, strings.NewReader(body), "Content-Type", "application/json", "Idempotency-Key", k)
+}
+
+// retryNow makes every effect that failed due at once.
+func (h *house) retryNow(t *testing.T) {
+	t.Helper()
+	must(t, h.DB.InTx(t.Context(), kerneltest.Northwick, func(tx *pg.Tx) error {
+		_, err := tx.Exec(`UPDATE kernel.effect SET not_before = now() WHERE tenant_id = $1 AND state = 'open'`, string(kerneltest.Northwick))
+		return err
+	}))
 }
 
 func (h *house) send(method, path, who string, body io.Reader, header ...string) *httptest.ResponseRecorder {

@@ -272,7 +272,11 @@ func sealFile(ctx context.Context, e *pdf.Engine, s *sign.Sealer, in pdf.Input, 
 	if err != nil || !s.Level().Proven() {
 		return file, err
 	}
-	return extended(ctx, s, u, s.Level() == sign.BLTA, o.now)
+	v, err := s.Validation(ctx, o.now)
+	if err != nil {
+		return nil, errSealing.Wrap(err)
+	}
+	return extended(ctx, s, u, v, s.Level() == sign.BLTA)
 }
 
 // extendable is a document that was just sealed, or one that was reopened.
@@ -280,12 +284,8 @@ type extendable interface {
 	Extend(v pdf.Validation, reserve int) (*pdf.Increment, error)
 }
 
-// extended adds what proves the seal and, with stamped, a document timestamp around all of it.
-func extended(ctx context.Context, s *sign.Sealer, u extendable, stamped bool, now time.Time) ([]byte, error) {
-	v, err := s.Validation(ctx, now)
-	if err != nil {
-		return nil, errSealing.Wrap(err)
-	}
+// extended adds what proves a seal and, with stamped, a document timestamp around all of it.
+func extended(ctx context.Context, s *sign.Sealer, u extendable, v sign.Validation, stamped bool) ([]byte, error) {
 	if !stamped {
 		i, err := u.Extend(pdf.Validation(v), 0)
 		if err != nil {
@@ -332,33 +332,6 @@ func (s *Service) proved(r record, file []byte, level sign.Level) (sealedFile, e
 		return sealedFile{}, fmt.Errorf("document %s was sealed, but does not verify at %s: %s %s %v", r.ID, level, rep.State, rep.Level, rep.Reasons)
 	}
 	return sealedFile{Document: r.ID, Bytes: file, Level: string(rep.Level), Proven: rep.Proven, RenewBefore: rep.Renew}, nil
-}
-
-// renewed puts fresh validation data and a new document timestamp around a file. The earlier revisions stay in it as they
-// are. Unavailable when the timestamp or the data cannot be had now.
-func (s *Service) renewed(ctx context.Context, t kernel.Tenant, r record, f sealedFile) (sealedFile, error) {
-	now := s.Clock.Now()
-	sealer, err := s.seals.of(t, now)
-	if err != nil {
-		return sealedFile{}, err
-	}
-	again, err := pdf.Reopen(f.Bytes)
-	if err != nil {
-		return sealedFile{}, fmt.Errorf("document %s: %w", r.ID, err)
-	}
-	file, err := extended(ctx, sealer, again, true, now)
-	if err != nil {
-		return sealedFile{}, fmt.Errorf("document %s: %w", r.ID, err)
-	}
-	next, err := s.proved(r, file, sign.Level(f.Level))
-	if err != nil {
-		return sealedFile{}, err
-	}
-	if !next.RenewBefore.After(f.RenewBefore) {
-		return sealedFile{}, errSealing.Wrap(fmt.Errorf("document %s: the new timestamp ends no later than the old one", r.ID))
-	}
-	next.Revision = f.Revision + 1
-	return next, nil
 }
 
 func (s *Service) input(t kernel.Tenant, r record, c kernel.DocumentContent) pdf.Input {

@@ -242,10 +242,11 @@ func dueForRenewal(ctx context.Context, tx kernel.Tx, before time.Time, limit in
 // in its case until the transaction ends: of two that are published at once, the second sees the first.
 func lockFamily(ctx context.Context, tx kernel.Tx, id kernel.DocumentID) (r, old record, err error) {
 	var rows []row
-	err = pg.From(tx).SelectContext(ctx, &rows, `SELECT `+columns+` FROM documents.document d, documents.document me
-		WHERE me.tenant_id = $1 AND me.id = $2 AND d.tenant_id = $1
-		  AND (d.id = me.id OR d.id = me.reissue_of OR (d.case_id = me.case_id AND d.type = me.type))
-		ORDER BY d.id FOR NO KEY UPDATE OF d`, tx.TenantID(), id)
+	err = pg.From(tx).SelectContext(ctx, &rows, `SELECT `+columns+` FROM documents.document d WHERE d.tenant_id = $1 AND d.id = ANY (ARRAY(
+		  SELECT unnest(ARRAY[me.id, me.reissue_of]) FROM documents.document me WHERE me.tenant_id = $1 AND me.id = $2
+		  UNION SELECT o.id FROM documents.document me JOIN documents.document o ON o.tenant_id = $1 AND o.case_id = me.case_id AND o.type = me.type
+		  WHERE me.tenant_id = $1 AND me.id = $2))
+		ORDER BY d.id FOR NO KEY UPDATE`, tx.TenantID(), id)
 	if err != nil {
 		return r, old, fmt.Errorf("document %s: %w", id, err)
 	}
