@@ -25,6 +25,7 @@ import (
 	"townhall/modules"
 	"townhall/modules/apptest/browser"
 	"townhall/modules/kernel"
+	"townhall/modules/kernel/ui"
 	"townhall/workflows"
 )
 
@@ -33,6 +34,7 @@ type world struct {
 	town, wallet string // origins
 	browser      *browser.Browser
 	service      *workflows.Definition
+	texts        *ui.Texts
 	shots        string // folder of the screenshots; empty: none are taken
 	files        string // folder of what is downloaded
 	judged       atomic.Int64
@@ -72,7 +74,7 @@ func newWorld(t *testing.T) *world {
 	if files == "" {
 		files = t.TempDir()
 	}
-	return &world{town: app.Origin("northwick"), wallet: origin, browser: b, service: service, shots: shots, files: files}
+	return &world{town: app.Origin("northwick"), wallet: origin, browser: b, service: service, texts: app.Texts, shots: shots, files: files}
 }
 
 // withoutScripts is Anna's double, who has switched JavaScript off: nothing Anna allows is remembered for her.

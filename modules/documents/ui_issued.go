@@ -18,6 +18,7 @@ var issuedStates = []string{"", stateValid, statePending, stateSuperseded, state
 // issuedListView is the data of ui/issued-list.html.
 type issuedListView struct {
 	Halted  *ui.Notice
+	Running ui.Tag // of the switch, when it is not halted
 	Filters ui.Filters
 	Table   ui.Table
 	Empty   *ui.Empty
@@ -46,7 +47,7 @@ func (s *Service) issuedListPage(w http.ResponseWriter, r *http.Request) error {
 }
 
 func (s *Service) showIssuedList(w http.ResponseWriter, r *http.Request, f IssuedQuery, all []record, h halt) error {
-	v := issuedListView{Filters: s.issuedFilters(r, f)}
+	v := issuedListView{Filters: s.issuedFilters(r, f), Running: ui.Tag{Text: s.t(r, "issuing.on"), Tone: ui.Success}}
 	if h.Halted {
 		v.Halted = s.haltNotice(r, h)
 	}
@@ -215,7 +216,10 @@ func (s *Service) documentHistory(r *http.Request, d issuedDetail) []ui.Moment {
 	var out []ui.Moment
 	for _, e := range slices.Backward(d.History) {
 		key := "issued.event." + e.Action
-		if !s.Texts.Has(key) {
+		switch {
+		case e.Action == "intended" && e.Reason != "":
+			key = "issued.event.again"
+		case !s.Texts.Has(key):
 			key = "issued.event.other"
 		}
 		out = append(out, ui.Moment{At: e.At, Title: s.t(r, key), Body: e.Reason, Tone: eventTones[e.Action]})
@@ -297,7 +301,7 @@ type stepView struct {
 func (s *Service) showStep(w http.ResponseWriter, r *http.Request, st step, d record, reason string, problem error) error {
 	key := "issued." + st.name
 	v := stepView{
-		Facts:   append([]ui.Fact{{Key: s.t(r, "issued.number"), Value: d.Number}, {Key: s.t(r, "issued.document"), Value: d.Title}}, s.documentFacts(r, d)...),
+		Facts:   append([]ui.Fact{{Key: s.t(r, "issued.number"), Value: d.Number, Code: true}, {Key: s.t(r, "issued.document"), Value: d.Title}}, s.documentFacts(r, d)...),
 		Warning: ui.Notice{Tone: ui.Warning, Title: s.t(r, key+".warning"), Body: s.t(r, key+".consequence")},
 		Path:    issuedPath(d.ID) + "/" + st.name, Back: issuedPath(d.ID), Confirm: s.t(r, key+".confirm"), Tone: st.tone,
 	}

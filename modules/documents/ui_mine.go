@@ -121,7 +121,11 @@ func (s *Service) showDocument(w http.ResponseWriter, r *http.Request, m mine) e
 		v.Notices = append(v.Notices, n)
 	}
 	if v.Issued {
-		v.Buttons = append(v.Buttons, ui.Button{Label: s.t(r, "documents.download"), Href: documentPath(m.ID) + ".pdf", Icon: "download"})
+		download := ui.Button{Label: s.t(r, "documents.download"), Href: documentPath(m.ID) + ".pdf", Icon: "download"}
+		if state != stateValid { // kept for the records: nothing to lead people to
+			download.Tone = "secondary"
+		}
+		v.Buttons = append(v.Buttons, download)
 		if state == stateValid {
 			v.Buttons = append(v.Buttons, ui.Button{Label: s.t(r, "documents.share"), Href: documentPath(m.ID) + "/share", Tone: "secondary"})
 		}

@@ -118,7 +118,7 @@ func (s *Service) showLink(w http.ResponseWriter, r *http.Request, sh share, tok
 		Notice:  ui.Notice{Tone: ui.Success, Body: s.t(r, "documents.share.for", "label", sh.Label, "date", until)},
 		Link:    ui.Copy{Name: "link", Label: s.t(r, "documents.share.link"), Hint: s.t(r, "documents.share.once"), Value: address},
 		QR:      code,
-		Buttons: []ui.Button{{Label: s.t(r, "documents.share.done"), Href: documentPath(sh.Document)}},
+		Buttons: []ui.Button{{Label: s.t(r, "documents.share.done"), Href: documentPath(sh.Document), Tone: "secondary"}},
 	}
 	return s.Shell.Render(w, r, s.views, "share-link", ui.View{Title: s.t(r, "documents.share.ready"), Back: documentPath(sh.Document), Data: v, Active: "documents", Task: true})
 }
@@ -192,8 +192,7 @@ func (s *Service) showEnded(w http.ResponseWriter, r *http.Request) error {
 	neutral := r.Clone(r.Context())
 	neutral.URL.Path, neutral.URL.RawPath, neutral.URL.RawQuery = "/shared/ended", "", ""
 	noTrace(w)
-	e := ui.Empty{Icon: "search", Title: s.t(r, "shared.ended.title"), Body: s.t(r, "shared.ended.body"), Action: ui.Button{Label: s.t(r, "shared.ended.check"), Href: "/verify", Tone: "secondary"}}
-	return s.Shell.Render(w, neutral, s.views, "shared-ended", ui.View{Status: http.StatusNotFound, Title: s.t(r, "shared.ended.title"), Data: e})
+	return s.Shell.Render(w, neutral, s.views, "shared-ended", ui.View{Status: http.StatusNotFound, Title: s.t(r, "shared.ended.title")})
 }
 
 // noTrace keeps an address that is a key out of caches, of search engines and of the next page's log.

@@ -74,12 +74,11 @@ func (s *Service) answer(w http.ResponseWriter, r *http.Request, v verification,
 
 // result is the data of ui/verified.html.
 type result struct {
-	Notice  ui.Notice
-	Facts   []ui.Fact
-	Sealed  []ui.Fact
-	Reasons []string
-	Again   []ui.Button
-	Hint    string
+	Notice ui.Notice
+	Facts  []ui.Fact
+	Sealed []ui.Fact
+	Again  []ui.Button
+	Hint   string
 }
 
 var tones = map[string]string{stateValid: ui.Success, stateExpired: ui.Warning, stateSuperseded: ui.Warning, stateRevoked: ui.Danger, stateUnknown: ui.Warning, stateAltered: ui.Danger}
@@ -93,7 +92,7 @@ func (s *Service) showResult(w http.ResponseWriter, r *http.Request, v verificat
 		Facts: s.facts(r, v), Sealed: s.sealFacts(r, sealed), Again: []ui.Button{{Label: s.t(r, "verify.again"), Href: "/verify", Tone: "secondary"}}}
 	for _, reason := range v.Reasons {
 		if key := "verify.reason." + reason; s.Texts.Has(key) {
-			d.Reasons = append(d.Reasons, s.t(r, key))
+			d.Notice.Body += "\n" + s.t(r, key)
 		}
 	}
 	switch {
@@ -114,7 +113,7 @@ func (s *Service) facts(r *http.Request, v verification) []ui.Fact {
 	out := []ui.Fact{
 		{Key: s.t(r, "verify.fact.type"), Value: v.Title},
 		{Key: s.t(r, "verify.fact.issuer"), Value: v.Issuer + ", " + v.Municipality},
-		{Key: s.t(r, "verify.fact.number"), Value: v.Number},
+		{Key: s.t(r, "verify.fact.number"), Value: v.Number, Code: true},
 		{Key: s.t(r, "verify.fact.issued"), Value: ui.Date(locale, zone, v.IssuedAt)},
 	}
 	if v.ValidTo.IsZero() {

@@ -248,7 +248,10 @@ type Button struct {
 }
 
 // Fact is one label with its value.
-type Fact struct{ Key, Value string }
+type Fact struct {
+	Key, Value string
+	Code       bool // read letter by letter, such as a document's number
+}
 
 // DocumentRow is one issued document.
 type DocumentRow struct {

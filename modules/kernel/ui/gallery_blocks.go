@@ -149,7 +149,7 @@ func caseSample(s sayer) View {
 			{At: at(1), Title: s.say("You answered", "Вы ответили", "您已回复"), Body: s.say("Since May, with my sister.\nShe has lived there for years.", "С мая, вместе с сестрой.\nОна живёт там много лет.", "自五月起，与姐姐同住。\n她在那里住了多年。")},
 			{At: at(2), Title: s.say("Question from the registrar", "Вопрос регистратора", "登记员提问"), Actor: agency, Tone: Warning, Facts: []Fact{{Key: s.say("Answer by", "Ответить до", "回复期限"), Value: s.say("6 December 2026", "6 декабря 2026 г.", "2026年12月6日")}}},
 			{At: at(3), Title: s.say("Application sent", "Заявление отправлено", "申请已提交")}},
-		Facts:   []Fact{{Key: s.say("Reference", "Номер", "受理编号"), Value: "RC-2026-7K4M-93Q2"}, {Key: s.say("Decided by", "Рассматривает", "受理机关"), Value: agency}},
+		Facts:   []Fact{{Key: s.say("Reference", "Номер", "受理编号"), Value: "RC-2026-7K4M-93Q2", Code: true}, {Key: s.say("Decided by", "Рассматривает", "受理机关"), Value: agency}},
 		Details: Details{Summary: s.say("How we use your data", "Как мы используем ваши данные", "我们如何使用您的数据"), Body: s.say("Your name and address are printed on the certificate.", "Имя и адрес указываются в справке.", "您的姓名和住址将印在证明上。")},
 	}}
 }
