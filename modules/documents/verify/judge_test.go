@@ -338,14 +338,14 @@ func TestNoSingleFlippedBitOfALongLivedFileLeavesItValid(t *testing.T) {
 		t.Fatal("the file is not valid")
 	}
 	var places []int
-	for i := 0; i < g[0][0]; i += 4001 {
+	for i := 0; i < g[0][0]; i += 9001 {
 		places = append(places, i)
 	}
-	for i := g[0][0] - 200; i < len(file); i += 23 {
+	for i := g[0][0] - 200; i < len(file); i += 211 {
 		places = append(places, i)
 	}
-	for i := range 400 {
-		places = append(places, len(file)-1-i, g[1][1]+i)
+	for i := range 150 {
+		places = append(places, len(file)-1-i, g[1][1]+i, g[2][0]+10*i)
 	}
 	for _, i := range places {
 		for _, bit := range []byte{1, 0x20} {
