@@ -1,0 +1,334 @@
+// Package judges asks other people's programs about our documents: pdfsig, qpdf, pdfcpu, openssl, PDFBox Preflight,
+// pdffonts, pdftotext and zbarimg. It is for tests. A program that is not there fails the test: a judge that is missing
+// has not judged.
+package judges
+
+import (
+	"bytes"
+	"crypto/sha256"
+	"encoding/hex"
+	"encoding/pem"
+	"fmt"
+	"io"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"regexp"
+	"strings"
+	"testing"
+
+	"townhall/modules/documents/cms"
+	"townhall/modules/documents/pdffile"
+)
+
+// Judges are the programs, set up to trust one root.
+type Judges struct {
+	t       testing.TB
+	nss     string // pdfsig's folder of certificates
+	conf    string // pdfcpu's folder of settings
+	trusted string // root and revocation lists, for openssl
+}
+
+// New sets the programs up. bundle is a trust bundle: the root first, then revocation lists. pdfcpu asks for revocation
+// data at the addresses in the certificates; of private ones it asks 127.0.0.1 only.
+func New(t testing.TB, bundle []byte) *Judges {
+	t.Helper()
+	root, _ := pem.Decode(bundle)
+	if root == nil || root.Type != "CERTIFICATE" {
+		t.Fatal("the bundle does not begin with the root")
+	}
+	rootFile := Save(t, "root.pem", pem.EncodeToMemory(root))
+	j := &Judges{t: t, nss: "sql:" + t.TempDir(), conf: t.TempDir(), trusted: Save(t, "bundle.pem", bundle)}
+	Run(t, "certutil", "-N", "--empty-password", "-d", j.nss)
+	Run(t, "certutil", "-A", "-n", "root", "-t", "CT,C,C", "-i", rootFile, "-d", j.nss)
+	Run(t, pdfcpu(t), "-c", j.conf, "certificates", "import", rootFile)
+	settings := filepath.Join(j.conf, "pdfcpu", "config.yml")
+	old, err := os.ReadFile(settings)
+	must(t, err)
+	must(t, os.WriteFile(settings, bytes.Replace(old, []byte("allowedRevocationHosts: []"), []byte("allowedRevocationHosts: [127.0.0.1]"), 1), 0o600))
+	return j
+}
+
+// Expect is what a document must be.
+type Expect struct {
+	Timestamped bool     // the seal carries a signature timestamp
+	Archived    bool     // there is a document timestamp
+	Attached    bool     // the same as JSON is inside
+	QR          string   // the address in the code
+	Texts       []string // what a reader finds
+}
+
+// Accept asks every program about a sealed file; each must say yes.
+func (j *Judges) Accept(file []byte, want Expect) {
+	j.t.Helper()
+	path := Save(j.t, "document.pdf", file)
+	Run(j.t, "qpdf", "--check", path)
+	j.structure(file, want.Attached)
+	j.Seal(path)
+	j.signatures(path, want)
+	j.containers(file, want)
+	Fonts(j.t, path)
+	j.reads(path, want)
+	if list := Run(j.t, pdfcpu(j.t), "-c", j.conf, "attachments", "list", path); strings.Contains(list, "document.json") != want.Attached {
+		j.t.Errorf("pdfcpu finds attached: %s", list)
+	}
+}
+
+var associated = regexp.MustCompile(`/AFRelationship/Data|/AF\[\d+ 0 R\]`)
+
+// structure asks pdfcpu. Its strict mode follows ISO 32000-1 to the letter, so it refuses the two entries that PDF/A-3 adds to
+// it (ISO 19005-3, 6.8) in any file: of a document with an attachment it judges a twin in which just they are blank.
+func (j *Judges) structure(file []byte, attached bool) {
+	j.t.Helper()
+	if attached {
+		Run(j.t, pdfcpu(j.t), "-o", "-c", j.conf, "validate", "-m", "relaxed", Save(j.t, "document.pdf", file))
+		twin := associated.ReplaceAllFunc(file, func(b []byte) []byte { return bytes.Repeat([]byte(" "), len(b)) })
+		if bytes.Equal(twin, file) {
+			j.t.Error("nothing says how the attachment belongs to the document")
+		}
+		file = twin
+	}
+	Run(j.t, pdfcpu(j.t), "-o", "-c", j.conf, "validate", "-m", "strict", Save(j.t, "document.pdf", file))
+}
+
+// Seal asks pdfsig about the seal.
+func (j *Judges) Seal(path string) {
+	j.t.Helper()
+	out := Run(j.t, "pdfsig", "-no-ocsp", "-nssdir", j.nss, path)
+	for _, s := range []string{"Signature Validation: Signature is Valid.", "Certificate Validation: Certificate is Trusted.", "Signature Type: ETSI.CAdES.detached"} {
+		if !strings.Contains(out, s) {
+			j.t.Errorf("pdfsig does not say %q:\n%s", s, out)
+		}
+	}
+}
+
+// Refuses reports whether pdfsig or pdfcpu refuses a file that was tampered with, and what they say.
+func (j *Judges) Refuses(file []byte) (bool, string) {
+	j.t.Helper()
+	path := Save(j.t, "document.pdf", file)
+	seal := Ask(j.t, "pdfsig", "-no-ocsp", "-nssdir", j.nss, path)
+	signatures := Ask(j.t, pdfcpu(j.t), "-c", j.conf, "signatures", "validate", "--all", "--full", path)
+	good := strings.Contains(seal, "Signature is Valid") && strings.Contains(seal, "Certificate is Trusted") && strings.Contains(signatures, "Status: signature is valid")
+	return !good, seal + signatures
+}
+
+func (j *Judges) signatures(path string, want Expect) {
+	j.t.Helper()
+	out := Run(j.t, pdfcpu(j.t), "-c", j.conf, "signatures", "validate", "--all", "--full", path)
+	n := 1
+	if want.Archived {
+		n = 2
+	}
+	if strings.Count(out, "Status: signature is valid") != n {
+		j.t.Errorf("pdfcpu does not accept %d signatures:\n%s", n, out)
+	}
+}
+
+// containers shows openssl the seal and every timestamp.
+func (j *Judges) containers(file []byte, want Expect) {
+	j.t.Helper()
+	all := Containers(j.t, file)
+	content := Save(j.t, "content", all[0].Covered)
+	Run(j.t, "openssl", "cms", "-verify", "-cades", "-binary", "-inform", "DER", "-in", Save(j.t, "seal.der", all[0].DER), "-content", content,
+		"-CAfile", j.trusted, "-crl_check_all", "-purpose", "any", "-out", os.DevNull)
+	seal, _, err := cms.Parse(all[0].DER)
+	must(j.t, err)
+	if (seal.Timestamp != nil) != want.Timestamped || (len(all) > 1) != want.Archived {
+		j.t.Errorf("a signature timestamp: %t, %d containers", seal.Timestamp != nil, len(all))
+	}
+	if seal.Timestamp != nil {
+		sum := sha256.Sum256(seal.Value())
+		j.Timestamp(seal.Timestamp, sum)
+	}
+	for _, c := range all[1:] {
+		j.Timestamp(c.DER, sha256.Sum256(c.Covered))
+	}
+}
+
+// Timestamp asks openssl about one token.
+func (j *Judges) Timestamp(token []byte, digest [sha256.Size]byte) {
+	j.t.Helper()
+	Run(j.t, "openssl", "ts", "-verify", "-token_in", "-in", Save(j.t, "token", token), "-digest", hex.EncodeToString(digest[:]), "-CAfile", j.trusted, "-crl_check_all")
+}
+
+func (j *Judges) reads(path string, want Expect) {
+	j.t.Helper()
+	text := strings.Join(strings.Fields(Run(j.t, "pdftotext", "-layout", path, "-")), " ")
+	for _, s := range want.Texts {
+		if !strings.Contains(text, s) {
+			j.t.Errorf("pdftotext does not find %q:\n%s", s, text)
+		}
+	}
+	if want.QR == "" {
+		return
+	}
+	if got := Scan(j.t, path); got != want.QR {
+		j.t.Errorf("the code says %q, want %q", got, want.QR)
+	}
+}
+
+// Scan prints the last page and reads its code.
+func Scan(t testing.TB, path string) string {
+	t.Helper()
+	pages := regexp.MustCompile(`Pages:\s+(\d+)`).FindStringSubmatch(Run(t, "pdfinfo", path))
+	if pages == nil {
+		t.Fatal("pdfinfo counts no pages")
+	}
+	Run(t, "pdftoppm", "-r", "150", "-png", "-gray", "-f", pages[1], "-singlefile", path, path)
+	return strings.TrimSpace(Run(t, "zbarimg", "--quiet", "--raw", path+".png"))
+}
+
+// Fonts asks that every font is embedded, cut and mapped to Unicode.
+func Fonts(t testing.TB, path string) {
+	t.Helper()
+	rows := regexp.MustCompile(`(?m)^\S+\+\S+.*$`).FindAllString(Run(t, "pdffonts", path), -1)
+	if len(rows) < 3 {
+		t.Errorf("pdffonts lists %d fonts", len(rows))
+	}
+	for _, r := range rows {
+		if !strings.Contains(r, "yes yes yes") {
+			t.Errorf("a font is not embedded, cut and Unicode: %s", r)
+		}
+	}
+}
+
+// Archive asks Apache Preflight about files made without a seal. It knows PDF/A-1b, whose rules are a subset of A-2a and A-3a but
+// for the version, so it judges twins that differ in the header and in the part number alone. Attachments are not part of A-1.
+func Archive(t testing.TB, unsealed ...[]byte) {
+	t.Helper()
+	const lib = "/usr/share/java/"
+	var classpath []string
+	for _, jar := range []string{"preflight", "pdfbox2", "fontbox2", "xmpbox", "commons-logging", "javax.activation", "jaxb-api"} {
+		if _, err := os.Stat(lib + jar + ".jar"); err != nil {
+			t.Fatalf("%s.jar is missing: apt-get install libpdfbox2-java libactivation-java libjaxb-api-java default-jre-headless", jar)
+		}
+		classpath = append(classpath, lib+jar+".jar")
+	}
+	for _, file := range unsealed {
+		twin := bytes.Replace(file, []byte("<pdfaid:part>2<"), []byte("<pdfaid:part>1<"), 1)
+		twin = bytes.Replace(twin, []byte("%PDF-1.7"), []byte("%PDF-1.4"), 1)
+		if bytes.Equal(twin, file) {
+			t.Error("the file does not say that it is PDF/A-2")
+		}
+		out := Ask(t, "java", "-cp", strings.Join(classpath, ":"), "org.apache.pdfbox.preflight.Validator_A1b", Save(t, "twin.pdf", twin))
+		if !strings.Contains(out, "is a valid PDF/A-1b file") {
+			t.Errorf("Preflight: %s", out)
+		}
+	}
+}
+
+// Container is one signature container of a file.
+type Container struct {
+	Covered []byte // what it signs: all of its revision but itself
+	DER     []byte
+}
+
+// Containers takes a file apart by its own places, without our verifier, oldest first.
+func Containers(t testing.TB, file []byte) (all []Container) {
+	t.Helper()
+	for at := 0; ; {
+		i := bytes.Index(file[at:], []byte("/Contents<"))
+		if i < 0 {
+			break
+		}
+		from := at + i + len("/Contents")
+		to := from + bytes.IndexByte(file[from:], '>') + 1
+		end := to + bytes.Index(file[to:], []byte("%%EOF\n")) + len("%%EOF\n")
+		raw, err := hex.DecodeString(string(file[from+1 : to-1]))
+		must(t, err)
+		all = append(all, Container{Covered: append(bytes.Clone(file[:from]), file[to:end]...), DER: raw[:4+int(raw[2])<<8+int(raw[3])]})
+		at = to
+	}
+	if len(all) == 0 {
+		t.Fatal("the file has no signature container")
+	}
+	return all
+}
+
+// Store reads the security store (DSS) of the newest revision: "Certs", "OCSPs", "CRLs".
+func Store(t testing.TB, file []byte) map[string][][]byte {
+	t.Helper()
+	f, err := pdffile.Open(file)
+	must(t, err)
+	out := map[string][][]byte{}
+	for key, list := range f.Dict(f.Dict(f.Trailer["Root"])["DSS"]) {
+		refs, _ := list.([]any)
+		for _, r := range refs {
+			ref, _ := r.(pdffile.Ref)
+			o, _ := f.Object(int(ref))
+			out[key] = append(out[key], o.Stream)
+		}
+	}
+	return out
+}
+
+// Run runs a program that must succeed, and returns what it prints.
+func Run(t testing.TB, name string, args ...string) string {
+	t.Helper()
+	out, err := command(t, name, args...)
+	if err != nil {
+		t.Fatalf("%s %s: %v\n%s", filepath.Base(name), strings.Join(args, " "), err, out)
+	}
+	return out
+}
+
+// Ask runs a program whose refusal is an answer.
+func Ask(t testing.TB, name string, args ...string) string {
+	t.Helper()
+	out, err := command(t, name, args...)
+	if err != nil {
+		out += fmt.Sprintf("\n%v", err)
+	}
+	return out
+}
+
+func command(t testing.TB, name string, args ...string) (string, error) {
+	t.Helper()
+	path, err := exec.LookPath(name)
+	if err != nil {
+		t.Fatalf("%s is missing: make test installs it", name)
+	}
+	cmd := exec.Command(path, args...)
+	var both, said bytes.Buffer
+	cmd.Stderr = &both
+	cmd.Stdout = io.MultiWriter(&both, &said)
+	if err = cmd.Run(); err != nil {
+		return both.String(), err
+	}
+	return said.String(), nil
+}
+
+// pdfcpu is on the PATH, or where make puts it: .cache/bin of the project.
+func pdfcpu(t testing.TB) string {
+	t.Helper()
+	if path, err := exec.LookPath("pdfcpu"); err == nil {
+		return path
+	}
+	for dir, err := os.Getwd(); err == nil && dir != filepath.Dir(dir); dir = filepath.Dir(dir) {
+		if path := filepath.Join(dir, ".cache", "bin", "pdfcpu"); exists(path) {
+			return path
+		}
+	}
+	t.Fatal("pdfcpu is missing: make test installs it")
+	return ""
+}
+
+func exists(path string) bool {
+	_, err := os.Stat(path)
+	return err == nil
+}
+
+// Save writes a file that lives as long as the test.
+func Save(t testing.TB, name string, data []byte) string {
+	t.Helper()
+	path := filepath.Join(t.TempDir(), name)
+	must(t, os.WriteFile(path, data, 0o600))
+	return path
+}
+
+func must(t testing.TB, err error) {
+	t.Helper()
+	if err != nil {
+		t.Fatal(err)
+	}
+}
