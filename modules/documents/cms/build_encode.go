@@ -56,7 +56,7 @@ func element(n int) int {
 
 // lengths of the nested elements of one container, innermost first.
 type lengths struct {
-	value, unsigned, signer, inside, encap, data int
+	signer, inside, encap, data int
 }
 
 func (d *Signed) lengths(unsigned []byte) lengths {

@@ -164,7 +164,8 @@ type watched[T any] struct {
 
 	mu     sync.Mutex
 	looked time.Time
-	info   fs.FileInfo
+	gone   error       // fs.ErrNotExist, when the file was not there
+	info   fs.FileInfo // nil: nothing is known of the file
 	value  T
 }
 
@@ -172,19 +173,23 @@ type watched[T any] struct {
 func (w *watched[T]) get() (T, error) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	if w.info != nil && time.Since(w.looked) < lookEvery {
-		return w.value, nil
-	}
 	var none T
+	if (w.info != nil || w.gone != nil) && time.Since(w.looked) < lookEvery {
+		return w.value, w.gone
+	}
 	info, err := os.Stat(w.path)
+	w.gone = nil
 	if err != nil {
-		w.info = nil
+		w.info, w.value = nil, none
+		if errors.Is(err, fs.ErrNotExist) {
+			w.gone, w.looked = err, time.Now()
+		}
 		return none, err
 	}
 	if w.info == nil || !os.SameFile(w.info, info) || !w.info.ModTime().Equal(info.ModTime()) || w.info.Size() != info.Size() {
 		v, err := w.read(w.path)
 		if err != nil {
-			w.info = nil
+			w.info, w.value = nil, none
 			return none, err
 		}
 		w.value = v

@@ -191,6 +191,7 @@ func (k *Keys) ownSeal(s *slot, t kernel.Tenant, o SealOptions, now time.Time) (
 	e, err := s.file.get()
 	if errors.Is(err, fs.ErrNotExist) {
 		if err = k.firstSeal(t, now); err == nil {
+			s.file.forget()
 			e, err = s.file.get()
 		}
 	}
@@ -234,7 +235,7 @@ func (k *Keys) firstSeal(t kernel.Tenant, now time.Time) error {
 	if err != nil {
 		return err
 	}
-	_, err = ensure(k.sealPath(t.ID), k.tokens, func() (*entry, error) { return issue(k.issuing, tmpl, k.algorithm, nil) })
+	_, err = k.replace(k.sealPath(t.ID), string(t.ID), now, &x509.Certificate{}, func() (*entry, error) { return issue(k.issuing, tmpl, k.algorithm, nil) })
 	return err
 }
 

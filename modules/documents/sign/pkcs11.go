@@ -6,6 +6,7 @@ import (
 	"crypto"
 	"errors"
 	"fmt"
+	"os"
 	"sync"
 
 	"github.com/ThalesGroup/crypto11"
@@ -25,16 +26,15 @@ func (t *tokens) signer(uri string) (crypto.Signer, error) {
 	if err != nil {
 		return nil, err
 	}
-	path, err := k.modulePath()
-	if err != nil {
-		return nil, err
+	if _, err := os.Stat(k.module); err != nil { // a name without a place would make the loader search
+		return nil, fmt.Errorf("PKCS#11 module: %w", err)
 	}
 	t.mu.Lock()
 	defer t.mu.Unlock()
-	name := path + "\x00" + k.token + "\x00" + k.serial
+	name := k.module + "\x00" + k.token + "\x00" + k.serial
 	c := t.open[name]
 	if c == nil {
-		if c, err = crypto11.Configure(&crypto11.Config{Path: path, TokenLabel: k.token, TokenSerial: k.serial, Pin: k.pin}); err != nil {
+		if c, err = crypto11.Configure(&crypto11.Config{Path: k.module, TokenLabel: k.token, TokenSerial: k.serial, Pin: k.pin}); err != nil {
 			return nil, fmt.Errorf("PKCS#11 token: %w", err)
 		}
 		t.open[name] = c

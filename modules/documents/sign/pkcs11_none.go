@@ -13,10 +13,11 @@ type tokens struct{}
 func newTokens() *tokens { return &tokens{} }
 
 func (*tokens) signer(uri string) (crypto.Signer, error) {
-	if _, err := parseURI(uri); err != nil {
-		return nil, err
+	_, err := parseURI(uri)
+	if err == nil {
+		err = errors.New("keys in PKCS#11 tokens need a program built with -tags pkcs11")
 	}
-	return nil, errors.New("keys in PKCS#11 tokens need a program built with -tags pkcs11")
+	return nil, err
 }
 
 func (*tokens) close() error { return nil }

@@ -4,7 +4,6 @@ import (
 	"errors"
 	"fmt"
 	"net/url"
-	"os"
 	"strings"
 )
 
@@ -76,12 +75,4 @@ func attributes(s, sep string, into map[string]*string) error {
 		*to = value
 	}
 	return nil
-}
-
-// modulePath refuses what would make the loader search.
-func (k tokenKey) modulePath() (string, error) {
-	if _, err := os.Stat(k.module); err != nil {
-		return "", fmt.Errorf("PKCS#11 module: %w", err)
-	}
-	return k.module, nil
 }

@@ -55,7 +55,7 @@ func (k *Keys) rotate(t kernel.Tenant, uri string, now time.Time, only *x509.Cer
 	}
 	var key crypto.Signer
 	if uri != "" {
-		if key, err = k.tokens.signer(uri); err != nil {
+		if key, err = k.tokens.signer(uri); key == nil {
 			return KeyInfo{}, err
 		}
 	}
@@ -73,7 +73,8 @@ func (k *Keys) rotate(t kernel.Tenant, uri string, now time.Time, only *x509.Cer
 	return describe(string(t.ID), e.cert, Current), nil
 }
 
-// replace puts a new entry at path and the certificate of the old one into retired/. The old certificate is written
+// replace puts a new entry at path and the certificate of the old one into retired/. With only set, no other than this one
+// is replaced, and what somebody else has put there is returned. The old certificate is written
 // first: a crash between the two leaves one that is both, and the one in force wins (retired leaves it out).
 func (k *Keys) replace(path, name string, now time.Time, only *x509.Certificate, create func() (*entry, error)) (*entry, error) {
 	unlock, err := lock(k.dir)

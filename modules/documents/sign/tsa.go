@@ -144,7 +144,7 @@ func (t *TSA) Stamp(_ context.Context, digest []byte) ([]byte, error) {
 	if len(digest) != sha256.Size {
 		return nil, errors.New("the digest is not a SHA-256")
 	}
-	return t.token(cms.Append(nil, 0x30, cms.Algorithm(cms.OIDSHA256, false), cms.Append(nil, 0x04, digest)), nil, true)
+	return t.token(append([]byte(imprintOfSHA256), digest...), nil, true)
 }
 
 // token signs what the clock says. imprint and nonce are elements as they came.
@@ -157,18 +157,29 @@ func (t *TSA) token(imprint, nonce []byte, certs bool) ([]byte, error) {
 	return stampBy(s, now, imprint, nonce, certs)
 }
 
+// Parts of TSTInfo that are always the same, as elements.
+const (
+	imprintOfSHA256 = "\x30\x2f\x30\x0b\x06\x09\x60\x86\x48\x01\x65\x03\x04\x02\x01\x04\x20" // before the digest
+	policyElement   = "\x06\x05\x88\x37\x98\x59\x01"                                         // Policy
+	serialBytes     = 16                                                                     // 127 random bits: no serial comes twice
+)
+
 // stampBy signs TSTInfo (RFC 3161, 2.4.2). The time is cut to seconds, within the accuracy of one second.
 func stampBy(s *cms.Signer, now time.Time, imprint, nonce []byte, certs bool) ([]byte, error) {
-	policy, err := asn1.Marshal(Policy())
-	if err != nil {
-		return nil, err
-	}
-	var serial [18]byte // 127 random bits: no serial comes twice
-	serial[0], serial[1] = 0x02, 16
-	rand.Read(serial[2:])
-	serial[2] = serial[2]&0x7f | 0x40
-	info := make([]byte, 0, 256)
-	info = cms.Append(info, 0x30, []byte{0x02, 1, 1}, policy, imprint, serial[:], cms.Append(nil, 0x18, now.AppendFormat(nil, "20060102150405Z")), []byte{0x30, 3, 0x02, 1, 1}, nonce)
+	body := make([]byte, 0, 256)
+	body = append(body, 0x02, 1, 1) // version
+	body = append(body, policyElement...)
+	body = append(body, imprint...)
+	body = append(body, 0x02, serialBytes)
+	serial := len(body)
+	body = body[:serial+serialBytes]
+	rand.Read(body[serial:])
+	body[serial] = body[serial]&0x7f | 0x40 // positive, and always of the same length
+	body = append(body, 0x18, 15)
+	body = now.AppendFormat(body, "20060102150405Z")
+	body = append(body, 0x30, 3, 0x02, 1, 1) // accuracy of one second
+	body = append(body, nonce...)
+	info := cms.Append(make([]byte, 0, len(body)+4), 0x30, body)
 	signed, err := s.Sign(cms.Content{Type: cms.OIDTSTInfo, Digest: sha256Of(info), Inside: info, Bare: !certs})
 	if err != nil {
 		return nil, err
