@@ -16,7 +16,7 @@ type Unsigned struct {
 	Pages int
 
 	gap    [2]int // of /Contents, with its angle brackets; zero: there is no place for a signature
-	prefix int    // so many bytes at the start are the same in every document
+	prefix int    // so many bytes at the start are hashed already: at first those which are the same in every document
 	mid    []byte // state of SHA-256 after them, to be unmarshalled into a sha256.New()
 
 	size    int      // the next free object number: /Size of the trailer
@@ -130,13 +130,20 @@ const (
 	zeros  = "0000000000000000000000000000000000000000000000000000000000000000"
 )
 
-// Digest is the SHA-256 of all but /Contents. The constant prefix was hashed when the engine started.
+// Digest is the SHA-256 of all but /Contents. The constant prefix was hashed when the engine started, and what comes
+// before /Contents need not be hashed again for an increment.
 func (u *Unsigned) Digest() ([]byte, error) {
 	h := sha256.New()
 	if err := h.(encoding.BinaryUnmarshaler).UnmarshalBinary(u.mid); err != nil {
 		return nil, err
 	}
-	writeAll(h, u.Bytes[u.prefix:u.gap[0]], u.Bytes[u.gap[1]:])
+	h.Write(u.Bytes[u.prefix:u.gap[0]])
+	var err error
+	if u.mid, err = h.(encoding.BinaryMarshaler).MarshalBinary(); err != nil {
+		return nil, err
+	}
+	u.prefix = u.gap[0]
+	h.Write(u.Bytes[u.gap[1]:])
 	return h.Sum(nil), nil
 }
 

@@ -5,6 +5,7 @@ import (
 	"encoding/hex"
 	"errors"
 	"fmt"
+	"slices"
 	"strconv"
 	"time"
 
@@ -148,6 +149,9 @@ func (d *document) putPages(tree, pageObjs int, f fields) {
 	w.s("]>>").close()
 }
 
+// incrementRoom is kept free behind a document that will get an increment of usual size.
+const incrementRoom = 40 << 10
+
 // finish writes what comes last: the fields, the signature, the cross-reference table and the trailer. The file is put
 // together in memory of its own.
 func (d *document) finish(catalog, info, catalogEnd int, f fields) *Unsigned {
@@ -170,7 +174,11 @@ func (d *document) finish(catalog, info, catalogEnd int, f fields) *Unsigned {
 		r = append(strconv.AppendInt(r, int64(u.gap[1]), 10), ' ')
 		strconv.AppendInt(r, int64(w.base+len(w.b)-u.gap[1]), 10)
 	}
-	u.Bytes = append(d.e.prefix, w.b...) // the prefix has no room behind it, so this copies
+	room := 0
+	if f.stamp > 0 {
+		room = incrementRoom
+	}
+	u.Bytes = append(slices.Grow(d.e.prefix, len(w.b)+room), w.b...) // the prefix has no room behind it, so this copies
 	u.catalog = w.indirect(u.Bytes, catalog, catalogEnd)
 	if f.stamp > 0 {
 		u.stamp = w.indirect(u.Bytes, f.stamp, stampEnd)
