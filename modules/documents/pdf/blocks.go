@@ -255,12 +255,17 @@ type sealFact struct {
 	ink   colour
 }
 
+// timed reports whether a timestamp authority confirms the time at this level.
+func timed(level string) bool { return level == "B-T" || level == "B-LT" || level == "B-LTA" }
+
 // sealFacts say who sealed, for whom, when, and how strong that is.
 func (d *document) sealFacts(width float64) []sealFact {
 	w := d.words
-	at := w.date(d.issued) + ", " + d.issued.Format("15:04 -07:00")
+	at := w.date(d.issued) + ", " + d.issued.Format("15:04\u00a0UTC-07:00")
 	strength := fillIn(w.Seal, "level", d.in.Level)
-	if d.in.Level == "B-B" {
+	if timed(d.in.Level) {
+		strength += w.Timed
+	} else {
 		strength += w.Untimed
 	}
 	var out []sealFact

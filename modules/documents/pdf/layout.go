@@ -196,43 +196,6 @@ func (c *canvas) lines(st style, x, y, size, lead float64, k colour, ls []line) 
 	return y
 }
 
-// place puts the pieces on pages; the last one, the panel with seal and code, sits at the foot of its page.
-func (d *document) place() {
-	limit := pageHeight - bottomMargin
-	y := 14.0
-	d.newPage()
-	put := func(p piece, at float64) {
-		pg := &d.pages[len(d.pages)-1]
-		pg.items = append(pg.items, placed{p, at})
-	}
-	for i, p := range d.pieces {
-		need := p.before + p.height
-		if i == len(d.pieces)-1 {
-			need = min(p.before, 3) + p.height // it sits at the foot: what is above may come close
-		}
-		for j := i; d.pieces[j].keep && j+1 < len(d.pieces) && need < limit-topMargin; j++ {
-			need += d.pieces[j+1].before + d.pieces[j+1].height
-		}
-		first := len(d.pages[len(d.pages)-1].items) == 0
-		if y+need > limit && !first {
-			d.newPage()
-			y, first = topMargin, true
-			if p.again != nil {
-				put(*p.again, y)
-				y += p.again.height
-			}
-		}
-		if !first {
-			y += p.before
-		}
-		if i == len(d.pieces)-1 {
-			y = limit - p.height
-		}
-		put(p, y)
-		y += p.height
-	}
-}
-
 // draw makes the page streams, each as an fpdf template.
 func (d *document) draw() {
 	size := fpdf.SizeType{Wd: pageWidth, Ht: pageHeight}

@@ -30,6 +30,7 @@ type words struct {
 	SealedAt   string     `json:"sealed_at"`
 	Seal       string     `json:"seal"`       // {level}
 	Untimed    string     `json:"untimed"`    // said when no timestamp proves the time
+	Timed      string     `json:"timed"`      // said when a timestamp does
 	SealField  string     `json:"sealfield"`  // tooltip of the signature field
 	StampField string     `json:"stampfield"` // of the field of the document timestamp
 	AttachDesc string     `json:"attachment"` // what the attached file is
@@ -66,5 +67,5 @@ func (w *words) date(t time.Time) string {
 
 func (w *words) all() []string {
 	return append([]string{w.Number, w.Issued, w.Valid, w.NoEnd, w.Verify, w.VerifyHow, w.VerifyPDF, w.Sealed, w.SealedBy, w.SealedFor,
-		w.SealedAt, w.Seal, w.Untimed, w.Page, w.Draft, w.DraftWhy, w.Pending, w.Date}, w.Months[:]...)
+		w.SealedAt, w.Seal, w.Untimed, w.Timed, w.Page, w.Draft, w.DraftWhy, w.Pending, w.Date}, w.Months[:]...)
 }
