@@ -41,6 +41,7 @@ var columns = []column{
 type matrix struct {
 	*apptest.App
 	kase, document, number, effect string
+	share, token                   string // a link that is ended on the way, and the secret of another
 }
 
 func newMatrix(t *testing.T, options ...apptest.Option) *matrix {
@@ -52,7 +53,23 @@ func newMatrix(t *testing.T, options ...apptest.Option) *matrix {
 	m.document, m.number = issued.Document, issued.Number
 	m.kase = apptest.Submit(a, apptest.Anna).ID
 	m.effect = apptest.EffectOf(a, m.kase)
+	m.share, _ = m.link(t)
+	_, m.token = m.link(t)
 	return m
+}
+
+// link makes a link to Anna's document.
+func (m *matrix) link(t *testing.T) (id, token string) {
+	t.Helper()
+	a := m.Do(apptest.Call{Who: &apptest.Anna, Method: http.MethodPost, Path: "/documents/v1/documents/" + m.document + "/shares", Key: apptest.Key(),
+		Body: map[string]any{"label": "My bank", "days": 7}})
+	var made struct{ ID, Link string }
+	a.JSON(t, &made)
+	_, token, ok := strings.Cut(made.Link, "/shared/")
+	if a.Status != http.StatusCreated || !ok {
+		t.Fatalf("a link: %d %s", a.Status, a.Body)
+	}
+	return made.ID, token
 }
 
 var placeholder = regexp.MustCompile(`\{[^}]*\}`)
@@ -63,12 +80,14 @@ func (m *matrix) sample(o web.Operation) (path string, form url.Values, body any
 	ids := map[string]string{
 		"{id}": m.kase, "{case}": m.kase, "{app}": "residence-certificate", "{slug}": "residence-certificate", "{app_id}": "residence-certificate",
 		"{number}": m.number, "{action}": "assign", "{page}": "purpose", "{page...}": "apps/residence-certificate", "{contract}": "civic", "{file}": "swagger-ui.css", "{$}": "",
-		"{effect}": m.effect,
+		"{effect}": m.effect, "{share}": m.share, "{token}": m.token, "{list}": "1", "{request...}": "MAA",
 	}
 	switch {
-	case strings.Contains(o.Path, "/documents/{"):
-		ids["{id}"], ids["{id}.pdf"] = m.document, m.document+".pdf"
-		ids["{file}"] = m.document + ".pdf"
+	case strings.Contains(o.Path, "documents/{"):
+		ids["{id}"], ids["{file}"] = m.document, m.document
+		if strings.HasSuffix(o.Path, "/{file}") {
+			ids["{file}"] = m.document + ".pdf"
+		}
 	case strings.Contains(o.Path, "/effects/"):
 		ids["{id}"] = m.effect
 	case strings.HasPrefix(o.Path, "/developers/{"):
@@ -85,8 +104,10 @@ func (m *matrix) sample(o web.Operation) (path string, form url.Values, body any
 		body = map[string]any{"service": "residence-certificate"}
 	case "create-launch-link":
 		body = map[string]any{"app_id": "residence-certificate", "channel": "list"}
-	case "revoke-document":
+	case "revoke-document", "reissue-document", "halt-issuing", "resume-issuing":
 		body = map[string]any{"reason": "Issued on a wrong entry in the register."}
+	case "create-share":
+		body = map[string]any{"label": "My bank", "days": 7}
 	default:
 		body = map[string]any{"version": 9999, "input": map[string]any{}}
 	}

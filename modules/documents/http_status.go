@@ -4,16 +4,24 @@ import (
 	"context"
 	"net/http"
 
+	"github.com/danielgtaylor/huma/v2"
+
 	"townhall/modules/documents/status"
 	"townhall/modules/kernel/web"
 )
 
 func (s *Service) registerStatus(api *web.API) {
 	check := []string{"Verification"}
-	web.Register(api, web.Op{ID: "get-status-list", Method: http.MethodGet, Path: "/status-lists/{list}", Tags: check, Policy: web.Public, Errors: []int{http.StatusNotModified}, Responses: binary(status.MediaType, "The signed list."),
+	web.Register(api, web.Op{ID: "get-status-list", Method: http.MethodGet, Path: "/status-lists/{list}", Tags: check, Policy: web.Public, Responses: listResponses(),
 		Summary: "Fetch a status list", Description: "A Token Status List (IETF draft-ietf-oauth-status-list) as a JWT, signed with the municipality's seal (`x5c`): two bits per document, 0 valid, 1 revoked, 3 superseded. A document carries the address of its list and its place there (`StatusURI` in the file's Info, `status` in the JSON). Fetch it anew when `ttl` has passed; it must not be used after `exp`. A revocation shows within 60 seconds."}, s.getStatusList)
 	web.Register(api, web.Op{ID: "get-document-schema", Method: http.MethodGet, Path: "/schemas/document.json", Tags: check, Policy: web.Public, Responses: binary("application/schema+json", "The JSON Schema."),
 		Summary: "Fetch the schema of the embedded JSON", Description: "Describes document.json, which goes along inside documents that say the same to programs (JSON Schema 2020-12)."}, s.getDocumentSchema)
+}
+
+func listResponses() map[string]*huma.Response {
+	out := binary(status.MediaType, "The signed list.")
+	out["304"] = &huma.Response{Description: "The list is the one you have."}
+	return out
 }
 
 // StatusListInput names a list.
