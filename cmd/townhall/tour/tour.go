@@ -41,6 +41,7 @@ type tour struct {
 	staffCase       string
 	documentNumber  string
 	certificate     string // path of the file
+	reissued        string // path of the one that took its place
 	bundle          string
 }
 
@@ -78,6 +79,9 @@ func (t *tour) walk(ctx context.Context) error {
 		{"stranger", "uploads the file: valid", t.checkUpload},
 		{"stranger", "checks it offline with townhall verify: valid", t.checkOffline},
 		{"stranger", "a flipped byte, appended bytes and a shadow increment: altered", t.checkTampered},
+		{"citizen", "shares it by a link; a stranger downloads it; the citizen ends the link", t.share},
+		{"registrar", "issues it again: the first number says that it was replaced", t.reissue},
+		{"registrar", "revokes the new one: the check and the signed status list say so", t.revoke},
 		{"citizen", "withdraws another application", t.withdraw},
 		{"registrar", "refuses a third one with a reason; a second confirms", t.refuse},
 		{"citizen", "a sign-in that is too weak is asked to step up", t.stepUp},
