@@ -26,6 +26,7 @@ type evidence struct {
 	lists   []stored[*x509.RevocationList]
 	answers []stored[*ocsp.Response]
 	memo    map[[sha256.Size]byte]*status
+	signed  map[listBy]bool
 	seen    map[[sha256.Size]byte]bool
 }
 
@@ -33,6 +34,37 @@ type evidence struct {
 type stored[T any] struct {
 	what     T
 	revision int
+}
+
+// listBy is the question whether an issuer has signed a list; it is costly and asked for every certificate.
+type listBy struct {
+	list   *x509.RevocationList
+	issuer [sha256.Size]byte
+}
+
+func (e *evidence) signedBy(l *x509.RevocationList, issuer *x509.Certificate) bool {
+	if !bytes.Equal(l.RawIssuer, issuer.RawSubject) {
+		return false
+	}
+	key := listBy{l, sha256.Sum256(issuer.Raw)}
+	yes, known := e.signed[key]
+	if !known {
+		if e.signed == nil {
+			e.signed = map[listBy]bool{}
+		}
+		yes = l.CheckSignatureFrom(issuer) == nil
+		e.signed[key] = yes
+	}
+	return yes
+}
+
+// know takes the lists of the bundle, but those that the file brings as well.
+func (e *evidence) know(lists []*x509.RevocationList) {
+	for _, l := range lists {
+		if !slices.ContainsFunc(e.lists, func(s stored[*x509.RevocationList]) bool { return bytes.Equal(s.what.Raw, l.Raw) }) {
+			e.lists = append(e.lists, stored[*x509.RevocationList]{what: l})
+		}
+	}
 }
 
 // status is everything that is known about one certificate.
@@ -87,7 +119,9 @@ func (e *evidence) status(c, issuer *x509.Certificate) *status {
 	}
 	s := &status{}
 	for _, l := range e.lists {
-		s.ask(l.what, l.revision, c, issuer)
+		if e.signedBy(l.what, issuer) {
+			s.ask(l.what, l.revision, c)
+		}
 	}
 	for _, a := range e.answers {
 		s.hear(a.what, a.revision, c, issuer)
@@ -107,10 +141,7 @@ func (s *status) revoke(at time.Time, reason int, said bool) {
 	}
 }
 
-func (s *status) ask(l *x509.RevocationList, revision int, c, issuer *x509.Certificate) {
-	if !bytes.Equal(l.RawIssuer, issuer.RawSubject) || l.CheckSignatureFrom(issuer) != nil {
-		return
-	}
+func (s *status) ask(l *x509.RevocationList, revision int, c *x509.Certificate) {
 	for _, entry := range l.RevokedCertificateEntries {
 		if entry.SerialNumber.Cmp(c.SerialNumber) == 0 {
 			s.revoke(entry.RevocationTime, entry.ReasonCode, slices.ContainsFunc(entry.Extensions, isReason))

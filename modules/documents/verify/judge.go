@@ -19,9 +19,7 @@ func (v *verification) judge(r *Report) {
 	if len(v.bad) > 0 {
 		v.stamps, v.evidence = nil, evidence{} // of what they would prove nothing is left
 	}
-	for _, l := range v.trust.lists {
-		v.evidence.lists = append(v.evidence.lists, stored[*x509.RevocationList]{what: l})
-	}
+	v.evidence.know(v.trust.lists)
 	for _, s := range v.stamps {
 		s.read(v.trust.timeRoots)
 	}
