@@ -238,7 +238,7 @@ func (d *document) closing() {
 		ty += 1
 		c.tagged(pOrig, func() { ty = c.lines(regular, leftX, ty, 8.5, 4.3, grey, orig) })
 		c.tagged(fig, func() { c.qrCode(marginX+pad, qy, qrSize, d.code) })
-		c.tagged(pNumber, func() { c.write(bold, leftX, ty+2.6, 11, ink, d.in.Number) })
+		c.tagged(pNumber, func() { c.write(bold, leftX, ty+3, 11, ink, d.in.Number) })
 		sy := y + pad + 3.4
 		c.tagged(sealHead, func() { c.write(bold, sealX, sy, 9.5, ink, w.Sealed) })
 		sy += 5.4
@@ -261,7 +261,7 @@ func timed(level string) bool { return level == "B-T" || level == "B-LT" || leve
 // sealFacts say who sealed, for whom, when, and how strong that is.
 func (d *document) sealFacts(width float64) []sealFact {
 	w := d.words
-	at := w.date(d.issued) + ", " + d.issued.Format("15:04\u00a0UTC-07:00")
+	at := fillIn(w.Moment, "date", w.date(d.issued), "time", d.issued.Format("15:04\u00a0UTC-07:00"))
 	strength := fillIn(w.Seal, "level", d.in.Level)
 	if timed(d.in.Level) {
 		strength += w.Timed

@@ -2,6 +2,7 @@ package pdf
 
 import (
 	"bytes"
+	"fmt"
 	"strings"
 	"testing"
 
@@ -104,6 +105,87 @@ func TestEveryFixedTextExistsInEveryLanguage(t *testing.T) {
 			if s == "" {
 				t.Errorf("%s: text %d is empty", l, i)
 			}
+		}
+	}
+}
+
+func TestThePanelWithTheSealIsNeverAloneOnItsPage(t *testing.T) {
+	t.Parallel()
+	e := engine(t)
+	for n := range 60 {
+		in := input("en")
+		in.Content.Blocks = []kernel.DocumentBlock{{Kind: "heading", Text: "Reasons"}, {Kind: "paragraph", Text: strings.Repeat("A sentence that goes on. ", 8*n)}}
+		d, err := e.begin(in, nil)
+		if err != nil {
+			t.Fatal(err)
+		}
+		d.compose()
+		d.place()
+		if last := len(d.pages) - 1; last > 0 && len(d.pages[last].items) < 3 {
+			t.Errorf("with %d sentences page %d has %d pieces", 8*n, last+1, len(d.pages[last].items))
+		}
+		for _, p := range d.pages {
+			for i, it := range p.items {
+				if it.y+it.height > foot+0.1 || i > 0 && it.y < p.items[i-1].y+p.items[i-1].height-0.1 {
+					t.Errorf("with %d sentences a piece lies over another or below the page", 8*n)
+				}
+			}
+		}
+	}
+}
+
+func TestThePanelSaysWhoConfirmsTheTime(t *testing.T) {
+	t.Parallel()
+	e := engine(t)
+	for level, confirmed := range map[string]bool{"B-B": false, "": false, "B-T": true, "B-LT": true, "B-LTA": true} {
+		in := input("en")
+		in.Level = level
+		d, err := e.begin(in, nil)
+		if err != nil {
+			t.Fatal(err)
+		}
+		text := ""
+		for _, f := range d.sealFacts(54) {
+			for _, l := range f.lines {
+				text += l.text
+			}
+		}
+		if strings.Contains(text, d.words.Timed) != confirmed || strings.Contains(text, d.words.Untimed) == confirmed {
+			t.Errorf("%s: %s", level, text)
+		}
+	}
+}
+
+func TestTheSameInputGivesTheSameBytesWhateverWasRenderedBefore(t *testing.T) {
+	t.Parallel()
+	slot := &Slot{Reserve: 500, Name: "Seal", Timestamp: true}
+	want := map[string][]byte{}
+	for _, l := range kernel.Locales {
+		u, err := engine(t).Render(input(l), slot)
+		if err != nil {
+			t.Fatal(err)
+		}
+		want[l] = u.Bytes
+	}
+	e := engine(t)
+	done := make(chan error)
+	for range 4 {
+		go func() {
+			for i := range 30 {
+				l := kernel.Locales[i%len(kernel.Locales)]
+				u, err := e.Render(input(l), slot)
+				if err != nil || !bytes.Equal(u.Bytes, want[l]) {
+					done <- fmt.Errorf("%s came out differently: %v", l, err)
+					return
+				}
+				clear(u.Bytes) // whoever got the bytes owns them
+			}
+			done <- nil
+		}()
+	}
+	for range 4 {
+		if err := <-done; err != nil {
+			t.Error(err)
 		}
 	}
 }

@@ -38,7 +38,8 @@ type words struct {
 	Draft      string     `json:"draft"`
 	DraftWhy   string     `json:"draft_why"`
 	Pending    string     `json:"pending"`
-	Date       string     `json:"date"` // {d} {month} {y}
+	Date       string     `json:"date"`   // {d} {month} {y}
+	Moment     string     `json:"moment"` // {date} {time}
 	Months     [12]string `json:"months"`
 	Keywords   string     `json:"keywords"`
 }
@@ -67,5 +68,5 @@ func (w *words) date(t time.Time) string {
 
 func (w *words) all() []string {
 	return append([]string{w.Number, w.Issued, w.Valid, w.NoEnd, w.Verify, w.VerifyHow, w.VerifyPDF, w.Sealed, w.SealedBy, w.SealedFor,
-		w.SealedAt, w.Seal, w.Untimed, w.Timed, w.Page, w.Draft, w.DraftWhy, w.Pending, w.Date}, w.Months[:]...)
+		w.SealedAt, w.Seal, w.Untimed, w.Timed, w.Page, w.Draft, w.DraftWhy, w.Pending, w.Date, w.Moment}, w.Months[:]...)
 }
