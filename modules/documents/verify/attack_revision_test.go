@@ -52,7 +52,9 @@ func dissect(t testing.TB, file []byte) anatomy {
 	if len(fields) > 1 {
 		a.stamp = int(fields[1].(pdffile.Ref))
 	}
-	a.page = int(f.Dict(catalog["Pages"])["Kids"].([]any)[0].(pdffile.Ref))
+	if kids, ok := f.Dict(catalog["Pages"])["Kids"].([]any); ok {
+		a.page = int(kids[0].(pdffile.Ref))
+	}
 	return a
 }
 
@@ -209,5 +211,34 @@ func TestMoreValidationDataBehindATimestampIsNoFault(t *testing.T) {
 	less := grow(t, file, map[int]string{a.root: withStore(a, a.size), a.size: "<</Type/DSS" + refs("Certs", "") + refs("OCSPs", "") + ">>"})
 	if r := w.verify(less); r.State != verify.Altered || !slices.Equal(r.Reasons, []string{verify.ReasonAppended}) {
 		t.Errorf("without its lists: %+v", r)
+	}
+}
+
+// A sealed reference that leads nowhere must not be given a target by a later revision.
+func TestNothingSealedMayLeadToWhatWasAdded(t *testing.T) {
+	t.Parallel()
+	sealer, trust := authority(t)
+	for name, c := range map[string]struct {
+		catalog string
+		valid   bool
+	}{
+		"nothing dangles":         {catalog, true},
+		"an outline that dangles": {strings.Replace(catalog, "/Type/Catalog", "/Type/Catalog/Outlines 5 0 R", 1), false},
+		"a name in a form":        {strings.Replace(catalog, "/SigFlags 3", "/SigFlags 3/DR 5 0 R", 1), false},
+		"another that dangles":    {strings.Replace(catalog, "/Type/Catalog", "/Type/Catalog/Outlines 9 0 R", 1), false},
+	} {
+		f := honest()
+		f.objects = slices.Clone(f.objects)
+		f.objects[0] = c.catalog
+		f.trailer = "<</Size 5/Root 1 0 R/Info 4 0 R/ID[<00><00>]>>"
+		file := f.seal(t, sealer, nil)
+		if r := verify.Verify(file, trust, verify.Options{}); r.State != verify.Valid {
+			t.Fatalf("%s, sealed: %+v", name, r)
+		}
+		a := dissect(t, file)
+		r := verify.Verify(grow(t, file, map[int]string{1: a.with(1, "/DSS 5 0 R"), 5: "<</Type/DSS>>"}), trust, verify.Options{})
+		if (r.State == verify.Valid) != c.valid {
+			t.Errorf("%s: %+v", name, r)
+		}
 	}
 }
