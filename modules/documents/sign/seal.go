@@ -236,7 +236,9 @@ func (s *Sealer) Validation(ctx context.Context, now time.Time) (Validation, err
 }
 
 func sameChains(a, b [][]*x509.Certificate) bool {
-	return slices.EqualFunc(a, b, func(a, b []*x509.Certificate) bool { return a[0] == b[0] })
+	return len(a) == len(b) && !slices.ContainsFunc(b, func(c []*x509.Certificate) bool {
+		return !slices.ContainsFunc(a, func(have []*x509.Certificate) bool { return have[0] == c[0] })
+	})
 }
 
 // Renewal returns what a stored document needs before it gets its next document timestamp: the evidence for the chain of

@@ -134,7 +134,7 @@ func TestTheEvidenceOfTheEmbeddedAuthorityIsCompleteAndKept(t *testing.T) {
 		if next := tsa.Chains()[0][0]; next.Equal(stamp) || !has(r.Certs, stamp.Raw) || !has(r.Certs, next.Raw) || len(r.OCSPs) != 2 {
 			t.Errorf("renewal: %d certificates, %d answers", len(r.Certs), len(r.OCSPs))
 		}
-		v, err = s.Validation(t.Context(), now)
+		v, err = s.Validation(t.Context(), now.Add(62*time.Minute))
 		must(t, err)
 		if !has(v.Certs, tsa.Chains()[0][0].Raw) {
 			t.Error("the evidence is for a timestamp key that was replaced")
@@ -210,17 +210,41 @@ func TestTheEvidenceOfATimestampAuthorityOutsideIsFetchedOrTheDocumentIsRefused(
 
 func TestATokenLargerThanExpectedMakesMoreRoomForTheNextDocument(t *testing.T) {
 	t.Parallel()
-	c := &TSAClient{}
+	c := &TSAClient{clock: time.Now}
 	c.remember([]*x509.Certificate{{Raw: []byte{1}}}, 1000)
 	one := c.Reserve()
 	c.remember([]*x509.Certificate{{Raw: []byte{1}}}, 3000)
 	if two := c.Reserve(); two <= one || two < 3000 || len(c.Chains()) != 1 {
 		t.Errorf("%d, then %d", one, two)
 	}
-	for i := range 20 {
-		c.remember([]*x509.Certificate{{Raw: []byte{2, byte(i)}}}, 1000)
+}
+
+func TestACertificateTheAuthorityNoLongerUsesIsForgotten(t *testing.T) {
+	t.Parallel()
+	now := time.Now()
+	c := &TSAClient{clock: func() time.Time { return now }}
+	chains := func() (out string) {
+		for _, c := range c.Chains() {
+			out += string(c[0].Raw)
+		}
+		return out
 	}
-	if len(c.Chains()) != maxChains {
-		t.Errorf("%d chains are remembered", len(c.Chains()))
+	stamp := func(name string, after time.Duration) {
+		now = now.Add(after)
+		c.remember([]*x509.Certificate{{Raw: []byte(name)}}, 1000)
+	}
+	stamp("a", 0)
+	stamp("b", time.Minute)
+	stamp("a", 5*time.Minute)
+	if got := chains(); got != "ba" {
+		t.Errorf("two machines: %s", got)
+	}
+	stamp("a", 6*time.Minute)
+	if got := chains(); got != "a" {
+		t.Errorf("one was switched off: %s", got)
+	}
+	now = now.Add(24 * time.Hour)
+	if got := chains(); got != "a" {
+		t.Errorf("the last one: %s", got)
 	}
 }

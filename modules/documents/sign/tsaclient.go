@@ -28,8 +28,14 @@ type TSAClient struct {
 	clock func() time.Time
 
 	mu      sync.Mutex
-	chains  [][]*x509.Certificate
+	chains  []seenChain
 	reserve int
+}
+
+// seenChain is the chain of a token, and when the last one came.
+type seenChain struct {
+	chain []*x509.Certificate
+	at    time.Time
 }
 
 // TSAOptions are for tests and for networks that need them; zero is right for most.
@@ -123,21 +129,23 @@ func tokenChain(raw []byte, others []*x509.Certificate) ([]*x509.Certificate, er
 	return linked([]*x509.Certificate{signer}, append(slices.Clone(token.Certificates), others...))
 }
 
-// maxChains is how many certificates of one authority are remembered: some have several machines.
-const maxChains = 8
+// seenFor is how long a chain is remembered after its last token: longer than any document is under way. An authority may
+// have several machines, so there can be more than one; but a certificate it no longer uses must not hold anybody up.
+const seenFor = 10 * time.Minute
 
 func (t *TSAClient) remember(chain []*x509.Certificate, size int) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	t.reserve = max(t.reserve, reserveFor(size))
-	if slices.ContainsFunc(t.chains, func(c []*x509.Certificate) bool { return c[0].Equal(chain[0]) }) {
-		return
-	}
-	all := append(slices.Clone(t.chains), chain)
-	if len(all) > maxChains {
-		all = all[1:]
-	}
-	t.chains = all
+	now := t.clock()
+	t.chains = slices.DeleteFunc(t.chains, func(c seenChain) bool {
+		if c.chain[0].Equal(chain[0]) {
+			chain = c.chain
+			return true
+		}
+		return now.Sub(c.at).Abs() > seenFor
+	})
+	t.chains = append(t.chains, seenChain{chain, now})
 }
 
 // Reserve is the number of bytes a token needs, from the largest seen; 0 before the first.
@@ -147,11 +155,15 @@ func (t *TSAClient) Reserve() int {
 	return t.reserve
 }
 
-// Chains are those of the tokens seen.
+// Chains are those of the tokens of the last minutes, and always that of the last one.
 func (t *TSAClient) Chains() [][]*x509.Certificate {
 	t.mu.Lock()
 	defer t.mu.Unlock()
-	return t.chains
+	out := make([][]*x509.Certificate, len(t.chains))
+	for i, c := range t.chains {
+		out[i] = c.chain
+	}
+	return out
 }
 
 var _ Stamper = (*TSAClient)(nil)
