@@ -24,6 +24,7 @@ var canaries = map[string]string{
 	"birthdate": "1971-03-09", "email": "zephyrine@canary.example", "purpose": "Canary Purpose Ocelot", "note": "Canary Note Ибис <b>&",
 	"question": "Canary Question Heron?", "answer": "Canary Answer 金丝雀", "assessment": "Canary Assessment Lynx", "remarks": "Canary Remarks Newt",
 	"refusal": "Canary Refusal Reason Stoat, told at length", "revocation": "Canary Revocation Vole",
+	"label": "Canary Label Shrew", "reissue": "Canary Reissue Marten",
 }
 
 // sink collects what leaves by one way.
@@ -188,6 +189,7 @@ func TestPersonalDataStaysInside(t *testing.T) {
 	}
 	v.problems.add(string(v.Do(apptest.Call{Method: http.MethodGet, Path: "/documents/v1/verifications/" + certificate.Number}).Body))
 
+	v.walkShares(certificate.ID)
 	v.walkWrongly(refusedCase)
 	v.walkPages(refusedCase, certificate.ID, certificate.Number)
 
@@ -199,6 +201,34 @@ func TestPersonalDataStaysInside(t *testing.T) {
 			t.Error(leak)
 		}
 	}
+}
+
+// walkShares gives a document away by a link, re-issues another one, and watches what strangers and the agency learn of it.
+func (v *aviary) walkShares(document string) {
+	t, link := v.t, v.Do(apptest.Call{Who: &v.zoe, Method: http.MethodPost, Path: "/documents/v1/documents/" + document + "/shares", Key: apptest.Key(),
+		Body: map[string]any{"label": canaries["label"], "days": 7}})
+	var share struct{ Link string }
+	link.JSON(t, &share)
+	_, token, ok := strings.Cut(share.Link, "/shared/")
+	if link.Status != http.StatusCreated || !ok {
+		t.Fatalf("a link: %d %s", link.Status, link.Body)
+	}
+	v.addresses.add(share.Link)
+	v.problems.add(string(v.Page(apptest.PageRequest{Tenant: "northwick", Method: http.MethodGet, Path: "/shared/" + token}).Body))
+	for _, path := range []string{"/documents/v1/shares/" + token, "/documents/v1/status-lists/1"} {
+		v.problems.add(string(v.Do(apptest.Call{Method: http.MethodGet, Path: path}).Body))
+	}
+	if a := v.Do(apptest.Call{Who: &apptest.Oliver, Method: http.MethodGet, Path: "/documents/v1/issued-documents/" + document}); a.Status != http.StatusOK || bytes.Contains(a.Body, []byte(canaries["label"])) {
+		t.Errorf("the agency sees the holder's label, or nothing: %d %s", a.Status, a.Body)
+	}
+	if a := v.Do(apptest.Call{Who: &v.zoe, Method: http.MethodGet, Path: "/documents/v1/documents/" + document + "/checks"}); !bytes.Contains(a.Body, []byte(canaries["label"])) {
+		t.Errorf("the holder does not see who looked: %s", a.Body)
+	}
+	v.refused(v.zoe, http.MethodPost, "/documents/v1/documents/"+document+"/shares", map[string]any{"label": canaries["label"] + "\u202e", "days": 7})
+	v.refused(v.zoe, http.MethodPost, "/documents/v1/documents/"+document+"/shares", map[string]any{"label": canaries["label"], "days": 1000})
+	v.refused(apptest.Oliver, http.MethodPost, "/documents/v1/documents/"+document+"/reissue", map[string]any{"reason": canaries["reissue"]}) // it is revoked
+	v.refused(apptest.Oliver, http.MethodPost, "/documents/v1/halt/end", map[string]any{"reason": canaries["reissue"]})                       // it is not halted
+	v.refused(apptest.Oliver, http.MethodGet, "/documents/v1/issued-documents?limit="+url.QueryEscape(canaries["name"]), nil)
 }
 
 // walkWrongly sends what is refused, with canaries in it.

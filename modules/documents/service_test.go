@@ -319,3 +319,29 @@ func TestPagesSpeakEveryLanguage(t *testing.T) {
 		t.Errorf("number form: %d %s", w.Code, w.Header().Get("Location"))
 	}
 }
+
+func TestTextThatNoFontCanShowIsRefusedBeforeAnythingIsStored(t *testing.T) {
+	t.Parallel()
+	h := newHouse(t)
+	ctx := kernel.WithPrincipal(t.Context(), kernel.SystemPrincipal(kerneltest.Northwick))
+	for name, value := range map[string]string{"emoji": "Anna 😀", "NUL": "Anna\x00", "no font has it": "नाम", "10,000 characters": strings.Repeat("я", 10_000), "no UTF-8": "\xff"} {
+		c := sample("en")
+		c.Blocks[2].Fields[0][1] = value
+		err := h.DB.InTx(ctx, kerneltest.Northwick, func(tx *pg.Tx) error {
+			_, err := h.Intend(ctx, tx, kernel.DocumentIntent{Case: newCase(), Holder: newPerson(), Agency: "civil-registry", Type: "residence-certificate", Content: c})
+			if kernel.KindOf(err) != kernel.Invalid {
+				t.Errorf("%s: %v", name, err)
+			}
+			return nil // a caller that goes on regardless stores nothing either
+		})
+		must(t, err)
+	}
+	must(t, h.DB.Read(ctx, kerneltest.Northwick, func(tx *pg.Tx) error {
+		var n int
+		err := tx.Get(&n, `SELECT (SELECT count(*) FROM documents.document WHERE tenant_id = $1) + (SELECT count(*) FROM kernel.effect WHERE tenant_id = $1)`, string(kerneltest.Northwick))
+		if n != 0 || h.log.actions() != "" {
+			t.Errorf("%d rows are there, audit %q", n, h.log.actions())
+		}
+		return err
+	}))
+}
