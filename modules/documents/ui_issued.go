@@ -87,7 +87,7 @@ func (s *Service) issuedFilters(r *http.Request, f IssuedQuery) ui.Filters {
 	for _, state := range issuedStates {
 		key := "issued.all"
 		if state != "" {
-			key = "issued.state." + state
+			key = "issued.tab." + state
 		}
 		out.Tabs = append(out.Tabs, ui.Filter{Label: s.t(r, key), Href: listAddress(IssuedQuery{State: state}, ""), Count: -1, Current: state == f.State && f.Text == ""})
 	}
@@ -103,7 +103,7 @@ func (s *Service) issuedTable(r *http.Request, all []record) ui.Table {
 			until = ui.Date(locale, zone, d.ValidTo)
 		}
 		t.Rows = append(t.Rows, ui.TableRow{Cells: []ui.Cell{
-			{Text: d.Number, Href: issuedPath(d.ID)}, {Text: d.Title}, {Tag: s.issuedTag(r, d)}, {At: d.IssuedAt}, {Text: until},
+			{Text: d.Number, Href: issuedPath(d.ID)}, {Text: d.Title}, {Tag: s.issuedTag(r, d)}, {Text: ui.Date(locale, zone, d.IssuedAt)}, {Text: until},
 		}})
 	}
 	return t

@@ -169,7 +169,7 @@ func (s *Service) documentFacts(r *http.Request, m record) []ui.Fact {
 		until = ui.Date(locale, zone, m.ValidTo)
 	}
 	out := []ui.Fact{
-		{Key: s.t(r, "verify.fact.issuer"), Value: m.Issuer + ", " + m.Municipality},
+		{Key: s.t(r, "verify.fact.issuer"), Value: issuedBy(m.Issuer, m.Municipality, m.Locale)},
 		{Key: s.t(r, "verify.fact.issued"), Value: ui.Date(locale, zone, m.IssuedAt)},
 		{Key: s.t(r, "verify.fact.valid"), Value: until},
 	}

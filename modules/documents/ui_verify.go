@@ -112,7 +112,7 @@ func (s *Service) facts(r *http.Request, v verification) []ui.Fact {
 	locale, zone := kernel.LocaleOf(r.Context()), kernel.TenantOf(r.Context()).Location()
 	out := []ui.Fact{
 		{Key: s.t(r, "verify.fact.type"), Value: v.Title},
-		{Key: s.t(r, "verify.fact.issuer"), Value: v.Issuer + ", " + v.Municipality},
+		{Key: s.t(r, "verify.fact.issuer"), Value: issuedBy(v.Issuer, v.Municipality, v.Locale)},
 		{Key: s.t(r, "verify.fact.number"), Value: v.Number, Code: true},
 		{Key: s.t(r, "verify.fact.issued"), Value: ui.Date(locale, zone, v.IssuedAt)},
 	}
@@ -125,6 +125,14 @@ func (s *Service) facts(r *http.Request, v verification) []ui.Fact {
 		out = append(out, ui.Fact{Key: s.t(r, "verify.fact.revoked"), Value: ui.Date(locale, zone, v.RevokedAt)})
 	}
 	return out
+}
+
+// issuedBy names the agency and its municipality as the document's language joins them.
+func issuedBy(issuer, municipality, locale string) string {
+	if locale == "zh" {
+		return issuer + "，" + municipality
+	}
+	return issuer + ", " + municipality
 }
 
 // sealFacts say how far the seal goes: what kind it is, and whether anybody else than the issuer confirms the time.
