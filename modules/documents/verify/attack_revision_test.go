@@ -141,12 +141,94 @@ func TestALaterRevisionMayOnlyProveForLonger(t *testing.T) {
 }
 
 // withStore is the catalog with another security store.
-func withStore(a anatomy, n int) string {
-	s := a.text(a.root)
+func withStore(a anatomy, n int) string { return storeIn(a.text(a.root), n) }
+
+func storeIn(s string, n int) string {
 	if from, to, ok := pdffile.Entry([]byte(s), "DSS"); ok {
 		return fmt.Sprintf("%s%d 0 R%s", s[:from], n, s[to:])
 	}
-	return a.with(a.root, fmt.Sprintf("/DSS %d 0 R", n))
+	return strings.TrimSuffix(s, ">>") + fmt.Sprintf("/DSS %d 0 R>>", n)
+}
+
+// stamped is grow with a document timestamp as object n, by an authority that is trusted and over everything.
+func stamped(t testing.TB, w *world, file []byte, objects map[int]string, n int, dts string) []byte {
+	t.Helper()
+	const wide = "[0 0000000 0000000 0000000]"
+	dts = strings.Replace(dts, "[0 1 2 3]", wide, 1)
+	objects = maps.Clone(objects)
+	objects[n] = strings.Replace(dts, "<00>", "<"+strings.Repeat("0", 2*tokenRoom)+">", 1)
+	out := grow(t, file, objects)
+	all := gaps(t, out)
+	g := all[len(all)-1]
+	at := bytes.LastIndex(out, []byte(wide))
+	copy(out[at:], fmt.Sprintf("[0 %-7d %-7d %-7d]", g[0], g[1], len(out)-g[1]))
+	h := sha256.New()
+	h.Write(out[:g[0]])
+	h.Write(out[g[1]:])
+	hex.Encode(out[g[0]+1:], w.token(w.tsa, h.Sum(nil), w.now))
+	return out
+}
+
+// Everything about these is as it should be, the timestamp above all, but for one thing.
+func TestAGoodTimestampMustStandInAFieldThatIsNothingElse(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	file := w.document("B-LT")
+	a := dissect(t, file)
+	n := a.size
+	root := a.replaced(t, a.root, "]/SigFlags", fmt.Sprintf(" %d 0 R]/SigFlags", n))
+	field := fmt.Sprintf(newField, n+1)
+	sed := func(s, old, new string) string { return strings.Replace(s, old, new, 1) }
+	for name, c := range map[string]struct {
+		root, field, dts string
+		more             map[int]string
+		valid            bool
+	}{
+		"the honest one":          {root, field, emptyDTS, nil, true},
+		"actions":                 {root, sed(field, "/F 132", "/F 132/AA<<>>"), emptyDTS, nil, false},
+		"a look":                  {root, sed(field, "/F 132", "/F 132/AP<<>>"), emptyDTS, nil, false},
+		"a page":                  {root, sed(field, "/F 132", fmt.Sprintf("/F 132/P %d 0 R", a.page)), emptyDTS, nil, false},
+		"other flags":             {root, sed(field, "/F 132", "/F 4"), emptyDTS, nil, false},
+		"an area":                 {root, sed(field, "0 0 0 0", "0 0 99 99"), emptyDTS, nil, false},
+		"no name":                 {root, sed(field, "/T(More)", ""), emptyDTS, nil, false},
+		"a certification":         {root, field, sed(emptyDTS, "/Type", "/Reference[]/Type"), nil, false},
+		"another type":            {root, field, sed(emptyDTS, "DocTimeStamp", "Sig"), nil, false},
+		"another filter":          {root, field, sed(emptyDTS, "Adobe.PPKLite", "Entrust.PPKEF"), nil, false},
+		"another sub-filter":      {root, field, sed(emptyDTS, "ETSI.RFC3161", "adbe.pkcs7.detached"), nil, false},
+		"contents elsewhere":      {root, field, sed(emptyDTS, "/Contents<00>", "/Contents<3000>/Decoy<00>"), nil, false},
+		"the form drawn anew":     {sed(root, "/SigFlags 3", "/SigFlags 3/NeedAppearances true"), field, emptyDTS, nil, false},
+		"a script":                {sed(root, "/Type/Catalog", "/Type/Catalog/OpenAction<<>>"), field, emptyDTS, nil, false},
+		"no language":             {sed(root, "/Lang(en)", ""), field, emptyDTS, nil, false},
+		"the seal's field anew":   {root, field, emptyDTS, map[int]string{a.seal: a.text(a.seal)}, false},
+		"the page anew":           {root, field, emptyDTS, map[int]string{a.page: a.text(a.page)}, false},
+		"an object more":          {root, field, emptyDTS, map[int]string{n + 2: "(hidden)"}, false},
+		"the fields in new order": {a.replaced(t, a.root, fmt.Sprintf("[%d 0 R]/SigFlags", a.seal), fmt.Sprintf("[%d 0 R %d 0 R]/SigFlags", n, a.seal)), field, emptyDTS, nil, false},
+		"a store of another kind": {sed(root, "/DSS ", fmt.Sprintf("/DSS %d 0 R/Was ", n+2)), field, emptyDTS, map[int]string{n + 2: "<</Type/DSS>>"}, false},
+		"more in a list":          {storeIn(root, n+2), field, emptyDTS, map[int]string{n + 2: a.with(int(a.Dict(a.Trailer["Root"])["DSS"].(pdffile.Ref)), fmt.Sprintf("/VRI %d 0 R", n))}, false},
+		"a store as it was":       {storeIn(root, n+2), field, emptyDTS, map[int]string{n + 2: a.text(int(a.Dict(a.Trailer["Root"])["DSS"].(pdffile.Ref)))}, true},
+	} {
+		objects := map[int]string{a.root: c.root, n: c.field}
+		maps.Copy(objects, c.more)
+		r := w.verify(stamped(t, w, file, objects, n+1, c.dts))
+		if c.valid && (r.State != verify.Valid || r.Level != "B-LTA") {
+			t.Errorf("%s: %+v", name, r)
+		}
+		if !c.valid {
+			refused(t, name, r, verify.Altered, verify.ReasonAppended)
+		}
+	}
+	// The field that was made for it, with something more.
+	bare := w.sealed("B-LTA", func(d []byte) []byte { return w.token(w.tsa, d, w.now) }).Bytes
+	a = dissect(t, bare)
+	for more, valid := range map[string]bool{"": true, "/AA<<>>": false, "/MK<<>>": false} {
+		r := w.verify(stamped(t, w, bare, map[int]string{a.stamp: a.with(a.stamp, fmt.Sprintf("/V %d 0 R", a.size)+more)}, a.size, emptyDTS))
+		if (r.State == verify.Valid) != valid {
+			t.Errorf("%q: %+v", more, r)
+		}
+	}
+	if r := w.verify(stamped(t, w, bare, map[int]string{a.stamp: strings.Replace(a.with(a.stamp, fmt.Sprintf("/V %d 0 R", a.size)), "0 0 0 0", "0 0 9 9", 1)}, a.size, emptyDTS)); r.State == verify.Valid {
+		t.Errorf("an area: %+v", r)
+	}
 }
 
 // A timestamp of an authority that we trust does not make a change good.

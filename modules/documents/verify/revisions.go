@@ -325,7 +325,7 @@ func (c *change) timestamp(rev pdffile.Revision) bool {
 	}
 	contents, _ := d["Contents"].(pdffile.String)
 	r, ok := rangeOf(d["ByteRange"])
-	if !ok || contents.From != r[1] || contents.To != r[2] || r[2]+r[3] != rev.To || r[1] < rev.From {
+	if !ok || contents.From != r[1] || contents.To != r[2] || r[2]+r[3] != rev.To {
 		return false
 	}
 	token, ok := container(c.v.file[r[1]+1 : r[2]-1])
