@@ -1,7 +1,6 @@
 package pdf
 
 import (
-	"encoding/binary"
 	"strconv"
 
 	"golang.org/x/image/font/sfnt"
@@ -108,5 +107,3 @@ func (e *Engine) sortScripts() {
 		}
 	}
 }
-
-func be16(b []byte) uint16 { return binary.BigEndian.Uint16(b) }

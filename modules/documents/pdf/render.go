@@ -174,11 +174,11 @@ func (d *document) finish(catalog, info, catalogEnd int, f fields) *Unsigned {
 		r = append(strconv.AppendInt(r, int64(u.gap[1]), 10), ' ')
 		strconv.AppendInt(r, int64(w.base+len(w.b)-u.gap[1]), 10)
 	}
-	room := 0
+	file := d.e.prefix // no room is behind it, so what is appended goes into memory of its own
 	if f.stamp > 0 {
-		room = incrementRoom
+		file = slices.Grow(file, len(w.b)+incrementRoom)
 	}
-	u.Bytes = append(slices.Grow(d.e.prefix, len(w.b)+room), w.b...) // the prefix has no room behind it, so this copies
+	u.Bytes = append(file, w.b...)
 	u.catalog = w.indirect(u.Bytes, catalog, catalogEnd)
 	if f.stamp > 0 {
 		u.stamp = w.indirect(u.Bytes, f.stamp, stampEnd)
