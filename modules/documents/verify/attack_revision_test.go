@@ -324,3 +324,21 @@ func TestNothingSealedMayLeadToWhatWasAdded(t *testing.T) {
 		}
 	}
 }
+
+func TestAStoreOfThousandsOfEntriesIsNotRead(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	file := w.document("B-T")
+	a := dissect(t, file)
+	one := w.crl(w.root, nil, w.now)
+	objects := map[int]string{a.root: withStore(a, a.size)}
+	var refs strings.Builder
+	for i := range 1100 {
+		list := bytes.Clone(one)
+		list[len(list)-1], list[len(list)-2] = byte(i), byte(i>>8) // of the signature, which is not looked at yet
+		objects[a.size+1+i] = fmt.Sprintf("<</Length %d>>\nstream\n%s\nendstream", len(list), list)
+		fmt.Fprintf(&refs, "%d 0 R ", a.size+1+i)
+	}
+	objects[a.size] = "<</Type/DSS/CRLs[" + refs.String() + "]>>"
+	refused(t, "thousands", w.verify(grow(t, file, objects)), verify.Altered, verify.ReasonAppended)
+}

@@ -82,7 +82,11 @@ type told struct {
 	revision int
 }
 
-// add reads one entry of a security store; false when it is not what it should be.
+// maxEvidence is how many entries of security stores are looked at: each may cost a signature check. A document that is
+// renewed every year for forty years has some hundred.
+const maxEvidence = 1000
+
+// add reads one entry of a security store; false when it is not what it should be, or when there are too many.
 func (e *evidence) add(list string, der []byte, revision int) bool {
 	sum := sha256.Sum256(der)
 	if e.seen[sum] {
@@ -91,7 +95,9 @@ func (e *evidence) add(list string, der []byte, revision int) bool {
 	if e.seen == nil {
 		e.seen = map[[sha256.Size]byte]bool{}
 	}
-	e.seen[sum] = true
+	if e.seen[sum] = true; len(e.seen) > maxEvidence {
+		return false
+	}
 	switch list {
 	case "Certs":
 		return keep(&e.certs, revision)(x509.ParseCertificate(der))

@@ -44,8 +44,19 @@ func (v *verification) judge(r *Report) {
 		r.Proven = at
 	}
 	if v.newest != nil {
-		r.Renew = v.newest.chain[0].NotAfter
+		r.Renew = ends(v.newest.chain)
 	}
+}
+
+// ends is when the first certificate of a chain ends: from then on nothing of it is in force.
+func ends(chain []*x509.Certificate) time.Time {
+	end := chain[0].NotAfter
+	for _, c := range chain {
+		if c.NotAfter.Before(end) {
+			end = c.NotAfter
+		}
+	}
+	return end
 }
 
 // sealChain is the way from the seal to a root at a time; nil with a reason when there is none.

@@ -129,6 +129,22 @@ func TestATokenHasOneForm(t *testing.T) {
 		"a changed signature":    func(tok []byte) []byte { c := bytes.Clone(tok); c[len(c)-3] ^= 1; return c },
 		"a token within a token": func(tok []byte) []byte { return cms.Wrap(0x30, tok) },
 		"nothing":                func([]byte) []byte { return []byte{0x30, 0} },
+		"a loose length within": func(tok []byte) []byte {
+			return rebuilt(t, tok, func(encap, certs, infos []byte) ([]byte, []byte, []byte) {
+				return inside(t, encap, func(c []byte) []byte { n := 2 + int(c[1]); return append(c[:n:n], loose(t, c[n:])...) }), certs, infos
+			})
+		},
+		"an unsigned attribute": func(tok []byte) []byte {
+			return rebuilt(t, tok, func(encap, certs, infos []byte) ([]byte, []byte, []byte) {
+				more := []byte{0xa1, 13, 0x30, 11, 6, 3, 0x2a, 3, 4, 0x31, 4, 4, 2, 'h', 'i'}
+				return encap, certs, inside(t, infos, func(c []byte) []byte { return inside(t, c, func(c []byte) []byte { return append(c, more...) }) })
+			})
+		},
+		"another name of the signer": func(tok []byte) []byte {
+			return rebuilt(t, tok, func(encap, certs, infos []byte) ([]byte, []byte, []byte) {
+				return encap, certs, bytes.Replace(infos, []byte("Northwick Issuing"), []byte("Southwick Issuing"), 1)
+			})
+		},
 	} {
 		for _, level := range []string{"B-T", "B-LTA"} {
 			n := 0

@@ -62,7 +62,7 @@ func (s *stamp) read(roots *x509.CertPool) {
 	// No signature covers the certificates: one that is not needed would be room for anything.
 	spare := slices.ContainsFunc(token.Certificates, func(c *x509.Certificate) bool { return !slices.ContainsFunc(s.chain, c.Equal) })
 	// Nor does one cover the signer's name outside of the signed attributes.
-	if spare || form.certificates != len(token.Certificates) || !bytes.Equal(form.issuer, s.chain[0].RawIssuer) || form.serial.Cmp(s.chain[0].SerialNumber) != 0 {
+	if spare || !bytes.Equal(form.issuer, s.chain[0].RawIssuer) || form.serial.Cmp(s.chain[0].SerialNumber) != 0 {
 		s.altered = true
 	}
 }
@@ -89,13 +89,12 @@ func unwrap(err error) error {
 
 // tokenForm is what of a token's form must be compared with its signer.
 type tokenForm struct {
-	certificates int // each there once
-	issuer       []byte
-	serial       *big.Int
+	issuer []byte
+	serial *big.Int
 }
 
-// tokenInOneForm asks that the token is exactly one DER element with one signer, without revocation lists and without
-// unsigned attributes: what no signature covers must have no freedom.
+// tokenInOneForm asks that the token is exactly one DER element with one signer, with each certificate once, without
+// revocation lists and without unsigned attributes: what no signature covers must have no freedom.
 func tokenInOneForm(token []byte) (form tokenForm, ok bool) {
 	rest := cryptobyte.String(token)
 	var info, content, sd, algs, certs, infos, si cryptobyte.String
@@ -126,7 +125,6 @@ func tokenInOneForm(token []byte) (form tokenForm, ok bool) {
 		}
 		seen[string(one)] = true
 	}
-	form.certificates = len(seen)
 	return form, true
 }
 
@@ -190,9 +188,7 @@ func (v *verification) judgeStamps() (at time.Time, proven bool) {
 	return at, proven
 }
 
-func inForce(chain []*x509.Certificate, at time.Time) bool {
-	return !slices.ContainsFunc(chain, func(c *x509.Certificate) bool { return at.After(c.NotAfter) })
-}
+func inForce(chain []*x509.Certificate, at time.Time) bool { return !at.After(ends(chain)) }
 
 // stampRevoked: a revoked authority's tokens count no more, unless a newer timestamp proves that they are older than the
 // revocation, or the revocation says that the key was not lost and they name an earlier time (RFC 3161, 4.1).

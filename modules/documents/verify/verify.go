@@ -69,7 +69,7 @@ type Report struct {
 	SealedAt  time.Time  `json:"sealed_at,omitzero"`   // as the sealer claims it
 	Proven    time.Time  `json:"proven,omitzero"`      // the time of the oldest good timestamp; zero: nobody confirms the time
 	Level     sign.Level `json:"level,omitempty"`      // the PAdES level of what is really there and good
-	Renew     time.Time  `json:"renew,omitzero"`       // when the newest document timestamp's certificate ends
+	Renew     time.Time  `json:"renew,omitzero"`       // when the newest document timestamp must have been renewed: its first certificate ends
 }
 
 // Options of a verification.
