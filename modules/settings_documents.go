@@ -13,7 +13,7 @@ import (
 // authority.
 type DocumentSettings struct {
 	Level     string                           `yaml:"level"`     // B-B (default), B-T, B-LT, B-LTA
-	Algorithm string                           `yaml:"algorithm"` // of keys that are made: ecdsa (P-256, default) or rsa (3072 bits)
+	Algorithm string                           `yaml:"algorithm"` // of keys that are made: ecdsa (P-256, default), rsa (2048 bits) or rsa-3072
 	Timestamp TimestampSettings                `yaml:"timestamp"` // needed above B-B
 	Seals     map[kernel.TenantID]SealSettings `yaml:"seals"`     // certificates from outside, by municipality
 }
@@ -50,8 +50,8 @@ func (d DocumentSettings) check(tenants map[string]bool) []error {
 	if err == nil && level != sign.BB && d.Timestamp.URL == "" {
 		bad("timestamp.url", "level %s needs a timestamp authority", level)
 	}
-	if d.Algorithm != "" && d.Algorithm != "ecdsa" && d.Algorithm != "rsa" {
-		bad("algorithm", "%q: want ecdsa or rsa", d.Algorithm)
+	if _, err := sign.ParseAlgorithm(d.Algorithm); err != nil {
+		bad("algorithm", "%v", err)
 	}
 	switch u, err := url.Parse(d.Timestamp.URL); {
 	case d.Timestamp.URL == "" || d.Timestamp.URL == "embedded":

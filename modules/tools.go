@@ -68,6 +68,9 @@ func ListSealingKeys(dir string) ([]SealingKey, error) {
 // RotateSealingKey makes a new key for one municipality and retires the one in force, while the servers run. token is the
 // PKCS#11 URI of the new key (RFC 7512), or empty for a file.
 func RotateSealingKey(dir, token string, s Settings, tenant kernel.TenantID) (SealingKey, error) {
+	if _, ok := s.Documents.Seals[tenant]; ok {
+		return SealingKey{}, fmt.Errorf("the seal of %s is from outside: put its new certificate and key in their place", tenant)
+	}
 	keys, err := sign.Load(dir)
 	if err != nil {
 		return SealingKey{}, err

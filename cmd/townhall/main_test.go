@@ -147,6 +147,76 @@ func TestConfigMasksSecrets(t *testing.T) {
 	}
 }
 
+// How documents are sealed is checked before anything runs: a level that cannot be reached is an error, not a lower level.
+func TestSettingsThatCannotSealAreRefused(t *testing.T) {
+	for documents, says := range map[string]string{
+		"{level: B-LTA}":   "documents.timestamp.url",
+		"{level: B-XL}":    "documents.level",
+		"{algorithm: md5}": "documents.algorithm",
+		"{timestamp: {url: 'http://tsa.example'}}":      "documents.timestamp.url",
+		"{timestamp: {url: 'https://tsa.example'}}":     "documents.timestamp.roots",
+		"{seals: {atlantis: {certificate: a, key: b}}}": "atlantis",
+		"{seals: {northwick: {certificate: a.pem}}}":    "documents.seals.northwick",
+		"{timestamps: {url: embedded}}":                 "timestamps",
+	} {
+		file := settingsFile(t, documents)
+		if code, out := townhall(t, "config", "--settings", file); code != 1 || !strings.Contains(out, says) {
+			t.Errorf("%s: exit %d, does not say %q:\n%s", documents, code, says, out)
+		}
+	}
+}
+
+// settingsFile is the demo's settings with documents of its own.
+func settingsFile(t *testing.T, documents string) string {
+	t.Helper()
+	src := strings.NewReplacer("{{.Port}}", "8080", "{{.Wallet}}", "http://127.0.0.1:8090", "{{.Secret}}", exampleSecret).Replace(demoTemplate)
+	src, _, _ = strings.Cut(src, "\ndocuments:")
+	file := filepath.Join(t.TempDir(), "settings.yaml")
+	if err := os.WriteFile(file, []byte(src+"\ndocuments: "+documents+"\n"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	return file
+}
+
+// Keys are made, rotated and revoked by command, and the list tells all of it.
+func TestSealingKeysAreRotatedAndRevoked(t *testing.T) {
+	dir, settings := filepath.Join(t.TempDir(), "seal"), settingsFile(t, "{algorithm: ecdsa}")
+	keys := func(want int, args ...string) string {
+		t.Helper()
+		code, out := townhall(t, append([]string{"keys"}, append(args, "--dir", dir)...)...)
+		if code != want {
+			t.Fatalf("keys %v: exit %d\n%s", args, code, out)
+		}
+		return out
+	}
+	keys(0, "init", "--settings", settings)
+	if out := keys(0, "rotate", "--settings", settings, "--tenant", "northwick"); !strings.Contains(out, "northwick  current") {
+		t.Errorf("the first key:\n%s", out)
+	}
+	out := keys(0, "rotate", "--settings", settings, "--tenant", "northwick")
+	if strings.Count(out, "northwick  current") != 1 || !strings.Contains(out, "northwick  retired") {
+		t.Errorf("after a rotation:\n%s", out)
+	}
+	serial := ""
+	for line := range strings.SplitSeq(out, "\n") {
+		if f := strings.Fields(line); len(f) > 4 && f[0] == "northwick" && f[1] == "current" {
+			serial = f[4]
+		}
+	}
+	if out := keys(0, "revoke", "--serial", serial, "--reason", "key-compromise"); !strings.Contains(out, "revoked") || !strings.Contains(out, "(key-compromise)") {
+		t.Errorf("after a revocation:\n%s", out)
+	}
+	for _, args := range [][]string{
+		{"rotate", "--settings", settings, "--tenant", "atlantis"},
+		{"revoke", "--serial", serial, "--reason", "because"},
+		{"revoke", "--serial", "00", "--reason", "superseded"},
+		{"revoke", "--serial", serial},
+		{"polish"},
+	} {
+		keys(1, args...)
+	}
+}
+
 func TestGalleryIsWritten(t *testing.T) {
 	dir := t.TempDir()
 	if code, out := townhall(t, "gallery", "--dir", dir); code != 0 {
