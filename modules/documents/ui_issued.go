@@ -4,6 +4,7 @@ import (
 	"net/http"
 	"net/url"
 	"slices"
+	"strings"
 
 	"townhall/modules/kernel"
 	"townhall/modules/kernel/ui"
@@ -100,14 +101,17 @@ func (s *Service) issuedTable(r *http.Request, all []record) ui.Table {
 	for _, d := range all {
 		until := s.t(r, "verify.no-end")
 		if !d.ValidTo.IsZero() {
-			until = ui.Date(locale, zone, d.ValidTo)
+			until = oneLine(ui.Date(locale, zone, d.ValidTo))
 		}
 		t.Rows = append(t.Rows, ui.TableRow{Cells: []ui.Cell{
-			{Text: d.Number, Href: issuedPath(d.ID)}, {Text: d.Title}, {Tag: s.issuedTag(r, d)}, {Text: ui.Date(locale, zone, d.IssuedAt)}, {Text: until},
+			{Text: d.Number, Href: issuedPath(d.ID)}, {Text: d.Title}, {Tag: s.issuedTag(r, d)}, {Text: oneLine(ui.Date(locale, zone, d.IssuedAt))}, {Text: until},
 		}})
 	}
 	return t
 }
+
+// oneLine keeps a date in a column from being broken.
+func oneLine(s string) string { return strings.ReplaceAll(s, " ", "\u00a0") }
 
 // issuedTag is a document's state for the agency.
 func (s *Service) issuedTag(r *http.Request, d record) ui.Tag {
