@@ -22,10 +22,6 @@ func (s *Service) step(name string) {
 	}
 }
 
-func resumedKey(id kernel.DocumentID, version int) string {
-	return fmt.Sprintf("%s/resumed-%d", id, version)
-}
-
 // issue is the effect of an intent. It may run any number of times, at once too: the file that is stored first is the
 // document, whoever sealed it. While the municipality is halted it ends without issuing: Resume asks anew.
 func (s *Service) issue(ctx context.Context, e kernel.Effect) (pg.Complete, error) {
@@ -182,8 +178,45 @@ const keepChecks = 2 * 365 * 24 * time.Hour
 
 func (s *Service) jobs() []app.Job {
 	return []app.Job{
+		{Name: "issue-waiting", Every: time.Hour, Run: s.issueOverdue},
 		{Name: "renew-timestamps", Every: 24 * time.Hour, Run: s.renewDue},
 		{Name: "forget-checks", Every: 24 * time.Hour, Run: s.forgetChecks},
+	}
+}
+
+// overdue is how long a document may be in the making before its issue is asked for anew.
+const overdue = time.Hour
+
+// issueOverdue asks anew for what is still not issued: the effect of an intent gives up after some tries, and a timestamp
+// authority may be away for longer. Asked for by several processes it is asked for once an hour.
+func (s *Service) issueOverdue(ctx context.Context) error {
+	return s.eachTenant(ctx, func(ctx context.Context, tx *pg.Tx) error {
+		if h, err := readHalt(ctx, tx); err != nil || h.Halted {
+			return err
+		}
+		now := s.Clock.Now()
+		return emitPending(ctx, tx, now.Add(-overdue), now.UTC().Format("/overdue-2006-01-02T15"))
+	})
+}
+
+// emitPending asks for the issue of every document that has been pending since before a moment, of every pending one when
+// it is zero. suffix makes the request another one than those before.
+func emitPending(ctx context.Context, tx *pg.Tx, before time.Time, suffix string) error {
+	for after := noShare; ; {
+		all, err := pendingAfter(ctx, tx, after)
+		if err != nil || len(all) == 0 {
+			return err
+		}
+		var events []kernel.Event
+		for _, d := range all {
+			if before.IsZero() || d.IssuedAt.Before(before) {
+				events = append(events, kernel.Event{Name: kernel.EventDocumentIssue, Key: string(d.ID) + suffix, Case: d.Case, Payload: kernel.DocumentIssue{Document: d.ID}})
+			}
+		}
+		if err := pg.Emit(ctx, tx, events...); err != nil {
+			return err
+		}
+		after = string(all[len(all)-1].ID)
 	}
 }
 
@@ -213,16 +246,17 @@ type renewal struct {
 const renewBatch = 10_000 // documents of one municipality at one turn of the job
 
 // renewDue asks for the renewal of every document whose newest timestamp ends within RenewBefore. Any number of processes
-// may run it: the same revision asked for twice is one effect.
+// may run it: the same revision is asked for once a day, until it has a successor.
 func (s *Service) renewDue(ctx context.Context) error {
 	return s.eachTenant(ctx, func(ctx context.Context, tx *pg.Tx) error {
-		due, err := dueForRenewal(ctx, tx, s.Clock.Now().Add(s.RenewBefore), renewBatch)
+		now := s.Clock.Now()
+		due, err := dueForRenewal(ctx, tx, now.Add(s.RenewBefore), renewBatch)
 		if err != nil {
 			return err
 		}
 		events := make([]kernel.Event, len(due))
 		for i, d := range due {
-			events[i] = kernel.Event{Name: kernel.EventDocumentRenew, Key: fmt.Sprintf("%s/%d", d.Document, d.Revision), Case: d.Case,
+			events[i] = kernel.Event{Name: kernel.EventDocumentRenew, Key: fmt.Sprintf("%s/%d/%s", d.Document, d.Revision, now.UTC().Format(time.DateOnly)), Case: d.Case,
 				Payload: kernel.DocumentRenew{Document: d.Document, Revision: d.Revision}}
 		}
 		return pg.Emit(ctx, tx, events...)

@@ -429,6 +429,62 @@ func TestBeforeItsTimestampEndsAFileIsRenewedAndEveryRevisionStaysKnown(t *testi
 	}
 }
 
+// An archive adds a timestamp of its own to a document: the bytes are not ours, the document is.
+func TestADocumentThatAnArchiveHasExtendedIsStillKnown(t *testing.T) {
+	t.Parallel()
+	h := newHouse(t, func(d *Deps) { d.Level, d.Stamp = "B-LTA", Stamp{URL: "embedded"} })
+	id := h.intend(t, newPerson(), newCase(), sample("en"))
+	h.drain(t)
+	r := h.read(t, id)
+	extended, err := h.renewedLater(t, r, h.file(t, id))
+	must(t, err)
+	for _, state := range []string{stateValid, stateRevoked} {
+		if state == stateRevoked {
+			_, err := h.Revoke(h.ctx(t, "staff "+kernel.NewID()), string(id), "Issued on wrong data.")
+			must(t, err)
+		}
+		if v, err := h.verifyFile(h.ctx(t, ""), extended); err != nil || v.Number != r.Number || v.State != state {
+			t.Errorf("%s: %+v %v", state, v, err)
+		}
+	}
+	elsewhere := kernel.WithTenant(t.Context(), kerneltest.Tenant(kerneltest.Eastmere))
+	if v, err := h.verifyFile(elsewhere, extended); err != nil || v.State != stateUnknown || len(v.Reasons) != 1 || v.Reasons[0] != "other-municipality" {
+		t.Errorf("at Eastmere: %+v %v", v, err)
+	}
+}
+
+// renewedLater is the file with another timestamp, which is not stored.
+func (h *house) renewedLater(t *testing.T, r record, f sealedFile) ([]byte, error) {
+	t.Helper()
+	f.RenewBefore = time.Time{}
+	next, err := h.renewed(t.Context(), kerneltest.Tenant(kerneltest.Northwick), r, f)
+	return next.Bytes, err
+}
+
+// An authority that was away for longer than an effect tries does not lose a document.
+func TestWhatWasGivenUpIsIssuedAfterAll(t *testing.T) {
+	t.Parallel()
+	h := newHouse(t)
+	id := h.intend(t, newPerson(), newCase(), sample("en"))
+	must(t, h.DB.InTx(t.Context(), kerneltest.Northwick, func(tx *pg.Tx) error {
+		_, err := tx.Exec(`UPDATE kernel.effect SET state = 'dead' WHERE tenant_id = $1`, string(kerneltest.Northwick))
+		return err
+	}))
+	must(t, h.issueOverdue(t.Context()))
+	h.drain(t)
+	if r := h.read(t, id); r.State != statePending {
+		t.Fatalf("at once: %s", r.State)
+	}
+	h.clock.Advance(overdue + time.Minute)
+	for range 3 {
+		must(t, h.issueOverdue(t.Context()))
+	}
+	h.drain(t)
+	if r := h.read(t, id); r.State != stateValid || len(h.issued.all) != 1 {
+		t.Errorf("an hour later: %s, told %d times", r.State, len(h.issued.all))
+	}
+}
+
 func (h *house) file(t *testing.T, id kernel.DocumentID) sealedFile {
 	t.Helper()
 	var f sealedFile

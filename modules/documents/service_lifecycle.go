@@ -3,6 +3,7 @@ package documents
 import (
 	"context"
 	"encoding/json"
+	"fmt"
 	"strings"
 	"time"
 	"unicode/utf8"
@@ -160,7 +161,9 @@ func (s *Service) turn(ctx context.Context, halted bool, reason string) error {
 		action := "document.halt"
 		if !halted {
 			action = "document.resume"
-			if err := s.issueWaiting(ctx, tx, version); err != nil {
+			// The effects that came while the switch was off have ended. One that is still open issues the same document,
+			// and the second of the two finds it published.
+			if err := emitPending(ctx, tx, time.Time{}, fmt.Sprintf("/resumed-%d", version)); err != nil {
 				return halted, err
 			}
 		}
@@ -174,25 +177,6 @@ func mayHalt(ctx context.Context) error {
 		return errHaltRight
 	}
 	return nil
-}
-
-// issueWaiting asks anew for everything that is pending: the effects that came while the switch was off have ended. An
-// effect that is still open issues the same document; the second of the two finds it published.
-func (s *Service) issueWaiting(ctx context.Context, tx *pg.Tx, version int) error {
-	for after := noShare; ; {
-		all, err := pendingAfter(ctx, tx, after)
-		if err != nil || len(all) == 0 {
-			return err
-		}
-		events := make([]kernel.Event, len(all))
-		for i, d := range all {
-			events[i] = kernel.Event{Name: kernel.EventDocumentIssue, Key: resumedKey(d.ID, version), Case: d.Case, Payload: kernel.DocumentIssue{Document: d.ID}}
-		}
-		if err := pg.Emit(ctx, tx, events...); err != nil {
-			return err
-		}
-		after = string(all[len(all)-1].ID)
-	}
 }
 
 // IssuedQuery selects issued documents for staff; empty members do not narrow.

@@ -11,17 +11,12 @@ import (
 )
 
 // verifyNumber answers anybody who holds a number. Unknown is an answer, not an error.
-func (s *Service) verifyNumber(ctx context.Context, number string) (v verification, err error) {
+func (s *Service) verifyNumber(ctx context.Context, number string) (verification, error) {
 	code, ok := parseNumber(number)
 	if !ok {
 		return verification{State: stateUnknown}, nil
 	}
-	var r record
-	err = s.DB.Read(ctx, kernel.TenantOf(ctx).ID, func(tx *pg.Tx) error {
-		r, err = documentByCode(ctx, tx, code)
-		v = r.verification(s.Clock.Now())
-		return err
-	})
+	v, r, err := s.byCode(ctx, code)
 	if err == nil {
 		s.count(ctx, r, checkNumber, "")
 	}
@@ -59,10 +54,11 @@ func (s *Service) verifyFile(ctx context.Context, file []byte) (verification, er
 	if v, err = orUnknown(v, err); err != nil || v.State != stateUnknown {
 		return v, err
 	}
-	return s.judge(file, now)
+	return s.judge(ctx, file, now)
 }
 
-func (s *Service) judge(file []byte, now time.Time) (verification, error) {
+// judge says what a file is that we did not store.
+func (s *Service) judge(ctx context.Context, file []byte, now time.Time) (verification, error) {
 	trust, err := s.seals.trust(now)
 	if err != nil {
 		return verification{}, err
@@ -71,8 +67,35 @@ func (s *Service) judge(file []byte, now time.Time) (verification, error) {
 	switch rep.State {
 	case verify.Altered:
 		return verification{State: stateAltered, Reasons: rep.Reasons}, nil
-	case verify.Valid: // an intact seal of this installation, but of another municipality
-		return verification{State: stateUnknown, Reasons: []string{"other-municipality"}}, nil
+	case verify.Valid:
+		return s.intact(ctx, rep)
 	}
 	return verification{State: stateUnknown, Reasons: rep.Reasons}, nil
+}
+
+// intact: a genuine seal around bytes that we do not have. With our address under the seal it is our document, to which
+// somebody, an archive say, has added validation data or a timestamp: its number tells its state. With another address it
+// is another municipality's.
+func (s *Service) intact(ctx context.Context, rep verify.Report) (verification, error) {
+	if rep.CheckURI != kernel.TenantOf(ctx).Origin+"/verify/"+rep.Number {
+		return verification{State: stateUnknown, Reasons: []string{"other-municipality"}}, nil
+	}
+	code, ok := parseNumber(rep.Number)
+	if !ok {
+		return verification{State: stateUnknown}, nil
+	}
+	v, r, err := s.byCode(ctx, code)
+	if err == nil {
+		s.count(ctx, r, checkFile, "")
+	}
+	return orUnknown(v, err)
+}
+
+func (s *Service) byCode(ctx context.Context, code string) (v verification, r record, err error) {
+	err = s.DB.Read(ctx, kernel.TenantOf(ctx).ID, func(tx *pg.Tx) error {
+		r, err = documentByCode(ctx, tx, code)
+		v = r.verification(s.Clock.Now())
+		return err
+	})
+	return v, r, err
 }

@@ -32,7 +32,7 @@ func (h *house) list(t *testing.T, header ...string) *httptest.ResponseRecorder 
 // bit decodes a list as any other program would: JOSE library, zlib, two bits from the low end.
 func bit(t *testing.T, token []byte, trust *x509.CertPool, at time.Time, index int) int {
 	t.Helper()
-	jws, err := jose.ParseSigned(string(token), []jose.SignatureAlgorithm{jose.ES256, jose.RS256})
+	jws, err := jose.ParseSignedCompact(string(token), []jose.SignatureAlgorithm{jose.ES256, jose.RS256})
 	must(t, err)
 	head := jws.Signatures[0].Header
 	chains, err := head.Certificates(x509.VerifyOptions{Roots: trust, CurrentTime: at, KeyUsages: []x509.ExtKeyUsage{x509.ExtKeyUsageAny}})
