@@ -5,7 +5,6 @@ import (
 	"encoding/hex"
 	"errors"
 	"fmt"
-	"slices"
 	"strconv"
 	"time"
 
@@ -149,8 +148,8 @@ func (d *document) putPages(tree, pageObjs int, f fields) {
 	w.s("]>>").close()
 }
 
-// incrementRoom is kept free behind a document that will get an increment of usual size.
-const incrementRoom = 40 << 10
+// incrementRoom is kept free behind a document for an increment of usual size, which then copies nothing.
+const incrementRoom = 16 << 10
 
 // finish writes what comes last: the fields, the signature, the cross-reference table and the trailer. The file is put
 // together in memory of its own.
@@ -174,11 +173,11 @@ func (d *document) finish(catalog, info, catalogEnd int, f fields) *Unsigned {
 		r = append(strconv.AppendInt(r, int64(u.gap[1]), 10), ' ')
 		strconv.AppendInt(r, int64(w.base+len(w.b)-u.gap[1]), 10)
 	}
-	file := d.e.prefix // no room is behind it, so what is appended goes into memory of its own
-	if f.stamp > 0 {
-		file = slices.Grow(file, len(w.b)+incrementRoom)
+	size := len(d.e.prefix) + len(w.b)
+	if d.slot != nil {
+		size += incrementRoom
 	}
-	u.Bytes = append(file, w.b...)
+	u.Bytes = append(append(make([]byte, 0, size), d.e.prefix...), w.b...)
 	u.catalog = w.indirect(u.Bytes, catalog, catalogEnd)
 	if f.stamp > 0 {
 		u.stamp = w.indirect(u.Bytes, f.stamp, stampEnd)
