@@ -16,6 +16,7 @@ import (
 	"regexp"
 	"strings"
 	"testing"
+	"time"
 
 	"townhall/modules/documents/cms"
 	"townhall/modules/documents/pdffile"
@@ -26,7 +27,8 @@ type Judges struct {
 	t       testing.TB
 	nss     string // pdfsig's folder of certificates
 	conf    string // pdfcpu's folder of settings
-	trusted string // root and revocation lists, for openssl
+	bundle  []byte // root and revocation lists
+	trusted string // the same as a file, for openssl
 }
 
 // New sets the programs up. bundle is a trust bundle: the root first, then revocation lists. pdfcpu asks for revocation
@@ -38,7 +40,7 @@ func New(t testing.TB, bundle []byte) *Judges {
 		t.Fatal("the bundle does not begin with the root")
 	}
 	rootFile := Save(t, "root.pem", pem.EncodeToMemory(root))
-	j := &Judges{t: t, nss: "sql:" + t.TempDir(), conf: t.TempDir(), trusted: Save(t, "bundle.pem", bundle)}
+	j := &Judges{t: t, nss: "sql:" + t.TempDir(), conf: t.TempDir(), bundle: bundle, trusted: Save(t, "bundle.pem", bundle)}
 	Run(t, "certutil", "-N", "--empty-password", "-d", j.nss)
 	Run(t, "certutil", "-A", "-n", "root", "-t", "CT,C,C", "-i", rootFile, "-d", j.nss)
 	Run(t, pdfcpu(t), "-c", j.conf, "certificates", "import", rootFile)
@@ -102,14 +104,28 @@ func (j *Judges) Seal(path string) {
 	}
 }
 
-// Refuses reports whether pdfsig or pdfcpu refuses a file that was tampered with, and what they say.
-func (j *Judges) Refuses(file []byte) (bool, string) {
+// Refuses reports whether pdfsig or pdfcpu sees that something is wrong with a file: a signature that does not hold, a
+// signer they do not trust, or something behind what is signed.
+func (j *Judges) Refuses(file []byte) (refused bool, says string) {
 	j.t.Helper()
 	path := Save(j.t, "document.pdf", file)
-	seal := Ask(j.t, "pdfsig", "-no-ocsp", "-nssdir", j.nss, path)
-	signatures := Ask(j.t, pdfcpu(j.t), "-c", j.conf, "signatures", "validate", "--all", "--full", path)
-	good := strings.Contains(seal, "Signature is Valid") && strings.Contains(seal, "Certificate is Trusted") && strings.Contains(signatures, "Status: signature is valid")
-	return !good, seal + signatures
+	sig := Ask(j.t, "pdfsig", "-no-ocsp", "-nssdir", j.nss, path)
+	cpu := Ask(j.t, pdfcpu(j.t), "-c", j.conf, "signatures", "validate", "--all", "--full", path)
+	whole := strings.Contains(sig, "Signature Validation: Signature is Valid.") && strings.Contains(sig, "Certificate is Trusted") && strings.Count(sig, "- Total document signed") == 1
+	return !whole || strings.Count(cpu, "Status: signature is valid") != strings.Count(sig, "Signature #"), sig + cpu
+}
+
+// OpenSSL verifies the seal's container at a moment, with the revocation lists of a bundle, and returns its complaint; empty
+// when it says yes.
+func OpenSSL(t testing.TB, file, bundle []byte, at time.Time) string {
+	t.Helper()
+	c := Containers(t, file)[0]
+	out, err := command(t, "openssl", "cms", "-verify", "-cades", "-binary", "-inform", "DER", "-in", Save(t, "seal.der", c.DER), "-content", Save(t, "content", c.Covered),
+		"-CAfile", Save(t, "bundle.pem", bundle), "-crl_check_all", "-purpose", "any", "-attime", fmt.Sprint(at.Unix()), "-out", os.DevNull)
+	if err == nil {
+		return ""
+	}
+	return out
 }
 
 func (j *Judges) signatures(path string, want Expect) {
@@ -128,9 +144,9 @@ func (j *Judges) signatures(path string, want Expect) {
 func (j *Judges) containers(file []byte, want Expect) {
 	j.t.Helper()
 	all := Containers(j.t, file)
-	content := Save(j.t, "content", all[0].Covered)
-	Run(j.t, "openssl", "cms", "-verify", "-cades", "-binary", "-inform", "DER", "-in", Save(j.t, "seal.der", all[0].DER), "-content", content,
-		"-CAfile", j.trusted, "-crl_check_all", "-purpose", "any", "-out", os.DevNull)
+	if complaint := OpenSSL(j.t, file, j.bundle, time.Now()); complaint != "" {
+		j.t.Errorf("openssl: %s", complaint)
+	}
 	seal, _, err := cms.Parse(all[0].DER)
 	must(j.t, err)
 	if (seal.Timestamp != nil) != want.Timestamped || (len(all) > 1) != want.Archived {
