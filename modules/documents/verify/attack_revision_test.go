@@ -11,6 +11,7 @@ import (
 	"testing"
 	"time"
 
+	"townhall/modules/documents/pdf"
 	"townhall/modules/documents/pdffile"
 	"townhall/modules/documents/verify"
 )
@@ -197,6 +198,7 @@ func TestAGoodTimestampMustStandInAFieldThatIsNothingElse(t *testing.T) {
 		"another sub-filter":      {root, field, sed(emptyDTS, "ETSI.RFC3161", "adbe.pkcs7.detached"), nil, false},
 		"contents elsewhere":      {root, field, sed(emptyDTS, "/Contents<00>", "/Contents<3000>/Decoy<00>"), nil, false},
 		"the form drawn anew":     {sed(root, "/SigFlags 3", "/SigFlags 3/NeedAppearances true"), field, emptyDTS, nil, false},
+		"other signature flags":   {sed(root, "/SigFlags 3", "/SigFlags 1"), field, emptyDTS, nil, false},
 		"a script":                {sed(root, "/Type/Catalog", "/Type/Catalog/OpenAction<<>>"), field, emptyDTS, nil, false},
 		"no language":             {sed(root, "/Lang(en)", ""), field, emptyDTS, nil, false},
 		"the seal's field anew":   {root, field, emptyDTS, map[int]string{a.seal: a.text(a.seal)}, false},
@@ -322,6 +324,36 @@ func TestNothingSealedMayLeadToWhatWasAdded(t *testing.T) {
 		if (r.State == verify.Valid) != c.valid {
 			t.Errorf("%s: %+v", name, r)
 		}
+	}
+}
+
+func TestAnEntryOfTheStoreIsNothingElse(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	file := w.document("B-T")
+	a := dissect(t, file)
+	list := w.crl(w.root, nil, w.now)
+	for more, valid := range map[string]bool{"": true, "/Type/XObject": false, "/F(other.crl)": false} {
+		r := w.verify(grow(t, file, map[int]string{a.root: withStore(a, a.size), a.size: fmt.Sprintf("<</Type/DSS/CRLs[%d 0 R]>>", a.size+1), a.size + 1: fmt.Sprintf("<</Length %d%s>>\nstream\n%s\nendstream", len(list), more, list)}))
+		if (r.State == verify.Valid) != valid {
+			t.Errorf("%q: %+v", more, r)
+		}
+	}
+}
+
+// What a document timestamp does not cover does not make a file B-LTA.
+func TestValidationDataBehindTheTimestampIsNotProvenByIt(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	bare := w.sealed("B-LTA", func(d []byte) []byte { return w.token(w.tsa, d, w.now) }).Bytes
+	a := dissect(t, bare)
+	file := stamped(t, w, bare, map[int]string{a.stamp: a.with(a.stamp, fmt.Sprintf("/V %d 0 R", a.size))}, a.size, emptyDTS)
+	file = got(got(pdf.Reopen(file))(t).Extend(w.validation(), 0))(t).Bytes()
+	if r := w.verify(file); r.State != verify.Valid || r.Level != "B-LT" || r.Renew.IsZero() {
+		t.Errorf("%+v", r)
+	}
+	if r := w.verify(w.renew(file, w.tsa, w.now)); r.State != verify.Valid || r.Level != "B-LTA" {
+		t.Errorf("stamped again: %+v", r)
 	}
 }
 

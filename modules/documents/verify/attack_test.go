@@ -42,6 +42,13 @@ func honest() forgery {
 	return forgery{objects: []string{catalog, field, signature, info}, table: classic, trailer: "<</Size 5/Root 1 0 R/Info 4 0 R>>", gap: 8192}
 }
 
+// second adds a field behind the seal's.
+func (f *forgery) second(field string) {
+	f.objects[0] = strings.Replace(catalog, "[2 0 R]", "[2 0 R 5 0 R]", 1)
+	f.objects = append(f.objects, field)
+	f.trailer = strings.Replace(f.trailer, "/Size 5", "/Size 6", 1)
+}
+
 func classic(offsets []int) string {
 	var b strings.Builder
 	fmt.Fprintf(&b, "xref\n0 %d\n0000000000 65535 f \n", len(offsets)+1)
@@ -112,6 +119,12 @@ func TestASealedFileWithALyingStructureIsNotValid(t *testing.T) {
 	if r := verify.Verify(honest().seal(t, sealer, nil), trust, verify.Options{}); r.State != verify.Valid {
 		t.Fatalf("the honest file: %+v", r)
 	}
+	two := honest()
+	two.objects = slices.Clone(two.objects)
+	two.second("<</FT/Sig/T(Timestamp)>>")
+	if r := verify.Verify(two.seal(t, sealer, nil), trust, verify.Options{}); r.State != verify.Valid {
+		t.Fatalf("a second field that waits for a timestamp: %+v", r)
+	}
 	lies := map[string]func(*forgery){
 		"a negative offset": func(f *forgery) {
 			f.table = func(o []int) string {
@@ -140,7 +153,10 @@ func TestASealedFileWithALyingStructureIsNotValid(t *testing.T) {
 		"two signature fields": func(f *forgery) {
 			f.objects[0] = "<</Type/Catalog/AcroForm<</Fields[2 0 R 2 0 R]/SigFlags 3>>>>"
 		},
-		"a field that is no signature": func(f *forgery) { f.objects[1] = "<</FT/Tx/V 3 0 R>>" },
+		"a second field of another name":  func(f *forgery) { f.second("<</FT/Sig/T(Other)>>") },
+		"a second field that is filled":   func(f *forgery) { f.second("<</FT/Sig/T(Timestamp)/V 3 0 R>>") },
+		"a second field that is a parent": func(f *forgery) { f.second("<</FT/Sig/T(Timestamp)/Kids[]>>") },
+		"a field that is no signature":    func(f *forgery) { f.objects[1] = "<</FT/Tx/V 3 0 R>>" },
 		"a signature under another field": func(f *forgery) {
 			f.objects[1] = "<</FT/Sig/Kids[4 0 R]/V 4 0 R>>"
 		},

@@ -13,6 +13,7 @@ import (
 
 	"golang.org/x/crypto/ocsp"
 	"townhall/modules/documents/cms"
+	"townhall/modules/documents/pdf"
 	"townhall/modules/documents/sign"
 	"townhall/modules/documents/verify"
 )
@@ -163,6 +164,32 @@ func TestATokenHasOneForm(t *testing.T) {
 			}
 		}
 	}
+}
+
+func TestASealHasOneSignatureTimestampAtMost(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	for n, valid := range []bool{true, true, false, false} {
+		s := w.signer(w.seal)
+		u := got(w.engine.Render(w.input(), &pdf.Slot{Reserve: s.Size() + 4*tokenRoom}))(t)
+		signed := got(s.Sign(cms.Content{Type: cms.OIDData, Digest: got(u.Digest())(t)}))(t)
+		var tokens [][]byte
+		for i := range n {
+			tokens = append(tokens, w.token(w.tsa, digest(signed.Value), w.now.Add(time.Duration(i)*time.Second)))
+		}
+		r := w.verify(got(u.Seal(got(signed.Encode(tokens...))(t)))(t))
+		if valid && r.State != verify.Valid {
+			t.Errorf("%d timestamps: %+v", n, r)
+		}
+		if !valid {
+			refused(t, "several timestamps", r, verify.Altered, verify.ReasonContainer)
+		}
+	}
+}
+
+func digest(b []byte) []byte {
+	sum := sha256.Sum256(b)
+	return sum[:]
 }
 
 func TestWhatTheSecurityStoreLacksLowersTheLevelVisibly(t *testing.T) {
