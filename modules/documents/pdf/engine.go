@@ -13,7 +13,7 @@ import (
 )
 
 // TemplateVersion changes whenever the same input would give another page; it is stored with every document.
-const TemplateVersion = "2026-11"
+const TemplateVersion = "2026-11.2"
 
 // Engine holds what all documents share: fonts, output intent and the hash of that constant prefix. It is
 // read-only after NewEngine, so any number of goroutines may render at once.
