@@ -494,3 +494,23 @@ func (h *house) file(t *testing.T, id kernel.DocumentID) sealedFile {
 	}))
 	return f
 }
+
+func TestAFileOfAnotherLevelOrNumberIsRefusedAfterSealing(t *testing.T) {
+	t.Parallel()
+	h := newHouse(t)
+	id := h.intend(t, newPerson(), newCase(), sample("en"))
+	h.drain(t)
+	r, file := h.read(t, id), h.bytes(t, id)
+	if _, err := h.proved(r, file, sign.BB); err != nil {
+		t.Fatal(err)
+	}
+	for _, level := range []sign.Level{sign.BT, sign.BLT, sign.BLTA} {
+		if _, err := h.proved(r, file, level); err == nil {
+			t.Errorf("a B-B file passes as %s", level)
+		}
+	}
+	r.Number = formatNumber(r.Type, newCode())
+	if _, err := h.proved(r, file, sign.BB); err == nil {
+		t.Error("a file of another number passes")
+	}
+}
