@@ -3,6 +3,8 @@ package apptest
 import (
 	"bytes"
 	"net/url"
+	"os/exec"
+	"path/filepath"
 	"strings"
 	"testing"
 
@@ -96,6 +98,12 @@ func (j *journey) share() string {
 		j.t.Fatalf("no link: %q", link)
 	}
 	c.see("document-link")
+	picture := filepath.Join(j.t.TempDir(), "link.png")
+	c.FullScreenshot(picture)
+	read, err := exec.CommandContext(j.t.Context(), "zbarimg", "--quiet", "--raw", picture).Output()
+	if err != nil || strings.TrimSpace(string(read)) != link {
+		j.t.Errorf("the QR code on the page reads %q, %v; want %q", read, err, link)
+	}
 	return link
 }
 
