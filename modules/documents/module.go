@@ -15,6 +15,7 @@ package documents
 
 import (
 	"embed"
+	"fmt"
 	"io/fs"
 	"log/slog"
 	"time"
@@ -76,11 +77,12 @@ type Service struct {
 	engine *pdf.Engine
 	seals  seals
 	lists  statusLists
+	crests map[kernel.TenantID]*pdf.Crest
 }
 
 const defaultRenewBefore = 90 * 24 * time.Hour
 
-// New wires the module. It fails when the level is not one that can be reached, or a font or page does not parse.
+// New wires the module. It fails when the level is not one that can be reached, or a font, a crest or a page does not parse.
 func New(d Deps) (*Service, error) {
 	level, err := reachable(d)
 	if err != nil {
@@ -97,7 +99,27 @@ func New(d Deps) (*Service, error) {
 	if d.RenewBefore == 0 {
 		d.RenewBefore = defaultRenewBefore
 	}
-	return &Service{Deps: d, views: views, engine: engine, seals: seals{Deps: d, level: level}}, nil
+	crests, err := crestsOf(d.Directory)
+	if err != nil {
+		return nil, err
+	}
+	return &Service{Deps: d, views: views, engine: engine, seals: seals{Deps: d, level: level}, crests: crests}, nil
+}
+
+// crestsOf reads the crests of all municipalities; one that cannot be drawn is an error that names it.
+func crestsOf(d kernel.Directory) (map[kernel.TenantID]*pdf.Crest, error) {
+	out := map[kernel.TenantID]*pdf.Crest{}
+	for _, t := range d.Tenants() {
+		if t.Crest == "" {
+			continue
+		}
+		c, err := pdf.ParseCrest(t.Crest)
+		if err != nil {
+			return nil, fmt.Errorf("crest of %s: %w", t.ID, err)
+		}
+		out[t.ID] = c
+	}
+	return out, nil
 }
 
 // Module is the plain description modules.go lists.

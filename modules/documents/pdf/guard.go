@@ -148,8 +148,13 @@ func (g *guard) text(path, s string, required bool, limit int) {
 		g.fail(path, slugText, "The text is not in Unicode normal form C.", map[string]string{"char": "NFC"})
 	case bad >= 0:
 		g.fail(path, slugText, "A character cannot be printed in a document.", map[string]string{"char": fmt.Sprintf("U+%04X", bad)})
+	case strings.Contains(s, byteRange):
+		// A text may be in the file as it is, and the verifier takes the first such word for the seal's.
+		g.fail(path, slugText, "A text cannot be printed in a document.", map[string]string{"char": byteRange})
 	}
 }
+
+const byteRange = "/ByteRange"
 
 // shapeless are the scripts that read right when each character is drawn where it comes.
 var shapeless = []*unicode.RangeTable{unicode.Latin, unicode.Cyrillic, unicode.Greek, unicode.Han, unicode.Hiragana,

@@ -31,6 +31,7 @@ var unprintable = []struct{ name, text, slug, arg string }{
 	{"a character that NFC replaces", "5 \u212b", slugText, "NFC"},
 	{"half a character", "Anna\xc3", slugText, "UTF-8"},
 	{"a surrogate", "Anna\xed\xa0\x80", slugText, "UTF-8"},
+	{"what the verifier looks for", "see /ByteRange[0", slugText, "/ByteRange"},
 	{"ten thousand characters", strings.Repeat("a", 10_000), slugTooLong, ""},
 }
 
