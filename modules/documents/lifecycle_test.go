@@ -139,6 +139,12 @@ func TestAHaltBetweenTheStepsStopsTheDocument(t *testing.T) {
 		if r := h.read(t, id); r.State != statePending {
 			t.Errorf("halted when %s: %s", at, r.State)
 		}
+		must(t, h.DB.Read(t.Context(), kerneltest.Northwick, func(tx *pg.Tx) error {
+			if there, err := hasFile(t.Context(), tx, id); err != nil || there != (at == "stored") {
+				t.Errorf("halted when %s: a file is stored: %v, %v", at, there, err)
+			}
+			return nil
+		}))
 		must(t, h.Resume(h.ctx(t, "staff "+kernel.NewID()), "It goes on."))
 		h.drain(t)
 		if r := h.read(t, id); r.State != stateValid || len(h.issued.all) != 1 {
