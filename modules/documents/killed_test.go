@@ -15,6 +15,7 @@ import (
 	"testing"
 	"time"
 
+	"townhall/modules/documents/judges"
 	"townhall/modules/documents/verify"
 	"townhall/modules/kernel"
 	"townhall/modules/kernel/kerneltest"
@@ -148,15 +149,6 @@ func mortalBinary(t *testing.T) string {
 	return bin
 }
 
-// trustStore is a folder of certificates for pdfsig.
-func trustStore(t testing.TB, bundle []byte) string {
-	t.Helper()
-	nss, root := t.TempDir(), save(t, "root.pem", firstPEM(bundle))
-	tool(t, "libnss3-tools", "certutil", "-N", "--empty-password", "-d", "sql:"+nss)
-	tool(t, "libnss3-tools", "certutil", "-A", "-n", "root", "-t", "CT,C,C", "-i", root, "-d", "sql:"+nss)
-	return nss
-}
-
 type survivor struct {
 	ID, State, Number string
 	Files             int
@@ -197,7 +189,7 @@ func judgeSurvivors(t *testing.T, url, keys string, promised []kernel.DocumentID
 		if r := verify.Verify(d.Bytes, trust, verify.Options{}); r.State != verify.Valid || r.Number != d.Number || r.Level != "B-LTA" {
 			t.Errorf("document %s does not verify: %+v", d.ID, r)
 		}
-		files = append(files, save(t, d.ID+".pdf", d.Bytes))
+		files = append(files, judges.Save(t, d.ID+".pdf", d.Bytes))
 	}
 	for _, id := range promised {
 		if !slices.ContainsFunc(all, func(d survivor) bool { return d.ID == string(id) }) {
@@ -206,13 +198,9 @@ func judgeSurvivors(t *testing.T, url, keys string, promised []kernel.DocumentID
 	}
 	bundle, err := s.seals.bundle(time.Now())
 	must(t, err)
-	nss := trustStore(t, bundle)
+	j := judges.New(t, bundle)
 	for _, f := range files {
-		out := tool(t, "poppler-utils", "pdfsig", "-no-ocsp", "-nssdir", nss, f)
-		// poppler knows the seal; the document timestamp is openssl's to judge (outside_test.go).
-		if !strings.Contains(out, "Signature Validation: Signature is Valid.") || !strings.Contains(out, "Certificate is Trusted") {
-			t.Errorf("pdfsig of %s:\n%s", f, out)
-		}
+		j.Seal(f)
 	}
 	t.Logf("%d deaths at %d steps, %d documents promised, %d issued, %d verified twice", killsAtEachStep*len(Steps), len(Steps), len(promised), len(all), len(files))
 }

@@ -104,6 +104,16 @@ func (j *Judges) Seal(path string) {
 	}
 }
 
+// Whole reports whether pdfsig accepts the seal of a file, trusts the signer, and finds that all of the file is signed.
+func (j *Judges) Whole(file []byte) bool {
+	j.t.Helper()
+	return whole(Ask(j.t, "pdfsig", "-no-ocsp", "-nssdir", j.nss, Save(j.t, "document.pdf", file)))
+}
+
+func whole(said string) bool {
+	return strings.Contains(said, "Signature Validation: Signature is Valid.") && strings.Contains(said, "Certificate is Trusted") && strings.Count(said, "- Total document signed") == 1
+}
+
 // Refuses reports whether pdfsig or pdfcpu sees that something is wrong with a file: a signature that does not hold, a
 // signer they do not trust, or something behind what is signed.
 func (j *Judges) Refuses(file []byte) (refused bool, says string) {
@@ -111,8 +121,7 @@ func (j *Judges) Refuses(file []byte) (refused bool, says string) {
 	path := Save(j.t, "document.pdf", file)
 	sig := Ask(j.t, "pdfsig", "-no-ocsp", "-nssdir", j.nss, path)
 	cpu := Ask(j.t, pdfcpu(j.t), "-c", j.conf, "signatures", "validate", "--all", "--full", path)
-	whole := strings.Contains(sig, "Signature Validation: Signature is Valid.") && strings.Contains(sig, "Certificate is Trusted") && strings.Count(sig, "- Total document signed") == 1
-	return !whole || strings.Count(cpu, "Status: signature is valid") != strings.Count(sig, "Signature #"), sig + cpu
+	return !whole(sig) || strings.Count(cpu, "Status: signature is valid") != strings.Count(sig, "Signature #"), sig + cpu
 }
 
 // OpenSSL verifies the seal's container at a moment, with the revocation lists of a bundle, and returns its complaint; empty
