@@ -64,10 +64,15 @@ type Expect struct {
 func (j *Judges) Accept(file []byte, want Expect) {
 	j.t.Helper()
 	path := Save(j.t, "document.pdf", file)
-	Run(j.t, "qpdf", "--check", path)
-	j.structure(file, want.Attached)
+	j.Structure(file, want.Attached)
 	j.Seal(path)
-	j.signatures(path, want)
+	n := 1
+	if want.Archived {
+		n = 2
+	}
+	if good, says := j.Signatures(file); good != n {
+		j.t.Errorf("pdfcpu accepts %d of %d signatures:\n%s", good, n, says)
+	}
 	j.containers(file, want)
 	Fonts(j.t, path)
 	j.reads(path, want)
@@ -78,10 +83,11 @@ func (j *Judges) Accept(file []byte, want Expect) {
 
 var associated = regexp.MustCompile(`/AFRelationship/Data|/AF\[\d+ 0 R\]`)
 
-// structure asks pdfcpu. Its strict mode follows ISO 32000-1 to the letter, so it refuses the two entries that PDF/A-3 adds to
+// Structure asks qpdf and pdfcpu. The latter's strict mode follows ISO 32000-1 to the letter, so it refuses the two entries that PDF/A-3 adds to
 // it (ISO 19005-3, 6.8) in any file: of a document with an attachment it judges a twin in which just they are blank.
-func (j *Judges) structure(file []byte, attached bool) {
+func (j *Judges) Structure(file []byte, attached bool) {
 	j.t.Helper()
+	Run(j.t, "qpdf", "--check", Save(j.t, "document.pdf", file))
 	if attached {
 		Run(j.t, pdfcpu(j.t), "-o", "-c", j.conf, "validate", "-m", "relaxed", Save(j.t, "document.pdf", file))
 		twin := associated.ReplaceAllFunc(file, func(b []byte) []byte { return bytes.Repeat([]byte(" "), len(b)) })
@@ -118,10 +124,17 @@ func whole(said string) bool {
 // signer they do not trust, or something behind what is signed.
 func (j *Judges) Refuses(file []byte) (refused bool, says string) {
 	j.t.Helper()
-	path := Save(j.t, "document.pdf", file)
-	sig := Ask(j.t, "pdfsig", "-no-ocsp", "-nssdir", j.nss, path)
-	cpu := Ask(j.t, pdfcpu(j.t), "-c", j.conf, "signatures", "validate", "--all", "--full", path)
-	return !whole(sig) || strings.Count(cpu, "Status: signature is valid") != strings.Count(sig, "Signature #"), sig + cpu
+	sig := Ask(j.t, "pdfsig", "-no-ocsp", "-nssdir", j.nss, Save(j.t, "document.pdf", file))
+	good, cpu := j.Signatures(file)
+	return !whole(sig) || good != strings.Count(sig, "Signature #"), sig + cpu
+}
+
+// Signatures is how many signatures of a file pdfcpu calls valid, and what it says. Of several document timestamps it judges
+// the newest alone.
+func (j *Judges) Signatures(file []byte) (good int, says string) {
+	j.t.Helper()
+	says = Ask(j.t, pdfcpu(j.t), "-c", j.conf, "signatures", "validate", "--all", "--full", Save(j.t, "document.pdf", file))
+	return strings.Count(says, "Status: signature is valid"), says
 }
 
 // OpenSSL verifies the seal's container at a moment, with the revocation lists of a bundle, and returns its complaint; empty
@@ -135,18 +148,6 @@ func OpenSSL(t testing.TB, file, bundle []byte, at time.Time) string {
 		return ""
 	}
 	return out
-}
-
-func (j *Judges) signatures(path string, want Expect) {
-	j.t.Helper()
-	out := Run(j.t, pdfcpu(j.t), "-c", j.conf, "signatures", "validate", "--all", "--full", path)
-	n := 1
-	if want.Archived {
-		n = 2
-	}
-	if strings.Count(out, "Status: signature is valid") != n {
-		j.t.Errorf("pdfcpu does not accept %d signatures:\n%s", n, out)
-	}
 }
 
 // containers shows openssl the seal and every timestamp.
@@ -170,10 +171,23 @@ func (j *Judges) containers(file []byte, want Expect) {
 	}
 }
 
-// Timestamp asks openssl about one token.
+// Timestamp asks openssl about one token; it must say yes.
 func (j *Judges) Timestamp(token []byte, digest [sha256.Size]byte) {
 	j.t.Helper()
-	Run(j.t, "openssl", "ts", "-verify", "-token_in", "-in", Save(j.t, "token", token), "-digest", hex.EncodeToString(digest[:]), "-CAfile", j.trusted, "-crl_check_all")
+	if complaint := OpenSSLTimestamp(j.t, token, digest, j.trusted); complaint != "" {
+		j.t.Errorf("openssl: %s", complaint)
+	}
+}
+
+// OpenSSLTimestamp verifies a token with the root and the revocation lists in a file, and returns the complaint; empty when
+// openssl says yes.
+func OpenSSLTimestamp(t testing.TB, token []byte, digest [sha256.Size]byte, trusted string) string {
+	t.Helper()
+	out, err := command(t, "openssl", "ts", "-verify", "-token_in", "-in", Save(t, "token", token), "-digest", hex.EncodeToString(digest[:]), "-CAfile", trusted, "-crl_check_all")
+	if err == nil {
+		return ""
+	}
+	return out
 }
 
 func (j *Judges) reads(path string, want Expect) {
