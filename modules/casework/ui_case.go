@@ -354,11 +354,17 @@ func (s *Service) past(r *http.Request, d *workflows.Definition, action string) 
 
 var documentTones = map[string]string{"valid": ui.Success, "revoked": ui.Danger, "superseded": ui.Neutral}
 
-// documentRows lists what was issued. The link is the public check: the file itself is its holder's.
+// documentRows lists what was issued. For a registrar of the agency the link leads to the document's page, where it can be
+// issued again and revoked; for anybody else to the public check.
 func (s *Service) documentRows(r *http.Request, o opened) []ui.DocumentRow {
 	var out []ui.DocumentRow
+	who := kernel.PrincipalOf(r.Context())
+	own := who.Kind == kernel.Staff && who.Has(o.Agency, "registrar")
 	for _, d := range o.documents {
 		row := ui.DocumentRow{Title: d.Title, Number: d.Number, IssuedAt: d.IssuedAt, Pending: d.State == "pending", Href: "/verify/" + d.Number}
+		if own {
+			row.Href = "/staff/documents/" + string(d.ID)
+		}
 		if tone, ok := documentTones[d.State]; ok {
 			row.Tag = ui.Tag{Text: s.t(r, "casework.document."+d.State), Tone: tone}
 		}
