@@ -18,7 +18,7 @@ const maxOCSP = 16 << 10
 func (s *Service) rawPages() []web.Page {
 	return []web.Page{
 		{Pattern: "POST /verify/ocsp", Policy: web.Public, Handle: s.postOCSP, MaxBody: maxOCSP, CrossSite: true},
-		{Pattern: "GET /verify/ocsp/{request...}", Policy: web.Public, Handle: s.getOCSP},
+		{Pattern: "GET /verify/ocsp/{request...}", Policy: web.Public, Handle: s.getOCSP, Literal: true},
 		{Pattern: "GET /verify/issuing.cer", Policy: web.Public, Handle: s.certificateFile("issuing")},
 		{Pattern: "GET /verify/root.cer", Policy: web.Public, Handle: s.certificateFile("root")},
 	}

@@ -2,6 +2,7 @@ package web
 
 import (
 	"net/http"
+	"net/url"
 	"strings"
 	"time"
 
@@ -18,6 +19,9 @@ type Page struct {
 	MaxBody int64 // bytes; 0 means 1 MiB
 	// CrossSite admits a POST from elsewhere: only for endpoints a machine calls (back-channel logout).
 	CrossSite bool
+	// Literal: what the wildcard at the end of Pattern stands for is no path, so that "//" in it stays. Base64 may hold it
+	// (RFC 6960, A.1), and ServeMux would redirect to something else.
+	Literal bool
 	// AnyHost serves the page outside a municipality too (the chooser, assets).
 	AnyHost bool
 }
@@ -49,6 +53,9 @@ func AreaOf(path string) string {
 func (s *Server) page(p Page) http.HandlerFunc {
 	method, path, _ := strings.Cut(p.Pattern, " ")
 	s.add(Operation{ID: p.Pattern, Method: method, Path: path, Policy: p.Policy})
+	if before, _, ok := strings.Cut(path, "{"); ok && p.Literal {
+		s.literal = append(s.literal, before)
+	}
 	return func(w http.ResponseWriter, r *http.Request) {
 		if p.MaxBody == 0 {
 			r.Body = http.MaxBytesReader(w, r.Body, 1<<20)
@@ -90,6 +97,20 @@ func (s *Server) servePage(w http.ResponseWriter, r *http.Request, p Page) error
 		}
 	}
 	return p.Handle(w, r)
+}
+
+// keepSlashes writes the slashes of a literal rest as %2F, which ServeMux leaves alone. It changes r.
+func (s *Server) keepSlashes(r *http.Request) {
+	if !strings.Contains(r.URL.Path, "//") {
+		return
+	}
+	for _, prefix := range s.literal {
+		if rest, ok := strings.CutPrefix(r.URL.Path, prefix); ok {
+			u := *r.URL
+			u.RawPath = prefix + url.PathEscape(rest)
+			r.URL = &u
+		}
+	}
 }
 
 // formIdempotency makes a form that is sent twice one attempt: the page carried a fresh hidden key.

@@ -47,6 +47,7 @@ type Server struct {
 	mux         *http.ServeMux
 	crossOrigin *http.CrossOriginProtection
 	operations  []Operation
+	literal     []string // beginnings of paths whose rest is no path
 	apis        []*API
 }
 
@@ -144,6 +145,7 @@ func (s *Server) Handler() http.Handler {
 
 // route is the mux, with its own plain "404 page not found" replaced by ours.
 func (s *Server) route(w http.ResponseWriter, r *http.Request) {
+	s.keepSlashes(r)
 	h, pattern := s.mux.Handler(r)
 	if pattern != "" {
 		s.mux.ServeHTTP(w, r)

@@ -106,6 +106,10 @@ func pages() []web.Page {
 			return err
 		}},
 		{Pattern: "GET /staff/only", Policy: web.Policy{Kinds: []kernel.PrincipalKind{kernel.Staff}, Relation: "agency", Role: "registrar"}, Handle: func(http.ResponseWriter, *http.Request) error { return nil }},
+		{Pattern: "GET /literal/{rest...}", Policy: web.Public, Literal: true, Handle: func(w http.ResponseWriter, r *http.Request) error {
+			_, err := io.WriteString(w, r.PathValue("rest"))
+			return err
+		}},
 		{Pattern: "GET /panic", Policy: web.Public, Handle: func(http.ResponseWriter, *http.Request) error { panic(errSecret) }},
 	}
 }
@@ -325,5 +329,18 @@ func TestAnAddressOfNoMunicipality(t *testing.T) {
 		if !strings.Contains(w.Body.String(), want) {
 			t.Errorf("%s: %d %s, want %s", path, w.Code, w.Body, want)
 		}
+	}
+}
+
+func TestALiteralRestOfAnAddressReachesThePageAsItIsAndAnyOtherIsCleaned(t *testing.T) {
+	t.Parallel()
+	h := newHouse(t)
+	for path, want := range map[string]string{"/literal/a//b/c+d=": "a//b/c+d=", "/literal/a%2F%2Fb": "a//b", "/literal///..//x": "//..//x", "/literal/plain": "plain"} {
+		if w := h.send("GET", path, ""); w.Code != 200 || w.Body.String() != want {
+			t.Errorf("%s: %d %q", path, w.Code, w.Body)
+		}
+	}
+	if w := h.send("GET", "//public", ""); w.Code < 300 || w.Code > 399 {
+		t.Errorf("an address that is a path: %d", w.Code)
 	}
 }
