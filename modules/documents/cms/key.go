@@ -1,6 +1,21 @@
 package cms
 
-import "crypto"
+import (
+	"crypto"
+	"crypto/rsa"
+	"crypto/x509"
+)
 
 // Key is the signer's own, for signatures that are no CMS. The private half never leaves it.
 func (s *Signer) Key() crypto.Signer { return s.key }
+
+// maxRSABits is the largest RSA key anybody computes with, as in crypto/tls. The work grows faster than the square of the
+// size, and a certificate holds whatever its maker wrote into it: a megabyte of modulus costs hours.
+const maxRSABits = 8192
+
+// Bearable reports whether a signature by this certificate's key may be checked at all. Ask before, of every certificate
+// that came with a stranger's file.
+func Bearable(c *x509.Certificate) bool {
+	k, isRSA := c.PublicKey.(*rsa.PublicKey)
+	return !isRSA || k.N.BitLen() <= maxRSABits
+}

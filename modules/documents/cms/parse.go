@@ -54,7 +54,7 @@ func Parse(raw []byte) (*SignedData, []byte, error) {
 		}
 		last = one
 		c, err := x509.ParseCertificate(one)
-		if err != nil {
+		if err != nil || !Bearable(c) {
 			return nil, nil, errCMS
 		}
 		out.Certs = append(out.Certs, c)

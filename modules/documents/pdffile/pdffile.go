@@ -46,14 +46,17 @@ type subsection struct {
 	offsets []int // 0: free
 }
 
+// offset finds an object's offset. The sub-sections are sorted: a stranger may write a hundred thousand of them.
 func (s *section) offset(n int) (int, bool) {
-	for _, sub := range s.subs {
-		if n >= sub.first && n < sub.first+len(sub.offsets) {
-			off := sub.offsets[n-sub.first]
-			return off, off > 0
-		}
+	i, exact := slices.BinarySearchFunc(s.subs, n, func(sub subsection, n int) int { return sub.first - n })
+	if !exact {
+		i--
 	}
-	return 0, false
+	if i < 0 || n >= s.subs[i].first+len(s.subs[i].offsets) {
+		return 0, false
+	}
+	off := s.subs[i].offsets[n-s.subs[i].first]
+	return off, off > 0
 }
 
 // Open reads the cross-reference sections from the end backwards. Each revision ends with "startxref", its own offset and

@@ -269,3 +269,26 @@ func FuzzOpen(f *testing.F) {
 		}
 	})
 }
+
+// Each sub-section is looked for by halving: a stranger's file may have as many as there may be objects.
+func TestAnObjectIsFoundAmongVeryManySubSections(t *testing.T) {
+	t.Parallel()
+	more := revision{objects: map[int]string{}}
+	for n := 5; n < 90_000; n += 2 {
+		more.objects[n] = fmt.Sprint(n)
+	}
+	f, err := Open(build(first(), more))
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, n := range []int{1, 3, 5, 7, 44_999, 89_997, 89_999} {
+		if o, ok := f.Object(n); !ok || n > 3 && o.Value != any(n) {
+			t.Errorf("object %d: %v", n, o.Value)
+		}
+	}
+	for _, n := range []int{4, 6, 89_998, 90_000} {
+		if _, ok := f.Object(n); ok {
+			t.Errorf("object %d is there", n)
+		}
+	}
+}

@@ -9,7 +9,11 @@ import (
 	"strings"
 	"time"
 
+	"golang.org/x/crypto/cryptobyte"
+	"golang.org/x/crypto/cryptobyte/asn1"
 	"golang.org/x/crypto/ocsp"
+
+	"townhall/modules/documents/cms"
 )
 
 // Reason codes of a revocation after which older signatures stay good (RFC 5280, 5.3.1).
@@ -104,7 +108,37 @@ func (e *evidence) add(list string, der []byte, revision int) bool {
 	case "CRLs":
 		return keep(&e.lists, revision)(x509.ParseRevocationList(der))
 	}
-	return keep(&e.answers, revision)(ocsp.ParseResponse(der, nil))
+	// Parsing an answer checks its signature with the certificate it brings.
+	return bearableAnswer(der) && keep(&e.answers, revision)(ocsp.ParseResponse(der, nil))
+}
+
+// bearableAnswer reports whether the certificates inside an OCSP answer have keys that may be computed with; false also
+// for what is no answer.
+func bearableAnswer(raw []byte) bool {
+	in := cryptobyte.String(raw)
+	var response, wrapped, typed, body, basic, list, certs cryptobyte.String
+	explicit0 := asn1.Tag(0).ContextSpecific().Constructed()
+	if !in.ReadASN1(&response, asn1.SEQUENCE) || !response.SkipASN1(asn1.ENUM) || !response.ReadASN1(&wrapped, explicit0) || !wrapped.ReadASN1(&typed, asn1.SEQUENCE) ||
+		!typed.SkipASN1(asn1.OBJECT_IDENTIFIER) || !typed.ReadASN1(&body, asn1.OCTET_STRING) || !body.ReadASN1(&basic, asn1.SEQUENCE) ||
+		!basic.SkipASN1(asn1.SEQUENCE) || !basic.SkipASN1(asn1.SEQUENCE) || !basic.SkipASN1(asn1.BIT_STRING) {
+		return false
+	}
+	if basic.Empty() {
+		return true
+	}
+	if !basic.ReadASN1(&list, explicit0) || !list.ReadASN1(&certs, asn1.SEQUENCE) {
+		return false
+	}
+	for !certs.Empty() {
+		var one cryptobyte.String
+		if !certs.ReadASN1Element(&one, asn1.SEQUENCE) {
+			return false
+		}
+		if c, err := x509.ParseCertificate(one); err != nil || !cms.Bearable(c) {
+			return false
+		}
+	}
+	return true
 }
 
 func keep[T any](to *[]stored[T], revision int) func(T, error) bool {

@@ -336,9 +336,16 @@ func (c *change) timestamp(rev pdffile.Revision) bool {
 	return true
 }
 
+// maxContainer is the largest place of a seal or a timestamp, in bytes. Ours are below ten thousand; a chain of long
+// certificates with a timestamp stays below fifty thousand.
+const maxContainer = 128 << 10
+
 // container decodes the hexadecimal string. Only the form we write is accepted: the place itself is not signed, so every
 // freedom in it would be room for a change nobody sees. What follows the one element must be zero.
 func container(hexText []byte) ([]byte, bool) {
+	if len(hexText) > 2*maxContainer {
+		return nil, false
+	}
 	raw := make([]byte, len(hexText)/2)
 	if _, err := hex.Decode(raw, hexText); err != nil || len(hexText)%2 != 0 || bytes.ContainsAny(hexText, "ABCDEF") {
 		return nil, false

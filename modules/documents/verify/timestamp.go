@@ -53,6 +53,10 @@ func (s *stamp) read(roots *x509.CertPool) {
 		s.altered = true
 		return
 	}
+	if slices.ContainsFunc(token.Certificates, func(c *x509.Certificate) bool { return !cms.Bearable(c) }) {
+		s.altered = true
+		return
+	}
 	s.at = info.GenTime.UTC()
 	s.chain, err = token.Verify(context.Background(), x509.VerifyOptions{Roots: roots, CurrentTime: s.at})
 	if err != nil {
