@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"time"
 
@@ -226,14 +227,16 @@ func (s *Service) forgetChecks(ctx context.Context) error {
 	})
 }
 
+// eachTenant goes on after a municipality that fails: one must not hold up the others.
 func (s *Service) eachTenant(ctx context.Context, do func(context.Context, *pg.Tx) error) error {
+	var all []error
 	for _, t := range s.Directory.Tenants() {
 		ctx := kernel.WithTenant(kernel.WithPrincipal(ctx, kernel.SystemPrincipal(t.ID)), t)
 		if err := s.DB.InTx(ctx, t.ID, func(tx *pg.Tx) error { return do(ctx, tx) }); err != nil {
-			return err
+			all = append(all, fmt.Errorf("%s: %w", t.ID, err))
 		}
 	}
-	return nil
+	return errors.Join(all...)
 }
 
 // renewal is a document whose newest timestamp ends soon, and the revision that carries it.
@@ -250,7 +253,7 @@ const renewBatch = 10_000 // documents of one municipality at one turn of the jo
 func (s *Service) renewDue(ctx context.Context) error {
 	return s.eachTenant(ctx, func(ctx context.Context, tx *pg.Tx) error {
 		now := s.Clock.Now()
-		due, err := dueForRenewal(ctx, tx, now.Add(s.RenewBefore), renewBatch)
+		due, err := dueForRenewal(ctx, tx, now, now.Add(s.RenewBefore), renewBatch)
 		if err != nil {
 			return err
 		}

@@ -20,6 +20,8 @@ import (
 	"log/slog"
 	"time"
 
+	"golang.org/x/sync/semaphore"
+
 	"townhall/modules/documents/pdf"
 	"townhall/modules/kernel"
 	"townhall/modules/kernel/app"
@@ -78,6 +80,9 @@ type Service struct {
 	seals  seals
 	lists  statusLists
 	crests map[kernel.TenantID]*pdf.Crest
+
+	judging *semaphore.Weighted
+	tally   tally
 }
 
 const defaultRenewBefore = 90 * 24 * time.Hour
@@ -103,7 +108,7 @@ func New(d Deps) (*Service, error) {
 	if err != nil {
 		return nil, err
 	}
-	return &Service{Deps: d, views: views, engine: engine, seals: seals{Deps: d, level: level}, crests: crests}, nil
+	return &Service{Deps: d, views: views, engine: engine, seals: seals{Deps: d, level: level}, crests: crests, judging: newJudging()}, nil
 }
 
 // crestsOf reads the crests of all municipalities; one that cannot be drawn is an error that names it.

@@ -58,11 +58,24 @@ func (s *seals) open() (*sign.Keys, error) {
 	if err != nil {
 		return nil, errSealing.Wrap(err)
 	}
-	if s.stamper, err = stamperOf(s.Stamp, keys, s.Clock); err != nil {
-		return nil, errSealing.Wrap(err)
-	}
 	s.keys = keys
 	return keys, nil
+}
+
+// stamp opens the timestamp authority when it is first needed: without one, lists and answers about revoked keys, and the
+// public check, still go on.
+func (s *seals) stamp(keys *sign.Keys) (sign.Stamper, error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.stamper != nil {
+		return s.stamper, nil
+	}
+	stamper, err := stamperOf(s.Stamp, keys, s.Clock)
+	if err != nil {
+		return nil, errSealing.Wrap(err)
+	}
+	s.stamper = stamper
+	return stamper, nil
 }
 
 // OpenKeys makes or opens the folder of sealing keys of an installation: what the server does at its start, and
@@ -141,7 +154,23 @@ func (s *seals) of(t kernel.Tenant, now time.Time) (*sign.Sealer, error) {
 	if err != nil {
 		return nil, err
 	}
-	o := sign.SealOptions{Level: s.level, Stamper: s.stamper}
+	stamper, err := s.stamp(keys)
+	if err != nil {
+		return nil, err
+	}
+	return s.sealer(keys, t, sign.SealOptions{Level: s.level, Stamper: stamper}, now)
+}
+
+// plain is a municipality's seal for what carries no timestamp: it needs no timestamp authority.
+func (s *seals) plain(t kernel.Tenant, now time.Time) (*sign.Sealer, error) {
+	keys, err := s.open()
+	if err != nil {
+		return nil, err
+	}
+	return s.sealer(keys, t, sign.SealOptions{Level: sign.BB}, now)
+}
+
+func (s *seals) sealer(keys *sign.Keys, t kernel.Tenant, o sign.SealOptions, now time.Time) (*sign.Sealer, error) {
 	if own, ok := s.Outside[t.ID]; ok {
 		o.Outside = sign.Outside{CertificateFile: own.Certificate, Key: own.Key.Value()}
 	}
@@ -202,8 +231,14 @@ func (s *Service) check(ctx context.Context) error {
 	if done || s.DB == nil {
 		return nil
 	}
-	if _, err := s.seals.open(); err != nil {
+	keys, err := s.seals.open()
+	if err != nil {
 		return err
+	}
+	if s.Stamp.URL != embeddedStamp { // a wrong address is a mistake of whoever configured it; nobody is asked yet
+		if _, err := s.seals.stamp(keys); err != nil {
+			return err
+		}
 	}
 	for _, t := range s.Directory.Tenants() {
 		c := kernel.DocumentContent{Locale: kernel.Locales[0], Title: "Self-test", Municipality: t.Name.In("en"), Issuer: "Townhall"}
@@ -355,7 +390,7 @@ func (s *Service) input(t kernel.Tenant, r record, c kernel.DocumentContent) pdf
 
 // statusList signs a status list with the municipality's seal.
 func (s *seals) statusList(t kernel.Tenant, uri string, revoked, superseded []int, now time.Time) ([]byte, error) {
-	sealer, err := s.of(t, now)
+	sealer, err := s.plain(t, now)
 	if err != nil {
 		return nil, err
 	}

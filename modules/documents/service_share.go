@@ -163,8 +163,5 @@ func (s *Service) count(ctx context.Context, r record, how, shareID string) {
 	if r.ID == "" || r.State == statePending || own || agency {
 		return
 	}
-	err := s.DB.InTx(ctx, kernel.TenantOf(ctx).ID, func(tx *pg.Tx) error { return countCheck(ctx, tx, r.ID, how, shareID, s.Clock.Now()) })
-	if err != nil {
-		s.Log.Warn("a check was not counted", "document", r.ID, "err", err)
-	}
+	s.tallyCheck(ctx, checkKey{kernel.TenantOf(ctx).ID, r.ID, how, shareID, s.Clock.Now().UTC().Truncate(time.Hour)})
 }

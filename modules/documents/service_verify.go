@@ -1,8 +1,10 @@
 package documents
 
 import (
+	"bytes"
 	"context"
 	"errors"
+	"slices"
 	"time"
 
 	"townhall/modules/documents/verify"
@@ -57,8 +59,13 @@ func (s *Service) verifyFile(ctx context.Context, file []byte) (verification, er
 	return s.judge(ctx, file, now)
 }
 
-// judge says what a file is that we did not store.
+// judge says what a file is that we did not store. Unavailable (check-busy) when too much is being judged already.
 func (s *Service) judge(ctx context.Context, file []byte, now time.Time) (verification, error) {
+	end, err := s.beginJudging(len(file))
+	if err != nil {
+		return verification{}, err
+	}
+	defer end()
 	trust, err := s.seals.trust(now)
 	if err != nil {
 		return verification{}, err
@@ -66,17 +73,18 @@ func (s *Service) judge(ctx context.Context, file []byte, now time.Time) (verifi
 	rep := verify.Verify(file, trust, verify.Options{At: now})
 	switch rep.State {
 	case verify.Altered:
-		return verification{State: stateAltered, Reasons: rep.Reasons}, nil
+		return verification{State: stateAltered, Reasons: rep.Reasons, Notes: rep.Notes}, nil
 	case verify.Valid:
-		return s.intact(ctx, rep)
+		return s.intact(ctx, file, rep)
 	}
-	return verification{State: stateUnknown, Reasons: rep.Reasons}, nil
+	return verification{State: stateUnknown, Reasons: rep.Reasons, Notes: rep.Notes}, nil
 }
 
-// intact: a genuine seal around bytes that we do not have. With our address under the seal it is our document, to which
-// somebody, an archive say, has added validation data or a timestamp: its number tells its state. With another address it
-// is another municipality's.
-func (s *Service) intact(ctx context.Context, rep verify.Report) (verification, error) {
+// intact: a genuine seal around bytes that we do not have. When it begins with a file of ours, it is our document, to which
+// somebody, an archive say, has added validation data or a timestamp: its number tells its state. So it is when it is the
+// beginning of one. With another address it is another municipality's. What names our address and is neither was not
+// issued by us, whoever vouches for the seal: a seal from outside names no address, and its authority has other customers.
+func (s *Service) intact(ctx context.Context, file []byte, rep verify.Report) (verification, error) {
 	if rep.CheckURI != kernel.TenantOf(ctx).Origin+"/verify/"+rep.Number {
 		return verification{State: stateUnknown, Reasons: []string{"other-municipality"}}, nil
 	}
@@ -85,10 +93,29 @@ func (s *Service) intact(ctx context.Context, rep verify.Report) (verification, 
 		return verification{State: stateUnknown}, nil
 	}
 	v, r, err := s.byCode(ctx, code)
-	if err == nil {
-		s.count(ctx, r, checkFile, "")
+	if err != nil {
+		return orUnknown(v, err)
 	}
-	return orUnknown(v, err)
+	ours, err := s.issuedAs(ctx, r.ID, file)
+	if err != nil {
+		return verification{}, err
+	}
+	if !ours {
+		return verification{State: stateUnknown, Reasons: []string{verify.ReasonOtherSeal}}, nil
+	}
+	s.count(ctx, r, checkFile, "")
+	v.Notes = rep.Notes
+	return v, nil
+}
+
+// issuedAs reports whether a file is a revision of a document with something added behind it, or the beginning of one.
+func (s *Service) issuedAs(ctx context.Context, id kernel.DocumentID, file []byte) (ours bool, err error) {
+	err = s.DB.Read(ctx, kernel.TenantOf(ctx).ID, func(tx *pg.Tx) error {
+		all, err := filesOf(ctx, tx, id)
+		ours = slices.ContainsFunc(all, func(f []byte) bool { return bytes.HasPrefix(file, f) || bytes.HasPrefix(f, file) })
+		return err
+	})
+	return ours, err
 }
 
 func (s *Service) byCode(ctx context.Context, code string) (v verification, r record, err error) {

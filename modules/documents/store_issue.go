@@ -49,6 +49,15 @@ func fileOf(ctx context.Context, tx kernel.Tx, id kernel.DocumentID) ([]byte, er
 	return f.Bytes, err
 }
 
+// filesOf returns all revisions of a document's file.
+func filesOf(ctx context.Context, tx kernel.Tx, id kernel.DocumentID) (all [][]byte, err error) {
+	err = pg.From(tx).SelectContext(ctx, &all, `SELECT bytes FROM documents.file WHERE tenant_id = $1 AND document_id = $2 ORDER BY revision`, tx.TenantID(), id)
+	if err != nil {
+		return nil, fmt.Errorf("files of document %s: %w", id, err)
+	}
+	return all, nil
+}
+
 // sealTimes are the moments at which a document's revisions were sealed, first one first.
 func sealTimes(ctx context.Context, tx kernel.Tx, id kernel.DocumentID) (all []time.Time, err error) {
 	err = pg.From(tx).SelectContext(ctx, &all, `SELECT sealed_at FROM documents.file WHERE tenant_id = $1 AND document_id = $2 ORDER BY revision`, tx.TenantID(), id)
@@ -220,8 +229,9 @@ func listIsUsed(ctx context.Context, tx kernel.Tx, from int) (used bool, err err
 	return used, err
 }
 
-// dueForRenewal lists published documents whose newest file ends before a moment.
-func dueForRenewal(ctx context.Context, tx kernel.Tx, before time.Time, limit int) (all []renewal, err error) {
+// dueForRenewal lists published documents whose newest file ends before a moment: first those that have not ended yet,
+// for what has ended may be past help and must not keep others from it.
+func dueForRenewal(ctx context.Context, tx kernel.Tx, now, before time.Time, limit int) (all []renewal, err error) {
 	var rows []struct {
 		ID       string         `db:"id"`
 		Case     sql.NullString `db:"case_id"`
@@ -231,7 +241,7 @@ func dueForRenewal(ctx context.Context, tx kernel.Tx, before time.Time, limit in
 		JOIN documents.document d ON d.tenant_id = f.tenant_id AND d.id = f.document_id
 		WHERE f.tenant_id = $1 AND d.tenant_id = $1 AND f.renew_before < $2 AND d.state <> 'pending'
 		  AND NOT EXISTS (SELECT FROM documents.file n WHERE n.tenant_id = $1 AND n.document_id = f.document_id AND n.revision > f.revision)
-		ORDER BY f.renew_before LIMIT $3`, tx.TenantID(), before, limit)
+		ORDER BY f.renew_before < $4, f.renew_before LIMIT $3`, tx.TenantID(), before, limit, now)
 	for _, r := range rows {
 		all = append(all, renewal{Document: kernel.DocumentID(r.ID), Case: kernel.CaseID(r.Case.String), Revision: r.Revision})
 	}

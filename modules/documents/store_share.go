@@ -88,16 +88,17 @@ func endShare(ctx context.Context, tx kernel.Tx, document kernel.DocumentID, id 
 
 const noShare = "00000000-0000-0000-0000-000000000000"
 
-// countCheck adds one verification to its hour.
-func countCheck(ctx context.Context, tx kernel.Tx, id kernel.DocumentID, how, shareID string, at time.Time) error {
+// countChecks adds n verifications to their hour.
+func countChecks(ctx context.Context, tx kernel.Tx, k checkKey, n int) error {
+	shareID := k.share
 	if shareID == "" {
 		shareID = noShare
 	}
-	_, err := pg.From(tx).ExecContext(ctx, `INSERT INTO documents.document_check AS c (tenant_id, document_id, hour, how, share_id, count) VALUES ($1, $2, $3, $4, $5, 1)
-		ON CONFLICT (tenant_id, document_id, hour, how, share_id) DO UPDATE SET count = c.count + 1 WHERE c.count < 1000000000`,
-		tx.TenantID(), id, at.UTC().Truncate(time.Hour), how, shareID)
+	_, err := pg.From(tx).ExecContext(ctx, `INSERT INTO documents.document_check AS c (tenant_id, document_id, hour, how, share_id, count) VALUES ($1, $2, $3, $4, $5, $6)
+		ON CONFLICT (tenant_id, document_id, hour, how, share_id) DO UPDATE SET count = c.count + $6 WHERE c.count < 1000000000`,
+		tx.TenantID(), k.document, k.hour, k.how, shareID, n)
 	if err != nil {
-		return fmt.Errorf("counting a check of document %s: %w", id, err)
+		return fmt.Errorf("counting checks of document %s: %w", k.document, err)
 	}
 	return nil
 }

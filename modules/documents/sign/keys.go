@@ -11,6 +11,7 @@ import (
 	"slices"
 	"strings"
 	"sync"
+	"syscall"
 	"time"
 
 	"townhall/modules/kernel"
@@ -33,7 +34,7 @@ type Keys struct {
 	revoked   watched[revocations]
 
 	mu      sync.Mutex
-	slots   map[kernel.TenantID]*slot
+	slots   map[slotKey]*slot
 	crls    map[string]crl
 	known   index
 	answers map[string]answer
@@ -95,7 +96,7 @@ func Init(dir string, o InitOptions) (*Keys, error) {
 
 // Load opens a folder that Init made. A key that others on the machine may read is an error.
 func Load(dir string) (*Keys, error) {
-	k := &Keys{dir: dir, tokens: newTokens(), web: newFetcher(nil), slots: map[kernel.TenantID]*slot{}, crls: map[string]crl{}, answers: map[string]answer{}}
+	k := &Keys{dir: dir, tokens: newTokens(), web: newFetcher(nil), slots: map[slotKey]*slot{}, crls: map[string]crl{}, answers: map[string]answer{}}
 	var err error
 	if k.root, err = readEntry(filepath.Join(dir, "root.pem"), k.tokens); err != nil {
 		return nil, err
@@ -122,6 +123,12 @@ func Load(dir string) (*Keys, error) {
 // Close ends the connections to key tokens.
 func (k *Keys) Close() error { return k.tokens.close() }
 
+// slotKey: what needs no timestamp does not wait for an authority that is slow to give the first one.
+type slotKey struct {
+	tenant  kernel.TenantID
+	stamped bool
+}
+
 // slot is the seal of one municipality in this process.
 type slot struct {
 	file watched[*entry]
@@ -133,22 +140,27 @@ type slot struct {
 	outside *watched[*chained]
 }
 
-func (k *Keys) slot(id kernel.TenantID) (*slot, error) {
+func (k *Keys) slot(id kernel.TenantID, stamped bool) (*slot, error) {
 	if !safeName(string(id)) {
-		return nil, fmt.Errorf("tenant %q cannot name a key file", id)
+		return nil, errUnsafeName(id)
 	}
 	k.mu.Lock()
 	defer k.mu.Unlock()
-	s := k.slots[id]
+	key := slotKey{id, stamped}
+	s := k.slots[key]
 	if s == nil {
 		s = &slot{file: watched[*entry]{path: k.sealPath(id), read: func(p string) (*entry, error) { return readEntry(p, k.tokens) }}}
-		k.slots[id] = s
+		k.slots[key] = s
 	}
 	return s, nil
 }
 
 func (k *Keys) sealPath(id kernel.TenantID) string {
 	return filepath.Join(k.dir, "seals", string(id)+".pem")
+}
+
+func errUnsafeName(id kernel.TenantID) error {
+	return fmt.Errorf("tenant %q cannot name a key file", id)
 }
 
 func safeName(s string) bool {
@@ -162,7 +174,7 @@ func safeName(s string) bool {
 //
 // It fails when the seal ended or was revoked, and when its level cannot be reached: the level is never lowered.
 func (k *Keys) Seal(t kernel.Tenant, o SealOptions, now time.Time) (*Sealer, error) {
-	s, err := k.slot(t.ID)
+	s, err := k.slot(t.ID, o.Level.Stamped())
 	if err != nil {
 		return nil, err
 	}
@@ -264,7 +276,8 @@ func (k *Keys) Root() *x509.Certificate { return k.root.cert }
 
 func serialOf(c *x509.Certificate) string { return c.SerialNumber.Text(16) }
 
-// readOnly: the folder cannot be written, e.g. because it is mounted that way. What only saves work is then not stored.
+// readOnly: the folder cannot be written, because it is mounted that way or the disk is full. What only saves work is then
+// not stored.
 func readOnly(err error) bool {
-	return errors.Is(err, fs.ErrPermission) || slices.ContainsFunc([]error{errReadOnly}, func(e error) bool { return errors.Is(err, e) })
+	return errors.Is(err, fs.ErrPermission) || slices.ContainsFunc([]error{syscall.EROFS, syscall.ENOSPC, syscall.EDQUOT}, func(e error) bool { return errors.Is(err, e) })
 }

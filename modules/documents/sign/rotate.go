@@ -12,13 +12,10 @@ import (
 	"path/filepath"
 	"sort"
 	"strings"
-	"syscall"
 	"time"
 
 	"townhall/modules/kernel"
 )
-
-const errReadOnly = syscall.EROFS
 
 // overlap is how long a key may still be in use after it was rotated out: by a process that has not looked yet, or by a
 // document whose sealing is under way.
@@ -45,9 +42,8 @@ func (k *Keys) RotateToToken(t kernel.Tenant, uri string, now time.Time) (KeyInf
 
 // rotate replaces the seal; with only set, no other than this one: two that saw the same need make one new key.
 func (k *Keys) rotate(t kernel.Tenant, uri string, now time.Time, only *x509.Certificate) (KeyInfo, error) {
-	s, err := k.slot(t.ID)
-	if err != nil {
-		return KeyInfo{}, err
+	if !safeName(string(t.ID)) {
+		return KeyInfo{}, errUnsafeName(t.ID)
 	}
 	tmpl, err := sealTemplate(t, now)
 	if err != nil {
@@ -69,8 +65,19 @@ func (k *Keys) rotate(t kernel.Tenant, uri string, now time.Time, only *x509.Cer
 	if err != nil {
 		return KeyInfo{}, err
 	}
-	s.file.forget()
+	k.forgetSeal(t.ID)
 	return describe(string(t.ID), e.cert, Current), nil
+}
+
+// forgetSeal makes whoever seals next for a municipality look at its file.
+func (k *Keys) forgetSeal(id kernel.TenantID) {
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	for key, s := range k.slots {
+		if key.tenant == id {
+			s.file.forget()
+		}
+	}
 }
 
 // replace puts a new entry at path and the certificate of the old one into retired/. With only set, no other than this one
