@@ -384,8 +384,14 @@ func TestALevelThatCannotBeReachedIsRefusedAtTheStart(t *testing.T) {
 	tsa := newAuthorityOutside(t)
 	tsa.down.Store(true)
 	h := newHouse(t, func(d *Deps) { d.Level, d.Stamp = "B-T", Stamp{URL: tsa.url, Roots: tsa.roots} })
-	if err := h.check(t.Context()); kernel.KindOf(err) != kernel.Unavailable {
-		t.Errorf("with an authority that does not answer, the self-test says %v", err)
+	// An authority that does not answer now holds up documents, which wait, and not the whole town.
+	must(t, h.check(t.Context()))
+	id := h.intend(t, newPerson(), newCase(), sample("en"))
+	if err := h.run.Drain(t.Context()); kernel.KindOf(err) != kernel.Unavailable {
+		t.Errorf("issuing without the authority says %v", err)
+	}
+	if r := h.read(t, id); r.State != statePending {
+		t.Errorf("without the authority the document is %s", r.State)
 	}
 }
 

@@ -9,7 +9,6 @@ import (
 	"encoding/hex"
 	"encoding/pem"
 	"fmt"
-	"io"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -327,14 +326,13 @@ func command(t testing.TB, name string, args ...string) (string, error) {
 	if err != nil {
 		t.Fatalf("%s is missing: make test installs it", name)
 	}
+	var out, complaint bytes.Buffer
 	cmd := exec.Command(path, args...)
-	var both, said bytes.Buffer
-	cmd.Stderr = &both
-	cmd.Stdout = io.MultiWriter(&both, &said)
+	cmd.Stdout, cmd.Stderr = &out, &complaint
 	if err = cmd.Run(); err != nil {
-		return both.String(), err
+		return out.String() + complaint.String(), err
 	}
-	return said.String(), nil
+	return out.String(), nil
 }
 
 // pdfcpu is on the PATH, or where make puts it: .cache/bin of the project.
