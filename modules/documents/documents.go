@@ -59,6 +59,7 @@ func (r record) publicState(now time.Time) string {
 type verification struct {
 	State        string
 	Reasons      []string // of an uploaded file that is not as sealed
+	Notes        []string // of an uploaded file: what could not be checked, whatever the state
 	Number       string
 	Type         string
 	Title        string

@@ -4,6 +4,7 @@ import (
 	"net/http"
 	"time"
 
+	"townhall/modules/documents/verify"
 	"townhall/modules/kernel"
 	"townhall/modules/kernel/ui"
 )
@@ -45,6 +46,11 @@ func (s *Service) publicFixtures() []ui.Fixture {
 		page("verify-no-file", func(w http.ResponseWriter, r *http.Request) error { return s.showForm(w, r, errNoFile) }),
 		result("valid", stateValid, false), result("valid-file", stateValid, true), result("expired", stateExpired, false), result("superseded", stateSuperseded, true),
 		result("revoked", stateRevoked, false), result("unknown", stateUnknown, false), result("altered", stateAltered, true, "content", "appended"),
+		page("verified-notes", func(w http.ResponseWriter, r *http.Request) error {
+			v := fixtureRecord(r, stateValid).verification(ui.GalleryTime)
+			v.Notes = []string{verify.ReasonOldCRL, verify.NoteTimestampExpired}
+			return s.showResult(w, r, v, fixtureSealing, true)
+		}),
 		page("shared", func(w http.ResponseWriter, r *http.Request) error {
 			return s.showShared(w, r, fixtureRecord(r, stateValid).verification(ui.GalleryTime), fixtureSealing, fixtureShares(r)[0], "none")
 		}),

@@ -75,6 +75,7 @@ func (s *Service) answer(w http.ResponseWriter, r *http.Request, v verification,
 // result is the data of ui/verified.html.
 type result struct {
 	Notice ui.Notice
+	Notes  []ui.Notice // what could not be checked
 	Facts  []ui.Fact
 	Sealed []ui.Fact
 	Again  []ui.Button
@@ -93,6 +94,11 @@ func (s *Service) showResult(w http.ResponseWriter, r *http.Request, v verificat
 	for _, reason := range v.Reasons {
 		if key := "verify.reason." + reason; s.Texts.Has(key) {
 			d.Notice.Body += "\n" + s.t(r, key)
+		}
+	}
+	for _, note := range v.Notes {
+		if key := "verify.note." + note; s.Texts.Has(key) {
+			d.Notes = append(d.Notes, ui.Notice{Tone: ui.Info, Body: s.t(r, key)})
 		}
 	}
 	switch {
