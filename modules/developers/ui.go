@@ -33,6 +33,14 @@ func (s *Service) home(w http.ResponseWriter, r *http.Request) error {
 	})
 }
 
+// checking tells how to check a sealed document: by the public API, and offline with other people's programs.
+func (s *Service) checking(w http.ResponseWriter, r *http.Request) error {
+	return s.Render(w, r, s.views, "checking", ui.View{
+		Title: s.t(r, "developers.checking"), Lead: s.t(r, "developers.checking-lead"), Data: guide{Origin: kernel.TenantOf(r.Context()).Origin},
+		Active: "checking", Wide: true,
+	})
+}
+
 // page is a contract's reference, or the contract itself when the name ends in .yaml.
 func (s *Service) page(w http.ResponseWriter, r *http.Request) error {
 	name := r.PathValue("page")

@@ -110,8 +110,10 @@ func (s *Service) issuedTable(r *http.Request, all []record) ui.Table {
 	return t
 }
 
-// oneLine keeps a date in a column from being broken.
-func oneLine(s string) string { return strings.ReplaceAll(s, " ", "\u00a0") }
+// oneLine keeps a date in a column from being broken: at its spaces, and in Chinese between any two characters.
+func oneLine(s string) string {
+	return strings.NewReplacer(" ", "\u00a0", "年", "\u2060年\u2060", "月", "\u2060月\u2060", "日", "\u2060日").Replace(s)
+}
 
 // issuedTag is a document's state for the agency.
 func (s *Service) issuedTag(r *http.Request, d record) ui.Tag {
