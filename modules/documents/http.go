@@ -46,17 +46,17 @@ func (s *Service) register(api *web.API) {
 	check, docs := []string{"Verification"}, []string{"Documents"}
 	notFound, conflict := http.StatusNotFound, http.StatusConflict
 	web.Register(api, web.Op{ID: "verify-number", Method: http.MethodGet, Path: "/verifications/{number}", Tags: check, Policy: web.Public,
-		Summary: "Check a document number", Returns: "What is known of the number.", Description: "Says who issued the document, when, and whether it is valid. A number nobody issued answers 200 with the state `unknown`. Nothing in the answer is personal."}, s.getVerification)
+		Summary: "Check a document number", Returns: "What is known of the number.", Description: "Says who issued the document, when, and whether it is valid. A number nobody issued answers 200 with the state `unknown`. Nothing in the answer is personal. The holder sees that somebody checked, not who."}, s.getVerification)
 	web.Register(api, web.Op{ID: "verify-file", Method: http.MethodPost, Path: "/verifications", Tags: check, Policy: web.Public, MaxBody: maxUpload, Errors: []int{http.StatusBadRequest, http.StatusRequestEntityTooLarge},
-		Summary: "Check a document file", Returns: "What is known of the file.", Description: "Send the PDF as it is (application/pdf), or as the one file of a form (multipart/form-data), at most 10 MB. The file is compared with what was issued and is not kept. `altered`: it was sealed here and changed afterwards.", AlsoTakes: uploadForm()}, s.postVerification)
-	web.Register(api, web.Op{ID: "get-trust-bundle", Method: http.MethodGet, Path: "/trust-bundle", Tags: check, Policy: web.Public, Responses: binary("application/x-pem-file", "Root certificate and revocation lists in PEM."),
-		Summary: "Fetch the trust bundle", Description: "What a program needs to check seals offline: the root certificate and the revocation lists."}, s.getTrustBundle)
+		Summary: "Check a document file", Returns: "What is known of the file.", Description: "Send the PDF as it is (application/pdf), or as the one file of a form (multipart/form-data), at most 10 MB. The file is compared with what was issued and is not kept. What was not issued here answers 200, too, with `unknown` or `altered` and, where there is more to say, `reasons`.", AlsoTakes: uploadForm()}, s.postVerification)
+	web.Register(api, web.Op{ID: "get-trust-bundle", Method: http.MethodGet, Path: "/trust-bundle", Tags: check, Policy: web.Public, Responses: binary("application/x-pem-file", "The bundle in PEM."),
+		Summary: "Fetch the trust bundle", Description: "What a program needs to check seals offline: the root certificates (CERTIFICATE), the revocation lists (X509 CRL), and the seals that were replaced (RETIRED CERTIFICATE, with the PEM header `Retired-At` in RFC 3339). Fetch it anew before the revocation lists in it end."}, s.getTrustBundle)
 	web.Register(api, web.Op{ID: "list-documents", Method: http.MethodGet, Path: "/documents", Tags: docs, Policy: mayHold,
-		Summary: "List your documents", Returns: "The documents.", Description: "The signed-in person's documents, newest first."}, s.listDocuments)
+		Summary: "List your documents", Returns: "The documents.", Description: "The signed-in person's documents, newest first, 200 at most."}, s.listDocuments)
 	web.Register(api, web.Op{ID: "get-document", Method: http.MethodGet, Path: "/documents/{id}", Tags: docs, Policy: mayHold, Errors: []int{notFound},
-		Summary: "Read one of your documents", Returns: "The document.", Description: "State `pending` means that the file is still being made."}, s.getDocument)
+		Summary: "Read one of your documents", Returns: "The document.", Description: "State `pending` means that the file is still being made: ask again after a second or more."}, s.getDocument)
 	web.Register(api, web.Op{ID: "get-document-file", Method: http.MethodGet, Path: "/documents/{id}/file", Tags: docs, Policy: mayHold, Errors: []int{notFound}, Responses: binary("application/pdf", "The sealed document."),
-		Summary: "Download one of your documents", Description: "The original: the PDF exactly as it was sealed."}, s.getFile)
+		Summary: "Download one of your documents", Description: "The original: the PDF exactly as it was sealed, with the timestamps that were added since. 404 also while it is being made."}, s.getFile)
 	web.Register(api, web.Op{ID: "revoke-document", Method: http.MethodPost, Path: "/documents/{id}/revocation", Tags: []string{"Issuing"}, Policy: mayIssue, Idempotent: true, Errors: []int{notFound, conflict},
 		Summary: "Revoke a document", Returns: "The document, revoked.", Example: map[string]any{"state": "revoked"}, Description: "For registrars of the agency that issued it. The public check says `revoked` from then on; 409 `document-not-valid` when it is not valid any more."}, s.postRevocation)
 }
@@ -87,7 +87,7 @@ type VerificationOutput struct {
 // Verification is the public state of a document. All members but state are absent when it is unknown or altered.
 type Verification struct {
 	State        string    `json:"state" enum:"valid,expired,superseded,revoked,unknown,altered" example:"valid" doc:"valid: as issued and in force. expired: its last day has passed. superseded: a newer one took its place. revoked: the agency took it back. unknown: not issued here. altered: a sealed file that was changed."`
-	Reasons      []string  `json:"reasons,omitempty" maxItems:"10" doc:"For a file: what the verifier found, e.g. content, appended, signature."`
+	Reasons      []string  `json:"reasons,omitempty" maxItems:"10" doc:"For a file that is unknown or altered, why, if more can be said. Changed: content, appended, truncated, range. The seal is not good: signature, container, attributes, structure, timestamp, chain, other-seal, key-revoked, key-expired, key-retired. No sealed document: no-signature, not-a-pdf. Sealed elsewhere: other-municipality. More may come."`
 	Number       string    `json:"number,omitempty" example:"RC-7K4M-93Q2-TX8D-6HRW" doc:"The document's number."`
 	Type         string    `json:"type,omitempty" example:"residence-certificate" doc:"What kind of document it is."`
 	Title        string    `json:"title,omitempty" example:"Certificate of residence" doc:"The same in words, in the document's language."`
@@ -95,7 +95,7 @@ type Verification struct {
 	Issuer       string    `json:"issuer,omitempty" example:"Civil Registry" doc:"The agency that issued it."`
 	Language     string    `json:"language,omitempty" example:"en" doc:"The document's language."`
 	IssuedAt     time.Time `json:"issued_at,omitzero" required:"false" example:"2026-11-20T09:30:00Z" doc:"When it was issued."`
-	ValidTo      time.Time `json:"valid_to,omitzero" required:"false" doc:"The end of its last day; absent when there is none."`
+	ValidTo      time.Time `json:"valid_to,omitzero" required:"false" doc:"Its last second; absent when it does not end."`
 	RevokedAt    time.Time `json:"revoked_at,omitzero" required:"false" doc:"When it was revoked."`
 }
 
@@ -202,9 +202,9 @@ type IssuedDocument struct {
 	Number   string    `json:"number" example:"RC-7K4M-93Q2-TX8D-6HRW" doc:"The number printed on it."`
 	Type     string    `json:"type" example:"residence-certificate" doc:"What kind of document it is."`
 	Title    string    `json:"title" example:"Certificate of residence" doc:"The same in words, in the document's language."`
-	State    string    `json:"state" enum:"pending,valid,superseded,revoked" example:"valid" doc:"pending: being made."`
+	State    string    `json:"state" enum:"pending,valid,superseded,revoked" example:"valid" doc:"pending: being made. valid: issued and not taken back; see valid_to for its end. superseded: a newer one took its place. revoked: the agency took it back."`
 	IssuedAt time.Time `json:"issued_at" example:"2026-11-20T09:30:00Z" doc:"When it was issued."`
-	ValidTo  time.Time `json:"valid_to,omitzero" required:"false" doc:"The end of its last day; absent when there is none."`
+	ValidTo  time.Time `json:"valid_to,omitzero" required:"false" doc:"Its last second; absent when it does not end."`
 }
 
 func issued(d kernel.Document) IssuedDocument {

@@ -23,7 +23,7 @@ func (s *Service) registerShares(api *web.API) {
 	web.Register(api, web.Op{ID: "get-shared", Method: http.MethodGet, Path: "/shares/{token}", Tags: check, Policy: web.Public, Example: map[string]any{"state": "valid"},
 		Summary: "Check a shared document", Returns: "The state of the document.", Description: "For whoever was given a link. A link that was never one, has ended or has expired answers 404, each alike."}, s.getShared)
 	web.Register(api, web.Op{ID: "get-shared-file", Method: http.MethodGet, Path: "/shares/{token}/file", Tags: check, Policy: web.Public, Responses: binary("application/pdf", "The sealed document."),
-		Summary: "Download a shared document", Description: "The original: the PDF exactly as it was sealed. 404 as above."}, s.getSharedFile)
+		Summary: "Download a shared document", Description: "The original: the PDF exactly as it was sealed. A link that was never one, has ended or has expired answers 404, each alike."}, s.getSharedFile)
 }
 
 // ShareInput says whom a link is for and how long it lives.

@@ -15,7 +15,7 @@ func (s *Service) registerStaff(api *web.API) {
 	tags := []string{"Issuing"}
 	conflict := http.StatusConflict
 	web.Register(api, web.Op{ID: "list-issued-documents", Method: http.MethodGet, Path: "/issued-documents", Tags: tags, Policy: mayIssue,
-		Summary: "List issued documents", Returns: "The documents.", Description: "Those of the agencies where you are registrar, newest first. Page on with `before`."}, s.listIssued)
+		Summary: "List issued documents", Returns: "The documents.", Description: "Those of the agencies where you are registrar, newest first. For the next page repeat the request with `before` set to the id of the last one; a page shorter than `limit` is the last."}, s.listIssued)
 	web.Register(api, web.Op{ID: "get-issued-document", Method: http.MethodGet, Path: "/issued-documents/{id}", Tags: tags, Policy: mayIssue,
 		Summary: "Read an issued document", Returns: "The document with its history.", Description: "For registrars of the agency that issued it. The look is recorded, and its holder can see that it happened."}, s.getIssued)
 	web.Register(api, web.Op{ID: "reissue-document", Method: http.MethodPost, Path: "/documents/{id}/reissue", Tags: tags, Policy: mayIssue, Idempotent: true, Status: http.StatusCreated, Errors: []int{conflict},
