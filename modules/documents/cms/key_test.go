@@ -18,11 +18,12 @@ func TestAContainerWithAnEndlessKeyIsMalformed(t *testing.T) {
 	key := ecKey(t)
 	good := newTestSigner(t, key)
 	for _, c := range []struct {
-		bits uint
-		want bool
-	}{{8192, true}, {8193, false}, {1 << 18, false}} {
+		bits     uint
+		exponent int
+		want     bool
+	}{{8192, 65537, true}, {8192, 1<<31 - 1, false}, {8193, 3, false}, {1 << 18, 3, false}} {
 		modulus := new(big.Int).Lsh(big.NewInt(1), c.bits-1)
-		public := &rsa.PublicKey{N: modulus.Add(modulus, big.NewInt(1)), E: 1<<31 - 1}
+		public := &rsa.PublicKey{N: modulus.Add(modulus, big.NewInt(1)), E: c.exponent}
 		tmpl := &x509.Certificate{SerialNumber: big.NewInt(1), Subject: pkix.Name{CommonName: "Issuer"}, NotBefore: time.Now(), NotAfter: time.Now().Add(time.Hour)}
 		raw, err := x509.CreateCertificate(rand.Reader, tmpl, tmpl, public, key)
 		if err != nil {

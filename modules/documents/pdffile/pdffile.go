@@ -14,6 +14,8 @@ import (
 const (
 	MaxRevisions = 40
 	MaxObjects   = 100_000
+
+	valueCost = 16 // of a value, in bytes that are merely read: an object of nothing but tiny values is the most work
 )
 
 // Revision is one complete state of the file: the bytes [From, To) and all before them.
@@ -29,7 +31,7 @@ type File struct {
 	b        []byte
 	sections []section
 	upto     int  // the index of the newest revision that is looked at
-	budget   *int // bytes that may still be parsed
+	budget   *int // how much may still be parsed, in bytes; a value counts for some, too
 	Trailer  map[string]any
 }
 
@@ -279,7 +281,7 @@ func (f *File) Object(n int) (Object, bool) {
 		return Object{}, false
 	}
 	p := &parser{b: f.b, i: off}
-	defer func() { *f.budget -= p.i - off + 16 }()
+	defer func() { *f.budget -= p.i - off + 16 + valueCost*p.values }()
 	if p.integer() != n || p.integer() != 0 || !p.word("obj") {
 		return Object{}, false
 	}

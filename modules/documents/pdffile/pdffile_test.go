@@ -216,6 +216,12 @@ func TestReadingEndsSoon(t *testing.T) {
 	if read > 20 {
 		t.Errorf("one object was read %d times", read)
 	}
+	if f, err = Open(build(revision{objects: map[int]string{1: "[" + strings.Repeat("0 ", 200_000) + "]"}})); err != nil {
+		t.Fatal(err)
+	}
+	if f.Resolve(Ref(1)) == nil || f.Resolve(Ref(1)) != nil && f.Resolve(Ref(1)) != nil {
+		t.Error("an object of tiny values is read as often as one of few large ones, or never")
+	}
 	loop, err := Open(build(revision{objects: map[int]string{1: "2 0 R", 2: "[1 0 R 2 0 R]"}}))
 	if err != nil || !loop.Reach(Ref(1), func(int, Object) bool { return true }) {
 		t.Error("objects that name each other")

@@ -32,6 +32,7 @@ type evidence struct {
 	memo    map[[sha256.Size]byte]*status
 	signed  map[listBy]bool
 	seen    map[[sha256.Size]byte]bool
+	brought int // answers that bring certificates
 }
 
 // stored is something with the index of the revision that brought it; 0: the bundle.
@@ -90,6 +91,10 @@ type told struct {
 // renewed every year for forty years has some hundred.
 const maxEvidence = 1000
 
+// maxAnswers is how many OCSP answers may bring the certificate that they are checked with: that is done for each, while
+// those that the authority signs itself are checked only when somebody asks about their certificate.
+const maxAnswers = 200
+
 // add reads one entry of a security store; false when it is not what it should be, or when there are too many.
 func (e *evidence) add(list string, der []byte, revision int) bool {
 	sum := sha256.Sum256(der)
@@ -109,36 +114,40 @@ func (e *evidence) add(list string, der []byte, revision int) bool {
 		return keep(&e.lists, revision)(x509.ParseRevocationList(der))
 	}
 	// Parsing an answer checks its signature with the certificate it brings.
-	return bearableAnswer(der) && keep(&e.answers, revision)(ocsp.ParseResponse(der, nil))
+	brings, ok := bearableAnswer(der)
+	if brings {
+		e.brought++
+	}
+	return ok && e.brought <= maxAnswers && keep(&e.answers, revision)(ocsp.ParseResponse(der, nil))
 }
 
-// bearableAnswer reports whether the certificates inside an OCSP answer have keys that may be computed with; false also
-// for what is no answer.
-func bearableAnswer(raw []byte) bool {
+// bearableAnswer reports whether an OCSP answer brings certificates, and whether all of them have keys that may be computed
+// with; ok is false also for what is no answer.
+func bearableAnswer(raw []byte) (brings, ok bool) {
 	in := cryptobyte.String(raw)
 	var response, wrapped, typed, body, basic, list, certs cryptobyte.String
 	explicit0 := asn1.Tag(0).ContextSpecific().Constructed()
 	if !in.ReadASN1(&response, asn1.SEQUENCE) || !response.SkipASN1(asn1.ENUM) || !response.ReadASN1(&wrapped, explicit0) || !wrapped.ReadASN1(&typed, asn1.SEQUENCE) ||
 		!typed.SkipASN1(asn1.OBJECT_IDENTIFIER) || !typed.ReadASN1(&body, asn1.OCTET_STRING) || !body.ReadASN1(&basic, asn1.SEQUENCE) ||
 		!basic.SkipASN1(asn1.SEQUENCE) || !basic.SkipASN1(asn1.SEQUENCE) || !basic.SkipASN1(asn1.BIT_STRING) {
-		return false
+		return false, false
 	}
 	if basic.Empty() {
-		return true
+		return false, true
 	}
 	if !basic.ReadASN1(&list, explicit0) || !list.ReadASN1(&certs, asn1.SEQUENCE) {
-		return false
+		return true, false
 	}
 	for !certs.Empty() {
 		var one cryptobyte.String
 		if !certs.ReadASN1Element(&one, asn1.SEQUENCE) {
-			return false
+			return true, false
 		}
 		if c, err := x509.ParseCertificate(one); err != nil || !cms.Bearable(c) {
-			return false
+			return true, false
 		}
 	}
-	return true
+	return true, true
 }
 
 func keep[T any](to *[]stored[T], revision int) func(T, error) bool {

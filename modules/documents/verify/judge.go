@@ -20,8 +20,13 @@ func (v *verification) judge(r *Report) {
 		v.stamps, v.evidence = nil, evidence{} // of what they would prove nothing is left
 	}
 	v.evidence.know(v.trust.lists)
-	for _, s := range v.stamps {
-		s.read(v.trust.timeRoots)
+	for i, s := range v.stamps {
+		if s.read(v.trust.timeRoots); s.bad() { // the file is not valid: looking for the way of each other to a root may be long
+			for _, other := range v.stamps[i+1:] {
+				other.foreign, other.altered = s.foreign, s.altered
+			}
+			break
+		}
 	}
 	at, proven := v.judgeStamps()
 	chain := v.sealChain(at)

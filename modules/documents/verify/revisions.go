@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"encoding/hex"
 	"slices"
+	"strings"
 	"time"
 
 	"townhall/modules/documents/pdffile"
@@ -250,13 +251,19 @@ func (c *change) form(was, is any) bool {
 	for k, want := range map[string]any{"Type": pdffile.Name("Annot"), "Subtype": pdffile.Name("Widget"), "FT": pdffile.Name("Sig"), "F": 132, "Rect": []any{0, 0, 0, 0}} {
 		ok = ok && pdffile.Same(field[k], want)
 	}
-	if _, named := field["T"].(pdffile.String); !ok || !named || o.Stream != nil || len(field) != 7 || field["V"] == nil {
+	name := plain(field["T"], 128)
+	if !ok || name == "" || strings.Contains(name, ".") || o.Stream != nil || len(field) != 7 || field["V"] == nil || c.taken(old, name) {
 		return false
 	}
 	ref := all[len(old)].(pdffile.Ref)
 	c.field = int(ref)
 	c.v.stampFields[int(ref)] = true
 	return true
+}
+
+// taken: two fields of one name are one field to a reader (ISO 32000-1, 12.7.3.2), and it decides whose value it shows.
+func (c *change) taken(fields []any, name string) bool {
+	return slices.ContainsFunc(fields, func(f any) bool { return plain(c.before.Dict(f)["T"], 128) == name })
 }
 
 func only(d map[string]any, keys ...string) bool {
