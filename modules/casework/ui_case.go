@@ -363,7 +363,7 @@ func (s *Service) documentRows(r *http.Request, o opened) []ui.DocumentRow {
 	for _, d := range o.documents {
 		row := ui.DocumentRow{Title: d.Title, Number: d.Number, IssuedAt: d.IssuedAt, Pending: d.State == "pending", Href: "/verify/" + d.Number}
 		if own {
-			row.Href = "/staff/documents/" + string(d.ID)
+			row.Href, row.Page = "/staff/documents/"+string(d.ID), true // a page, even while the file is being made
 		}
 		if tone, ok := documentTones[d.State]; ok {
 			row.Tag = ui.Tag{Text: s.t(r, "casework.document."+d.State), Tone: tone}

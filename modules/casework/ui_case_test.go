@@ -22,7 +22,7 @@ func TestADocumentOfACaseLeadsARegistrarOfItsAgencyToItsPageAndAnybodyElseToTheP
 	} {
 		r := httptest.NewRequest("GET", "/staff/cases/1", nil)
 		r = r.WithContext(kernel.WithPrincipal(r.Context(), c.who))
-		if rows := (&Service{}).documentRows(r, o); len(rows) != 1 || rows[0].Href != c.want {
+		if rows := (&Service{}).documentRows(r, o); len(rows) != 1 || rows[0].Href != c.want || rows[0].Page != (name == "registrar") {
 			t.Errorf("%s: %+v", name, rows)
 		}
 	}
