@@ -16,21 +16,22 @@ import (
 // What people type about a document, in the language of the journey.
 var documentWords = map[string]struct{ label, reissue, revoke, halt, resume string }{
 	"en": {"My bank", "The street was renamed.", "The register entry was wrong.", "The seal is printed over the text.", "The layout is mended."},
-	"ru": {"Мой банк", "Улица переименована.", "Запись в реестре была ошибочной.", "Печать накладывается на текст.", "Макет исправлен."},
 	"zh": {"我的银行", "街道已更名。", "登记信息有误。", "印章遮挡了文字。", "版式已修正。"},
 }
 
 // A document's life after it was issued, seen by its holder on a phone, by a stranger, and by the agency at a desk. What
 // leads there is judged by the journey of the certificate.
-func TestADocumentIsSharedCheckedReissuedAndRevokedInEveryLanguage(t *testing.T) {
+// Each state of each page is judged in every language by TestEveryPageOfDocuments….
+func TestADocumentIsSharedCheckedReissuedAndRevoked(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
 	t.Run("pages", func(t *testing.T) {
 		// One municipality, one switch: who halts it halts it for the others, too. So the languages take turns.
-		for _, j := range []*journey{{locale: "en", who: "anna"}, {locale: "ru", who: "maria"}, {locale: "zh", who: "xiaoming", byCard: true}} {
+		for _, j := range []*journey{{locale: "en", who: "anna"}, {locale: "zh", who: "xiaoming", byCard: true}} {
 			t.Run(j.locale, func(t *testing.T) {
 				j.begin(t, w, browser.Options{})
 				j.documentIsIssued()
+				j.unjudged = j.locale != "en"
 				j.documentsLife()
 			})
 		}
