@@ -9,7 +9,9 @@ import (
 	"testing"
 	"time"
 
+	"townhall/modules/documents/verify"
 	"townhall/modules/kernel"
+	"townhall/modules/kernel/kerneltest"
 )
 
 // sendForm sends a form as a page of ours would, with the key that was in it.
@@ -158,5 +160,22 @@ func TestOnlyTheAgencySeesWhatItIssuedAndEachLookIsRecorded(t *testing.T) {
 	}
 	if w := h.sendForm(issuedPath(id)+"/reissue", oliver, kernel.NewID(), "reason", "Too late."); w.Code != http.StatusConflict || !strings.Contains(w.Body.String(), h.Texts.T("en", "error.document-not-valid")) {
 		t.Errorf("issuing a revoked one again: %d %s", w.Code, w.Body)
+	}
+}
+
+func TestAResultTellsWhatCouldNotBeChecked(t *testing.T) {
+	t.Parallel()
+	h := newHouse(t)
+	w := httptest.NewRecorder()
+	r := httptest.NewRequest(http.MethodGet, "/verify", nil)
+	r = r.WithContext(kernel.WithLocale(kernel.WithTenant(r.Context(), kerneltest.Directory().Tenants()[0]), "en"))
+	v := verification{State: stateUnknown, Notes: []string{verify.ReasonOldCRL, verify.NoteTimestampExpired}}
+	if err := h.showResult(w, r, v, sealing{}, true); err != nil {
+		t.Fatal(err)
+	}
+	for _, note := range v.Notes {
+		if !strings.Contains(w.Body.String(), h.Texts.T("en", "verify.note."+note)) {
+			t.Errorf("the page does not tell %s", note)
+		}
 	}
 }
