@@ -54,7 +54,7 @@ func (s *Service) listIssued(ctx context.Context, in *IssuedInput) (*DocumentLis
 type DocumentEvent struct {
 	At     time.Time `json:"at" example:"2026-11-20T09:30:00Z" doc:"When."`
 	Action string    `json:"action" enum:"intended,issued,renewed,reissued,superseded,revoked" example:"issued" doc:"intended: decided. issued: sealed and published. renewed: its timestamp was renewed. reissued: issued again under another number. superseded: another one took its place. revoked: taken back."`
-	Reason string    `json:"reason,omitempty" example:"The name was misspelt." doc:"Of a re-issue or a revocation."`
+	Reason string    `json:"reason,omitempty" example:"The seal is printed over the text." doc:"Of a re-issue or a revocation."`
 }
 
 // IssuedDetail is a document as its agency sees it.

@@ -261,7 +261,11 @@ func timed(level string) bool { return level == "B-T" || level == "B-LT" || leve
 // sealFacts say who sealed, for whom, when, and how strong that is.
 func (d *document) sealFacts(width float64) []sealFact {
 	w := d.words
-	at := fillIn(w.Moment, "date", w.date(d.issued), "time", d.issued.Format("15:04\u00a0UTC-07:00"))
+	clock := "15:04\u00a0UTC-07:00"
+	if _, offset := d.issued.Zone(); offset == 0 {
+		clock = "15:04\u00a0UTC"
+	}
+	at := fillIn(w.Moment, "date", w.date(d.issued), "time", d.issued.Format(clock))
 	strength := fillIn(w.Seal, "level", d.in.Level)
 	if timed(d.in.Level) {
 		strength += w.Timed
