@@ -219,8 +219,14 @@ func TestReadingEndsSoon(t *testing.T) {
 	if f, err = Open(build(revision{objects: map[int]string{1: "[" + strings.Repeat("0 ", 200_000) + "]"}})); err != nil {
 		t.Fatal(err)
 	}
-	if f.Resolve(Ref(1)) == nil || f.Resolve(Ref(1)) != nil && f.Resolve(Ref(1)) != nil {
-		t.Error("an object of tiny values is read as often as one of few large ones, or never")
+	read = 0
+	for range 5 {
+		if f.Resolve(Ref(1)) != nil {
+			read++
+		}
+	}
+	if read < 1 || read > 2 {
+		t.Errorf("an object of tiny values, which is more work than its bytes, was read %d times", read)
 	}
 	loop, err := Open(build(revision{objects: map[int]string{1: "2 0 R", 2: "[1 0 R 2 0 R]"}}))
 	if err != nil || !loop.Reach(Ref(1), func(int, Object) bool { return true }) {
