@@ -60,6 +60,8 @@ type verification struct {
 	State        string
 	Reasons      []string // of an uploaded file that is not as sealed
 	Notes        []string // of an uploaded file: what could not be checked, whatever the state
+	CheckAt      string   // of another municipality's file: where its number can be checked
+	CheckName    string   // that municipality's name
 	Number       string
 	Type         string
 	Title        string

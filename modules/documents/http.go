@@ -88,6 +88,8 @@ type VerificationOutput struct {
 type Verification struct {
 	State        string    `json:"state" enum:"valid,expired,superseded,revoked,unknown,altered" example:"valid" doc:"valid: as issued and in force. expired: its last day has passed. superseded: a newer one took its place. revoked: the agency took it back. unknown: not issued here. altered: a sealed file that was changed."`
 	Reasons      []string  `json:"reasons,omitempty" maxItems:"10" doc:"For a file that is unknown or altered, why, if more can be said. Changed: content, appended, truncated, range. The seal is not good: signature, container, attributes, structure, timestamp, chain, other-seal, key-revoked, key-expired, key-retired. No sealed document: no-signature, not-a-pdf. Sealed elsewhere: other-municipality. More may come."`
+	Notes        []string  `json:"notes,omitempty" maxItems:"10" doc:"For a file: what could not be checked, whatever the state. crl-outdated: nobody confirms up to today that the seal was not revoked. timestamp-expired: a timestamp was not renewed in time. More may come."`
+	CheckAt      string    `json:"check_at,omitempty" format:"uri" doc:"For a genuine file of another municipality that is served here: where its number can be checked."`
 	Number       string    `json:"number,omitempty" example:"RC-7K4M-93Q2-TX8D-6HRW" doc:"The document's number."`
 	Type         string    `json:"type,omitempty" example:"residence-certificate" doc:"What kind of document it is."`
 	Title        string    `json:"title,omitempty" example:"Certificate of residence" doc:"The same in words, in the document's language."`
@@ -100,7 +102,7 @@ type Verification struct {
 }
 
 func (v verification) output() *VerificationOutput {
-	return &VerificationOutput{CacheControl: "no-store", Body: Verification{State: v.State, Reasons: v.Reasons, Number: v.Number, Type: v.Type, Title: v.Title,
+	return &VerificationOutput{CacheControl: "no-store", Body: Verification{State: v.State, Reasons: v.Reasons, Notes: v.Notes, CheckAt: v.CheckAt, Number: v.Number, Type: v.Type, Title: v.Title,
 		Municipality: v.Municipality, Issuer: v.Issuer, Language: v.Locale, IssuedAt: v.IssuedAt, ValidTo: v.ValidTo, RevokedAt: v.RevokedAt}}
 }
 

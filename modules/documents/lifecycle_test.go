@@ -460,7 +460,7 @@ func TestADocumentThatAnArchiveHasExtendedIsStillKnown(t *testing.T) {
 		}
 	}
 	elsewhere := kernel.WithTenant(t.Context(), kerneltest.Tenant(kerneltest.Eastmere))
-	if v, err := h.verifyFile(elsewhere, extended); err != nil || v.State != stateUnknown || len(v.Reasons) != 1 || v.Reasons[0] != "other-municipality" {
+	if v, err := h.verifyFile(elsewhere, extended); err != nil || v.State != stateUnknown || len(v.Reasons) != 1 || v.Reasons[0] != "other-municipality" || !strings.HasPrefix(v.CheckAt, kerneltest.Tenant(kerneltest.Northwick).Origin+"/verify/") {
 		t.Errorf("at Eastmere: %+v %v", v, err)
 	}
 }

@@ -90,11 +90,12 @@ func TestAnAlteredFileAndAStrangersFileAreToldApart(t *testing.T) {
 		file []byte
 		want string
 	}{
-		"appended":  {append(bytes.Clone(file), "x"...), stateAltered},
-		"flipped":   {flip(file, len(file)/2), stateAltered},
-		"unsigned":  {[]byte("%PDF-1.4\n%%EOF\n"), stateUnknown},
-		"no pdf":    {[]byte("hello"), stateUnknown},
-		"untouched": {file, stateValid},
+		"appended":                  {append(bytes.Clone(file), "x"...), stateAltered},
+		"flipped":                   {flip(file, len(file)/2), stateAltered},
+		"somebody else's signature": {bytes.Replace(file, []byte("/Producer(Townhall)"), []byte("/Producer(Somebody)"), 1), stateUnknown},
+		"unsigned":                  {[]byte("%PDF-1.4\n%%EOF\n"), stateUnknown},
+		"no pdf":                    {[]byte("hello"), stateUnknown},
+		"untouched":                 {file, stateValid},
 	} {
 		var v Verification
 		must(t, json.Unmarshal(h.send("POST", "/documents/v1/verifications", "", bytes.NewReader(c.file), "Content-Type", "application/pdf").Body.Bytes(), &v))

@@ -7,6 +7,7 @@ import (
 	"slices"
 	"time"
 
+	"townhall/modules/documents/pdf"
 	"townhall/modules/documents/verify"
 	"townhall/modules/kernel"
 	"townhall/modules/kernel/pg"
@@ -73,6 +74,9 @@ func (s *Service) judge(ctx context.Context, file []byte, now time.Time) (verifi
 	rep := verify.Verify(file, trust, verify.Options{At: now})
 	switch rep.State {
 	case verify.Altered:
+		if !bytes.Contains(file, []byte(pdf.Mark)) { // somebody else's signature, in a form that we do not judge
+			return verification{State: stateUnknown, Reasons: []string{verify.ReasonChain}}, nil
+		}
 		return verification{State: stateAltered, Reasons: rep.Reasons, Notes: rep.Notes}, nil
 	case verify.Valid:
 		return s.intact(ctx, file, rep)
@@ -86,7 +90,13 @@ func (s *Service) judge(ctx context.Context, file []byte, now time.Time) (verifi
 // issued by us, whoever vouches for the seal: a seal from outside names no address, and its authority has other customers.
 func (s *Service) intact(ctx context.Context, file []byte, rep verify.Report) (verification, error) {
 	if rep.CheckURI != kernel.TenantOf(ctx).Origin+"/verify/"+rep.Number {
-		return verification{State: stateUnknown, Reasons: []string{"other-municipality"}}, nil
+		v := verification{State: stateUnknown, Reasons: []string{"other-municipality"}}
+		for _, t := range s.Directory.Tenants() { // an address that a seal from outside made up leads nowhere
+			if rep.CheckURI == t.Origin+"/verify/"+rep.Number {
+				v.CheckAt, v.CheckName = rep.CheckURI, t.Name.In(kernel.LocaleOf(ctx))
+			}
+		}
+		return v, nil
 	}
 	code, ok := parseNumber(rep.Number)
 	if !ok {

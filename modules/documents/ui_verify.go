@@ -101,6 +101,9 @@ func (s *Service) showResult(w http.ResponseWriter, r *http.Request, v verificat
 			d.Notes = append(d.Notes, ui.Notice{Tone: ui.Info, Body: s.t(r, key)})
 		}
 	}
+	if v.CheckAt != "" {
+		d.Again = append([]ui.Button{{Label: s.t(r, "verify.elsewhere", "name", v.CheckName), Href: v.CheckAt}}, d.Again...)
+	}
 	switch {
 	case v.State == stateValid && !file:
 		d.Hint = s.t(r, "verify.compare")

@@ -7,6 +7,9 @@ import (
 
 const producer = "Townhall"
 
+// Mark is in every file of this package as it is, so that somebody else's signed PDF is told apart from one of ours.
+const Mark = "/Producer(" + producer + ")"
+
 // pdfDate is a date of ISO 32000-1, 7.9.4.
 func pdfDate(t time.Time) string { return t.UTC().Format("D:20060102150405+00'00'") }
 
@@ -24,7 +27,7 @@ func (d *document) metadata() (info, meta int) {
 	info = w.reserve(1)
 	w.open(info)
 	w.s("<</Title").text(c.Title).s("/Author").text(c.Issuer).s("/Subject").text(subject).s("/Keywords").text(number)
-	w.s("/Creator(" + producer + ")/Producer(" + producer + ")/CreationDate(").date(d.in.IssuedAt).s(")/ModDate(").date(d.in.IssuedAt).s(")")
+	w.s("/Creator(" + producer + ")" + Mark + "/CreationDate(").date(d.in.IssuedAt).s(")/ModDate(").date(d.in.IssuedAt).s(")")
 	// Where a program asks for the state of this number. The keys are ours: ISO 32000-1, 14.3.3 allows more than its own.
 	if d.in.CheckURI != "" {
 		w.s("/CheckURI").text(d.in.CheckURI)
