@@ -1,6 +1,7 @@
 package pdf
 
 import (
+	"bytes"
 	"crypto/sha256"
 	"encoding"
 	"encoding/hex"
@@ -39,11 +40,11 @@ type base struct {
 	fresh   bool     // that field is new
 }
 
-// dss are the object numbers of validation data, and the SHA-256 of each.
+// dss are the object numbers of validation data.
 type dss struct {
 	num   int // of the dictionary; 0: there is none
 	refs  [3][]int
-	known map[[sha256.Size]byte]int
+	known map[[sha256.Size]byte]bool // what the file has already, by SHA-256; nil: nothing
 }
 
 // dssKeys are the lists of a document security store (EN 319 142-1, 5.4.2.2).
@@ -77,19 +78,19 @@ func (u *Unsigned) Extend(v Validation, reserve int) (*Increment, error) {
 
 // extend writes the revision.
 func (p *base) extend(v Validation, reserve int) (*Increment, error) {
-	fresh := p.dss.admit(v)
-	if fresh == 0 && reserve == 0 {
+	fresh, n := p.dss.fresh(v)
+	if n == 0 && reserve == 0 {
 		return nil, errors.New("there is nothing to add to the file")
 	}
 	room := 4096 + 2*reserve + len(p.catalog.dict) + len(p.stamp.dict)
-	for _, list := range v.lists() {
+	for _, list := range fresh {
 		for _, der := range list {
 			room += len(der) + 128
 		}
 	}
 	w := &increment{b: slices.Grow(p.b, room), n: p.size}
-	if fresh > 0 {
-		w.validation(&p.dss, v)
+	if n > 0 {
+		w.validation(&p.dss, fresh)
 	}
 	w.open(p.catalog.num)
 	w.b = append(w.b, p.catalog.dict...)
@@ -110,21 +111,28 @@ func (p *base) extend(v Validation, reserve int) (*Increment, error) {
 	return i, nil
 }
 
-// admit counts what is not there yet, each once.
-func (d *dss) admit(v Validation) (fresh int) {
-	if d.known == nil {
-		d.known = map[[sha256.Size]byte]int{}
-	}
-	for _, list := range v.lists() {
+// fresh returns what is not there yet, each once, by list.
+func (d *dss) fresh(v Validation) (out [3][][]byte, n int) {
+	for k, list := range v.lists() {
 		for _, der := range list {
-			sum := sha256.Sum256(der)
-			if _, there := d.known[sum]; !there {
-				d.known[sum] = 0
-				fresh++
+			if d.known != nil && d.known[sha256.Sum256(der)] || contains(out, der) {
+				continue
 			}
+			out[k] = append(out[k], der)
+			n++
 		}
 	}
-	return fresh
+	return out, n
+}
+
+// contains compares bytes: there are a dozen at most, of different lengths mostly, which is cheaper than a hash of each.
+func contains(lists [3][][]byte, der []byte) bool {
+	for _, list := range lists {
+		if slices.ContainsFunc(list, func(b []byte) bool { return bytes.Equal(b, der) }) {
+			return true
+		}
+	}
+	return false
 }
 
 // increment writes the objects of one revision and remembers where each begins.
@@ -147,15 +155,10 @@ func (w *increment) next() int {
 }
 
 // validation writes what is new and the dictionary that lists all of it. The references of the older one are kept.
-func (w *increment) validation(d *dss, v Validation) {
-	for k, list := range v.lists() {
+func (w *increment) validation(d *dss, fresh [3][][]byte) {
+	for k, list := range fresh {
 		for _, der := range list {
-			sum := sha256.Sum256(der)
-			if d.known[sum] > 0 {
-				continue
-			}
 			n := w.next()
-			d.known[sum] = n
 			d.refs[k] = append(d.refs[k], n)
 			w.b = append(strconv.AppendInt(append(w.b, "<</Length "...), int64(len(der)), 10), ">>\nstream\n"...)
 			w.b = append(append(w.b, der...), "\nendstream\nendobj\n"...)
@@ -196,8 +199,8 @@ func (w *increment) timestamp(p *base, reserve int, i *Increment) int {
 	w.b = append(append(w.b, strings.Repeat(" ", rangeWidth)...), "]/Contents"...)
 	i.gap[0] = len(w.b)
 	w.b = append(w.b, '<')
-	for range 2 * reserve {
-		w.b = append(w.b, '0')
+	for n := 2 * reserve; n > 0; n -= len(zeros) {
+		w.b = append(w.b, zeros[:min(n, len(zeros))]...)
 	}
 	w.b = append(w.b, '>')
 	i.gap[1] = len(w.b)
@@ -217,7 +220,7 @@ func (w *increment) finish(p *base) {
 		}
 		w.b = fmt.Appendf(w.b, "%d %d\n", w.table[from][0], to-from)
 		for _, e := range w.table[from:to] {
-			w.b = fmt.Appendf(w.b, "%010d 00000 n \n", e[1])
+			w.b = appendTableEntry(w.b, e[1])
 		}
 		from = to
 	}

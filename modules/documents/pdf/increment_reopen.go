@@ -51,7 +51,7 @@ func Reopen(file []byte) (*Sealed, error) {
 // validation takes /DSS out of the catalog and remembers what it lists.
 func (s *Sealed) validation(f *pdffile.File) error {
 	d := &s.p.dss
-	d.known = map[[sha256.Size]byte]int{}
+	d.known = map[[sha256.Size]byte]bool{}
 	from, to, ok := pdffile.Entry(s.p.catalog.dict, "DSS")
 	if !ok {
 		return nil
@@ -72,7 +72,7 @@ func (s *Sealed) validation(f *pdffile.File) error {
 				return errForm
 			}
 			d.refs[k] = append(d.refs[k], int(ref))
-			d.known[sha256.Sum256(o.Stream)] = int(ref)
+			d.known[sha256.Sum256(o.Stream)] = true
 		}
 	}
 	return nil
@@ -104,17 +104,13 @@ func (s *Sealed) field(f *pdffile.File) error {
 // Extend is Unsigned.Extend for a stored file: what its security store holds already is not added again.
 func (s *Sealed) Extend(v Validation, reserve int) (*Increment, error) {
 	p := s.p
-	p.dss.known = map[[sha256.Size]byte]int{}
-	for k, n := range s.p.dss.known {
-		p.dss.known[k] = n
-	}
 	for k := range p.dss.refs {
 		p.dss.refs[k] = slices.Clone(s.p.dss.refs[k])
 	}
 	catalog := slices.Clone(p.catalog.dict)
 	if reserve > 0 && p.fresh {
 		// The number is chosen first, since the catalog names it: behind everything else that may be new.
-		p.stamp.num = p.size + p.dss.news(v)
+		p.stamp.num = p.size + p.dss.objects(v)
 		form, _, ok := pdffile.Entry(catalog, "AcroForm")
 		if !ok {
 			return nil, errForm
@@ -132,20 +128,9 @@ func (s *Sealed) Extend(v Validation, reserve int) (*Increment, error) {
 	return p.extend(v, reserve)
 }
 
-// news is how many objects the validation data will take.
-func (d *dss) news(v Validation) int {
-	n := 0
-	seen := map[[sha256.Size]byte]bool{}
-	for _, list := range v.lists() {
-		for _, der := range list {
-			if sum := sha256.Sum256(der); !seen[sum] {
-				seen[sum] = true
-				if _, there := d.known[sum]; !there {
-					n++
-				}
-			}
-		}
-	}
+// objects is how many objects the validation data will take.
+func (d *dss) objects(v Validation) int {
+	_, n := d.fresh(v)
 	if n > 0 {
 		n++ // the dictionary
 	}

@@ -112,15 +112,20 @@ func (w *writer) xref() int {
 	at := w.base + len(w.b)
 	w.s("xref\n0 ").int(w.n).s("\n0000000000 65535 f \n")
 	for _, o := range w.offsets {
-		var d [20]byte
-		copy(d[:], "0000000000 00000 n \n")
-		for i := 9; o > 0; i-- {
-			d[i] = '0' + byte(o%10)
-			o /= 10
-		}
-		w.b = append(w.b, d[:]...)
+		w.b = appendTableEntry(w.b, o)
 	}
 	return at
+}
+
+// appendTableEntry is one line of a cross-reference table.
+func appendTableEntry(b []byte, offset int) []byte {
+	var d [20]byte
+	copy(d[:], "0000000000 00000 n \n")
+	for i := 9; offset > 0; i-- {
+		d[i] = '0' + byte(offset%10)
+		offset /= 10
+	}
+	return append(b, d[:]...)
 }
 
 type compressor struct {
