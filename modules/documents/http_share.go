@@ -99,7 +99,7 @@ func (s *Service) deleteShare(ctx context.Context, in *OneShareInput) (*struct{}
 // Check tells that a document was verified.
 type Check struct {
 	At    time.Time `json:"at" example:"2026-11-20T09:00:00Z" doc:"The hour it happened in."`
-	How   string    `json:"how" enum:"number,file,share" example:"number" doc:"number: by its number or QR code. file: by uploading the file. share: through a link."`
+	How   string    `json:"how" enum:"number,file,share" example:"share" doc:"number: by its number or QR code. file: by uploading the file. share: through a link."`
 	Label string    `json:"label,omitempty" example:"My bank" doc:"Of the link."`
 	Count int       `json:"count" minimum:"1" example:"1" doc:"How often within the hour."`
 }
