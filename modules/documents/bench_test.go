@@ -161,49 +161,10 @@ func sealers(b *testing.B) (out []levelled) {
 	return out
 }
 
-// sealedFor is what issuing does to a document between its checks: render, digest, CMS, and the increment where the level
-// has one.
+// sealedFor is what issuing does to a document before our verifier judges it: render, lint, digest, CMS, and the increment
+// where the level has one.
 func sealedFor(e *pdf.Engine, s *sign.Sealer, in pdf.Input) ([]byte, error) {
-	ctx := context.Background()
-	u, err := e.Render(in, &pdf.Slot{Reserve: s.Reserve(), Name: in.Sealer, Reason: "Issue", Location: "Northwick", Timestamp: s.Level() == sign.BLTA})
-	if err != nil {
-		return nil, err
-	}
-	digest, err := u.Digest()
-	if err != nil {
-		return nil, err
-	}
-	cms, err := s.CMS(ctx, digest)
-	if err != nil {
-		return nil, err
-	}
-	file, err := u.Seal(cms)
-	if err != nil || !s.Level().Proven() {
-		return file, err
-	}
-	v, err := s.Validation(ctx, time.Now())
-	if err != nil {
-		return nil, err
-	}
-	if s.Level() == sign.BLT {
-		i, err := u.Extend(pdf.Validation(v), 0)
-		if err != nil {
-			return nil, err
-		}
-		return i.Bytes(), nil
-	}
-	i, err := u.Extend(pdf.Validation(v), s.TimestampReserve())
-	if err != nil {
-		return nil, err
-	}
-	if digest, err = i.Digest(); err != nil {
-		return nil, err
-	}
-	token, err := s.Timestamp(ctx, digest)
-	if err != nil {
-		return nil, err
-	}
-	return i.Seal(token)
+	return sealFile(context.Background(), e, s, in, sealText{"Issue", "Northwick", time.Now(), noStep})
 }
 
 func addRaw(b *testing.B, add func(string, int, func() error)) {

@@ -51,6 +51,11 @@ func (s *Service) publicFixtures() []ui.Fixture {
 			v.Notes = []string{verify.ReasonOldCRL, verify.NoteTimestampExpired}
 			return s.showResult(w, r, v, fixtureSealing, true)
 		}),
+		page("verified-elsewhere", func(w http.ResponseWriter, r *http.Request) error {
+			v := verification{State: stateUnknown, Reasons: []string{"other-municipality"}, CheckAt: "http://eastmere.localhost:8080/verify/DL-7K4M-93Q2-TX8D-6HRW",
+				CheckName: kernel.Text{"en": "Eastmere", "ru": "Истмир", "zh": "伊斯特米尔"}.In(kernel.LocaleOf(r.Context()))}
+			return s.showResult(w, r, v, sealing{}, true)
+		}),
 		page("shared", func(w http.ResponseWriter, r *http.Request) error {
 			return s.showShared(w, r, fixtureRecord(r, stateValid).verification(ui.GalleryTime), fixtureSealing, fixtureShares(r)[0], "none")
 		}),
