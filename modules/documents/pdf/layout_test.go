@@ -189,3 +189,8 @@ func TestTheSameInputGivesTheSameBytesWhateverWasRenderedBefore(t *testing.T) {
 		}
 	}
 }
+
+func (w *words) all() []string {
+	return append([]string{w.Number, w.Issued, w.Valid, w.NoEnd, w.Verify, w.VerifyHow, w.VerifyPDF, w.Sealed, w.SealedBy, w.SealedFor,
+		w.SealedAt, w.Seal, w.Untimed, w.Timed, w.Page, w.Draft, w.DraftWhy, w.Pending, w.Date, w.Moment}, w.Months[:]...)
+}

@@ -65,8 +65,3 @@ func loadWords() (map[string]*words, error) {
 func (w *words) date(t time.Time) string {
 	return fillIn(w.Date, "d", strconv.Itoa(t.Day()), "month", w.Months[t.Month()-1], "y", strconv.Itoa(t.Year()))
 }
-
-func (w *words) all() []string {
-	return append([]string{w.Number, w.Issued, w.Valid, w.NoEnd, w.Verify, w.VerifyHow, w.VerifyPDF, w.Sealed, w.SealedBy, w.SealedFor,
-		w.SealedAt, w.Seal, w.Untimed, w.Timed, w.Page, w.Draft, w.DraftWhy, w.Pending, w.Date, w.Moment}, w.Months[:]...)
-}
