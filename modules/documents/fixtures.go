@@ -42,8 +42,10 @@ func (s *Service) publicFixtures() []ui.Fixture {
 		})
 	}
 	return []ui.Fixture{
-		page("verify", func(w http.ResponseWriter, r *http.Request) error { return s.showForm(w, r, nil) }),
-		page("verify-no-file", func(w http.ResponseWriter, r *http.Request) error { return s.showForm(w, r, errNoFile) }),
+		page("verify", func(w http.ResponseWriter, r *http.Request) error { return s.showForm(w, r, "", nil) }),
+		page("verify-wrong", func(w http.ResponseWriter, r *http.Request) error {
+			return s.showForm(w, r, s.t(r, "verify.number.needed"), errNoFile)
+		}),
 		result("valid", stateValid, false), result("valid-file", stateValid, true), result("expired", stateExpired, false), result("superseded", stateSuperseded, true),
 		result("revoked", stateRevoked, false), result("unknown", stateUnknown, false), result("altered", stateAltered, true, "content", "appended"),
 		page("verified-notes", func(w http.ResponseWriter, r *http.Request) error {

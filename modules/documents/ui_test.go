@@ -179,3 +179,14 @@ func TestAResultTellsWhatCouldNotBeChecked(t *testing.T) {
 		}
 	}
 }
+
+func TestAMissingNumberIsSaidAtItsField(t *testing.T) {
+	t.Parallel()
+	h := newHouse(t)
+	for query, code := range map[string]int{"": 200, "?number=": 422, "?number=" + strings.Repeat("7", 65): 422, "?number=RC-7K4M-93Q2-TX8D-6HRW": 303} {
+		w := h.get("/verify"+query, "")
+		if w.Code != code || strings.Contains(w.Body.String(), words(t).T("en", "verify.number.needed")) != (code == 422) {
+			t.Errorf("%s: %d %s", query, w.Code, w.Body)
+		}
+	}
+}

@@ -18,22 +18,30 @@ type verifyForm struct {
 
 // verifyPage asks for a number or a file; the number form comes back here with ?number= and is led to its own address.
 func (s *Service) verifyPage(w http.ResponseWriter, r *http.Request) error {
-	if n := strings.TrimSpace(r.URL.Query().Get("number")); n != "" && len(n) <= 64 {
-		http.Redirect(w, r, "/verify/"+url.PathEscape(n), http.StatusSeeOther)
-		return nil
+	n := strings.TrimSpace(r.URL.Query().Get("number"))
+	switch {
+	case !r.URL.Query().Has("number"):
+		return s.showForm(w, r, "", nil)
+	case n == "" || len(n) > 64:
+		return s.showForm(w, r, s.t(r, "verify.number.needed"), nil)
 	}
-	return s.showForm(w, r, nil)
+	http.Redirect(w, r, "/verify/"+url.PathEscape(n), http.StatusSeeOther)
+	return nil
 }
 
-func (s *Service) showForm(w http.ResponseWriter, r *http.Request, problem error) error {
+// showForm shows both ways to check, with what is wrong with the number or with the file.
+func (s *Service) showForm(w http.ResponseWriter, r *http.Request, number string, problem error) error {
 	f := verifyForm{
 		Number: ui.Field{Name: "number", Label: s.t(r, "verify.number.label"), Hint: s.t(r, "verify.number.hint"), Required: true, Autocomplete: "off", MaxLength: 64},
 		File:   ui.Field{Name: "file", Kind: "file", Label: s.t(r, "verify.file.label"), Hint: s.t(r, "verify.file.hint"), Required: true, Accept: "application/pdf,.pdf"},
 		Trust:  ui.Details{Summary: s.t(r, "verify.offline"), Body: s.t(r, "verify.offline-how")},
 	}
 	view := ui.View{Title: s.t(r, "verify.title"), Lead: s.t(r, "verify.lead")}
+	f.Number.Error = number
 	if problem != nil {
 		f.File.Error = s.Texts.Error(kernel.LocaleOf(r.Context()), problem)
+	}
+	if number != "" || problem != nil {
 		f.Problems = ui.Problems(f.Number, f.File)
 		view.Status = http.StatusUnprocessableEntity
 	}
@@ -51,7 +59,7 @@ func (s *Service) uploadAction(w http.ResponseWriter, r *http.Request) error {
 		}
 	}
 	if k := kernel.KindOf(err); k == kernel.Malformed || k == kernel.TooLarge {
-		return s.showForm(w, r, err)
+		return s.showForm(w, r, "", err)
 	}
 	return err
 }
