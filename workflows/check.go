@@ -139,6 +139,9 @@ func (c *checker) states() {
 		}
 		c.waits(key, s)
 		c.after(key+".due", s.Due, false)
+		if s.Due.Field != "" && s.Due != (After{Field: s.Due.Field}) {
+			c.say(key+".due", "a field's moment or a span, not both")
+		}
 	}
 	if initial != 1 {
 		c.say("states", "want exactly one initial state, not %d", initial)
@@ -164,7 +167,7 @@ func (c *checker) waits(key string, s State) {
 
 func (c *checker) after(key string, a After, required bool) {
 	n := 0
-	for _, v := range []int{a.Hours, a.Days, a.WorkingDays} {
+	for _, v := range []int{a.Minutes, a.Hours, a.Days, a.WorkingDays} {
 		if v < 0 || v > 10_000 {
 			c.say(key, "%d is out of range", v)
 		}
@@ -173,7 +176,10 @@ func (c *checker) after(key string, a After, required bool) {
 		}
 	}
 	if n > 1 || required && n == 0 {
-		c.say(key, "want one of hours, days or working_days")
+		c.say(key, "want one of minutes, hours, days or working_days")
+	}
+	if f := c.d.Field(a.Field); a.Field != "" && (f == nil || f.Type != TypeInstant) {
+		c.say(key+".field", "want a field of type instant, not %q", a.Field)
 	}
 }
 
@@ -190,6 +196,9 @@ func (c *checker) action(i int, a *Action) {
 	c.decision(key, a)
 	c.fourEyes(key, a)
 	c.results(key, a)
+	if a.Through != "" && a.Through != ThroughSector {
+		c.say(key+".through", "want sector")
+	}
 	if a.MaxAge < 0 {
 		c.say(key+".max_age", "is below 0")
 	}
@@ -345,6 +354,11 @@ func (c *checker) results(key string, a *Action) {
 			c.say(key+".documents", "unknown document %q", n)
 		}
 	}
+	for _, n := range a.Revoke {
+		if c.d.Document(n) == nil {
+			c.say(key+".revoke", "unknown document %q", n)
+		}
+	}
 	for _, n := range a.Notices {
 		if !slices.Contains(c.d.Notices, n) {
 			c.say(key+".notices", "unknown notice %q", n)
@@ -362,7 +376,20 @@ func (c *checker) timers() {
 	for _, t := range c.d.Timers {
 		key := "timers." + t.Name
 		c.name("service.yaml", key, t.Name, slugPattern, seen)
-		c.after(key+".after", t.After, true)
+		if (t.After.IsZero()) == (t.Before.IsZero()) {
+			c.say(key, "want after, or before with a field")
+		}
+		if !t.Before.IsZero() {
+			c.after(key+".before", t.Before, true)
+			if t.Before.Field == "" || t.Before.WorkingDays != 0 {
+				c.say(key+".before", "want minutes, hours or days, and the field they come before")
+			}
+		} else {
+			c.after(key+".after", t.After, true)
+			if t.After.Field != "" {
+				c.say(key+".after", "is counted from the entry into the state: no field")
+			}
+		}
 		s, a := c.d.State(t.State), c.d.Action(t.Action)
 		if s == nil {
 			c.say(key+".state", "unknown state %q", t.State)

@@ -23,7 +23,7 @@ func (c *checker) fields() {
 }
 
 func (c *checker) fieldType(key string, f *Field) {
-	types := []string{TypeText, TypeTextarea, TypeChoice, TypeMulti, TypeDate, TypeInteger, TypeBoolean, TypeEmail}
+	types := []string{TypeText, TypeTextarea, TypeChoice, TypeMulti, TypeDate, TypeInteger, TypeBoolean, TypeEmail, TypeInstant}
 	if !slices.Contains(types, f.Type) {
 		c.form(key+".type", "unknown type %q: want one of %s", f.Type, strings.Join(types, ", "))
 	}

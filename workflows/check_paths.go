@@ -44,7 +44,7 @@ func (c *checker) happens(a *Action, state string) bool {
 	if !slices.Contains(a.By, BySystem) {
 		return true
 	}
-	return slices.ContainsFunc(c.d.Timers, func(t Timer) bool { return t.State == state && t.Action == a.Name }) || len(a.Effects) > 0
+	return slices.ContainsFunc(c.d.Timers, func(t Timer) bool { return t.State == state && t.Action == a.Name }) || a.Through != ""
 }
 
 func (c *checker) leads(state string) bool {
@@ -91,7 +91,7 @@ func (c *checker) used() {
 		mark(documents, a.Documents)
 		mark(effects, a.Effects)
 		mark(roles, a.By)
-		if slices.Contains(a.By, BySystem) && len(a.Effects) == 0 && !slices.ContainsFunc(d.Timers, func(t Timer) bool { return t.Action == a.Name }) {
+		if slices.Contains(a.By, BySystem) && a.Through == "" && !slices.ContainsFunc(d.Timers, func(t Timer) bool { return t.Action == a.Name }) {
 			c.say("actions."+a.Name, "the system never takes it: no timer names it")
 		}
 	}

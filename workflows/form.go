@@ -275,6 +275,11 @@ func givenLater(events []Event, field string) bool {
 }
 
 func (d *Definition) visible(s Snapshot, answers map[string]any, kind kernel.PrincipalKind) map[string]any {
+	for name := range answers {
+		if d.compiled.byField[name].Type == TypeInstant {
+			delete(answers, name)
+		}
+	}
 	if kind == kernel.Staff || kind == kernel.System {
 		return answers
 	}
@@ -383,6 +388,12 @@ func (d *Definition) read(f *Field, v any, now time.Time) (any, *kernel.FieldErr
 		}
 	case TypeDate:
 		return readDate(f, s, now)
+	case TypeInstant:
+		t, err := time.Parse(time.RFC3339, s)
+		if err != nil {
+			return nil, fieldError(f.Name, "field.wrong-format")
+		}
+		return t.UTC().Format(time.RFC3339), nil
 	case TypeEmail:
 		if a, err := mail.ParseAddress(s); err != nil || a.Address != s {
 			return nil, fieldError(f.Name, "field.not-an-email")

@@ -154,12 +154,15 @@ func (p *player) command(st scriptStep) (Command, error) {
 	if st.Level != nil {
 		c.Actor.Level = *st.Level
 	}
+	if a := p.d.Action(st.Do); a != nil { // a script tells what happens, whichever module does it
+		c.Actor.Sector = a.Through == ThroughSector
+	}
 	role, name, isStaff := strings.Cut(st.As, " ")
 	switch {
 	case st.As == "citizen" || st.As == "stranger":
 		c.Actor.Kind, c.Actor.Person = kernel.Citizen, kernel.PersonID(st.As)
 	case st.As == "system":
-		c.Actor = Actor{Kind: kernel.System}
+		c.Actor = Actor{Kind: kernel.System, Sector: c.Actor.Sector}
 	case st.As == "timer":
 		t, ok := p.d.TimerCommand(p.s, st.Do, p.now)
 		if !ok {

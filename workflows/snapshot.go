@@ -44,6 +44,7 @@ type Actor struct {
 	Roles    []string // staff: the roles held in the case's agency
 	Level    kernel.Level
 	AuthTime time.Time
+	Sector   bool // acts through the sector's module
 }
 
 // ActorOf returns p as an actor of a case of agency.
@@ -80,6 +81,7 @@ type Outcome struct {
 	Decision  string          // favourable, adverse or empty
 	Notices   []Notice        // to the applicant
 	Documents []string        // names of documents to issue: Content(name, …)
+	Revoke    []string        // names of documents of the case to revoke
 	Effects   []string        // names of the sector's effects
 }
 
@@ -87,6 +89,9 @@ type Outcome struct {
 type SetTimer struct {
 	Name string
 	Due  time.Time
+
+	// Moving: it counts back from an answer. When that changes the timer is set anew, and the old one finds nothing to do.
+	Moving bool
 }
 
 // Notice is a text for the applicant, in every language, without personal data.

@@ -100,7 +100,7 @@ func (d *Definition) may(s *Snapshot, a *Action, actor Actor) (role string, err 
 		return "", ErrNotYours
 	case actor.Kind == kernel.Staff && actor.Person == s.Applicant:
 		return "", ErrOwnCase
-	case !slices.Contains(a.From, s.State):
+	case !slices.Contains(a.From, s.State), a.Through == ThroughSector && !actor.Sector:
 		return "", ErrNotPossible
 	case a.Assign == "self" && a.To == "" && s.Assignee == actor.Person,
 		a.Assign == "none" && a.To == "" && s.Assignee != actor.Person:
@@ -208,7 +208,7 @@ func (d *Definition) outcome(s Snapshot, a *Action, role string, in inputResult,
 	o := Outcome{
 		From: s.State, To: s.State, Version: s.Version + 1, Answers: in.answers,
 		Assignee: s.Assignee, Submitted: s.Submitted, Decision: a.Decision,
-		Documents: slices.Clone(a.Documents), Effects: slices.Clone(a.Effects),
+		Documents: slices.Clone(a.Documents), Revoke: slices.Clone(a.Revoke), Effects: slices.Clone(a.Effects),
 	}
 	if a.To != "" {
 		o.To = a.To
@@ -243,6 +243,9 @@ func (d *Definition) notice(name string, s Snapshot, due time.Time) Notice {
 		values := map[string]string{"number": s.Number, "service": d.Text(l, "title"), "due": ""}
 		if !due.IsZero() {
 			values["due"] = longDate(l, due.In(s.zone()))
+			if st := d.State(s.State); st != nil && st.Due.Field != "" {
+				values["due"] += ", " + due.In(s.zone()).Format("15:04")
+			}
 		}
 		n.Title[l] = fill(d.Text(l, "notice."+name+".title"), values)
 		n.Body[l] = fill(d.Text(l, "notice."+name+".body"), values)
@@ -251,7 +254,7 @@ func (d *Definition) notice(name string, s Snapshot, due time.Time) Notice {
 }
 
 // Allowed returns the actions a may take in s, in declared order. Level and guards do not narrow it: the step
-// then says what is missing.
+// then says what is missing. What only the sector's module takes is among them when a acts through it.
 func (d *Definition) Allowed(s Snapshot, a Actor) []string {
 	var out []string
 	for i := range d.Actions {

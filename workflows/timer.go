@@ -12,6 +12,8 @@ import (
 func (a After) add(t time.Time, zone *time.Location) time.Time {
 	t = t.In(zone)
 	switch {
+	case a.Minutes > 0:
+		t = t.Add(time.Duration(a.Minutes) * time.Minute)
 	case a.Hours > 0:
 		t = t.Add(time.Duration(a.Hours) * time.Hour)
 	case a.Days > 0:
@@ -35,6 +37,9 @@ func (d *Definition) Due(s Snapshot) time.Time {
 	if st == nil || st.Due.IsZero() {
 		return time.Time{}
 	}
+	if st.Due.Field != "" {
+		return instant(s.Answers[st.Due.Field])
+	}
 	return st.Due.add(s.Entered(), s.zone())
 }
 
@@ -45,7 +50,13 @@ func (d *Definition) running(s Snapshot) []SetTimer {
 	entered := s.Entered()
 	var out []SetTimer
 	for _, t := range d.Timers {
-		if t.State == s.State {
+		switch {
+		case t.State != s.State:
+		case t.Before.Field != "":
+			if due := t.Before.before(instant(s.Answers[t.Before.Field]), s.zone()); due.After(s.given(t.Before.Field)) {
+				out = append(out, SetTimer{Name: t.Name, Due: due, Moving: true})
+			}
+		default:
 			out = append(out, SetTimer{Name: t.Name, Due: t.After.add(entered, s.zone())})
 		}
 	}
@@ -56,6 +67,11 @@ func (d *Definition) running(s Snapshot) []SetTimer {
 	fired := firedSince(s)
 	return slices.DeleteFunc(out, func(t SetTimer) bool {
 		action := d.Timer(t.Name).Action
+		if t.Moving { // the moment may have moved since: only what was done at this one counts
+			return slices.ContainsFunc(s.Events, func(e Event) bool {
+				return e.Kind == kernel.System && e.Action == action && !e.At.Before(t.Due)
+			})
+		}
 		if fired[action] > 0 {
 			fired[action]--
 			return true
@@ -88,4 +104,34 @@ func (d *Definition) TimerCommand(s Snapshot, timer string, now time.Time) (Comm
 		}
 	}
 	return Command{}, false
+}
+
+// before returns the instant so long before t; zero stays zero.
+func (a After) before(t time.Time, zone *time.Location) time.Time {
+	if t.IsZero() {
+		return t
+	}
+	t = t.In(zone)
+	return t.AddDate(0, 0, -a.Days).Add(-time.Duration(a.Hours)*time.Hour - time.Duration(a.Minutes)*time.Minute).UTC()
+}
+
+// instant reads the answer of a field of type instant; zero when there is none.
+func instant(v any) time.Time {
+	s, _ := v.(string)
+	t, err := time.Parse(time.RFC3339, s)
+	if err != nil {
+		return time.Time{}
+	}
+	return t.UTC()
+}
+
+// given returns when the field was answered last, and never before the present state was entered.
+func (s Snapshot) given(field string) time.Time {
+	at := s.Entered()
+	for _, e := range s.Events {
+		if _, ok := e.Input[field]; ok && e.At.After(at) {
+			at = e.At
+		}
+	}
+	return at
 }

@@ -82,11 +82,15 @@ type State struct {
 	Due     After  `yaml:"due"`     // shown to people as the date by which who is waited for should act
 }
 
-// After is a span of time on the calendar of the municipality. Exactly one member is set, or none.
+// After is a span of time on the calendar of the municipality. One of the spans is set, or none; with Field it is counted
+// back from the moment that field holds.
 type After struct {
+	Minutes     int `yaml:"minutes"`
 	Hours       int `yaml:"hours"`
 	Days        int `yaml:"days"`
 	WorkingDays int `yaml:"working_days"` // Monday to Friday; public holidays are not known
+
+	Field string `yaml:"field"` // an instant: in a due date the moment itself, in a timer's before what it comes before
 }
 
 // IsZero reports that no span is declared.
@@ -106,6 +110,7 @@ type Action struct {
 	To          string           `yaml:"to"` // empty: the case stays in its state
 	By          []string         `yaml:"by"` // applicant, system or staff roles
 	Requirement `yaml:",inline"` // for this action; nothing means the start's level
+	Through     string           `yaml:"through"`   // "sector": only the sector's module takes it, which fills in its form
 	Form        string           `yaml:"form"`      // the form of its input; empty: no input
 	Partial     bool             `yaml:"partial"`   // saves what is there: nothing is required yet
 	Declare     bool             `yaml:"declare"`   // the person ticks a declaration; input "declaration" = true
@@ -117,6 +122,7 @@ type Action struct {
 	Assign      string           `yaml:"assign"`    // "self" gives the case to the actor, "none" gives it back
 	Clear       []string         `yaml:"clear"`     // fields whose answers are taken back
 	Documents   []string         `yaml:"documents"` // documents issued by this action
+	Revoke      []string         `yaml:"revoke"`    // documents of the case that are no longer valid
 	Notices     []string         `yaml:"notices"`   // texts sent to the applicant
 	Effects     []string         `yaml:"effects"`   // effects of the sector's module, in the same transaction
 }
@@ -127,11 +133,16 @@ type Guard struct {
 	Error string `yaml:"error"`
 }
 
-// Timer takes a system action when a case has been in State for a while.
+// ThroughSector is the one value of Action.Through.
+const ThroughSector = "sector"
+
+// Timer takes a system action when a case has been in State for a while (After), or a while before a moment that an
+// answer holds (Before). One whose moment has passed when it would be set is not set.
 type Timer struct {
 	Name   string `yaml:"name"`
 	State  string `yaml:"state"`
 	After  After  `yaml:"after"`
+	Before After  `yaml:"before"`
 	Action string `yaml:"action"`
 }
 
@@ -145,6 +156,7 @@ const (
 	TypeInteger  = "integer"  // int64
 	TypeBoolean  = "boolean"  // bool
 	TypeEmail    = "email"    // string
+	TypeInstant  = "instant"  // string, RFC 3339 in UTC: for timers and due dates; nobody is shown it
 )
 
 // Who sees a field's answer besides staff.
