@@ -64,6 +64,8 @@ type house struct {
 	listed    func(module string) bool
 	documents kernel.Documents
 	printable func(rune) bool
+	revoker   kernel.Revoker
+	steps     map[string]map[string]kernel.StepEffect // sector → name
 	cases     kernel.Cases
 }
 
@@ -101,12 +103,14 @@ func list() []entry {
 				return nil, err
 			}
 			h.documents, h.printable = s, s.Printable
+			h.revoker, _ = any(s).(kernel.Revoker)
 			return s, nil
 		}},
 		{"casework", casework.Texts(), func(h *house) (module, error) {
 			s, err := casework.New(casework.Deps{
 				DB: h.DB, Library: h.library, Directory: h.directory, Documents: h.documents, People: h.people,
-				Audit: h.log, Clock: h.Clock, Texts: h.texts, Shell: h.staff, History: h.listed("audit"), Printable: h.printable, SkipChecksForTest: h.SkipChecksForTest,
+				Audit: h.log, Clock: h.Clock, Texts: h.texts, Shell: h.staff, History: h.listed("audit"), Printable: h.printable, Revoker: h.revoker,
+				StepEffect: func(sector, name string) kernel.StepEffect { return h.steps[sector][name] }, SkipChecksForTest: h.SkipChecksForTest,
 			})
 			if err != nil {
 				return nil, err
@@ -188,7 +192,9 @@ func New(o Options) (*Town, error) {
 		if err != nil {
 			return nil, fmt.Errorf("module %s: %w", e.name, err)
 		}
-		t.Modules = append(t.Modules, m.Module())
+		built := m.Module()
+		h.steps[built.Name] = built.Steps
+		t.Modules = append(t.Modules, built)
 		if f, ok := m.(interface{ Fixtures() []ui.Fixture }); ok {
 			t.Fixtures = append(t.Fixtures, f.Fixtures()...)
 		}
@@ -208,7 +214,7 @@ func New(o Options) (*Town, error) {
 }
 
 func newHouse(o Options, entries []entry) (*house, error) {
-	h := &house{Options: o, directory: o.Settings.Directory(), log: audit.NewLog(o.Clock)}
+	h := &house{Options: o, steps: map[string]map[string]kernel.StepEffect{}, directory: o.Settings.Directory(), log: audit.NewLog(o.Clock)}
 	var err error
 	if h.library, err = workflows.Load(workflows.Embedded()); err != nil {
 		return nil, err

@@ -22,24 +22,44 @@ var (
 )
 
 // Begin opens a draft: the first outcome of a case (version 1, event "start"). s needs Case, Number, Applicant, Person,
-// Locale, Zone and CreatedAt; c needs Actor and Now. Errors: StepUp when the sign-in is weaker than Start,
-// Forbidden when the actor is not the applicant.
+// Locale, Zone and CreatedAt; c needs Actor and Now. Staff with a role of the service may open one through the sector's
+// module, for a person who is there. Errors: StepUp when the sign-in is weaker than Start, Forbidden when the actor is
+// neither.
 func (d *Definition) Begin(s Snapshot, c Command) (Outcome, error) {
-	if c.Actor.Kind != kernel.Citizen || c.Actor.Person == "" || c.Actor.Person != s.Applicant {
+	role := ByApplicant
+	switch {
+	case c.Actor.Person == "":
 		return Outcome{}, ErrNotYours
-	}
-	if err := d.Start.met(c); err != nil {
-		return Outcome{}, err
+	case c.Actor.Kind == kernel.Staff && c.Actor.Sector:
+		if role = d.roleAmong(c.Actor.Roles); role == "" {
+			return Outcome{}, ErrNotYours
+		}
+	case c.Actor.Kind != kernel.Citizen || c.Actor.Person != s.Applicant:
+		return Outcome{}, ErrNotYours
+	default:
+		if err := d.Start.met(c); err != nil {
+			return Outcome{}, err
+		}
 	}
 	s.State, s.Version, s.Events = "", 0, nil
 	o := Outcome{To: d.Initial(), Version: 1, Answers: map[string]any{}}
 	if f := d.ApplicationForm(); f != nil {
 		d.prefill(&s, f, o.Answers, c.Now)
 	}
-	o.Event = Event{Seq: 1, At: c.Now, Action: StartAction, To: o.To, Kind: c.Actor.Kind, Role: ByApplicant, Actor: c.Actor.Person}
+	o.Event = Event{Seq: 1, At: c.Now, Action: StartAction, To: o.To, Kind: c.Actor.Kind, Role: role, Actor: c.Actor.Person}
 	after := s.After(o)
 	o.DueAt, o.Timers = d.Due(after), d.running(after)
 	return o, nil
+}
+
+// roleAmong returns the first of the service's staff roles that somebody holds; empty when none.
+func (d *Definition) roleAmong(held []string) string {
+	for _, r := range d.Roles {
+		if slices.Contains(held, r) {
+			return r
+		}
+	}
+	return ""
 }
 
 // prefill writes defaults and claims into the answers of a new case.

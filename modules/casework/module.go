@@ -35,12 +35,15 @@ type Deps struct {
 	Directory kernel.Directory
 	Documents kernel.Documents
 	People    kernel.People
+	Revoker   kernel.Revoker // nil: no definition revokes documents
 	Audit     kernel.Audit
 	Clock     kernel.Clock
 	Texts     *ui.Texts
 	Shell     ui.Shell        // the staff's; nil leaves the pages out
 	Printable func(rune) bool // whether documents can show a character; nil: anything goes
-	History   bool            // /staff/cases/{id}/audit exists: a case leads to it
+	// StepEffect finds an effect of a sector's module by name; nil when there is none. It is asked when everything is built.
+	StepEffect func(sector, name string) kernel.StepEffect
+	History    bool // /staff/cases/{id}/audit exists: a case leads to it
 
 	// SkipChecksForTest turns the application's own check of "whose case is it" off, so that a test can show that
 	// row-level security alone keeps municipalities apart. Never set outside tests.

@@ -2,6 +2,7 @@ package casework
 
 import (
 	"context"
+	"slices"
 
 	"townhall/modules/kernel"
 	"townhall/workflows"
@@ -87,7 +88,7 @@ func (s *Service) detail(ctx context.Context, tx kernel.Tx, id kernel.CaseID, ac
 	if err != nil {
 		return detail{}, err
 	}
-	person, err := s.People.Person(ctx, tx, rec.Applicant)
+	person, err := s.personOf(ctx, tx, rec)
 	if err != nil {
 		return detail{}, err
 	}
@@ -116,7 +117,10 @@ func (s *Service) caseFor(tx kernel.Tx, def *workflows.Definition, r record, p k
 	c.Name = r.ApplicantName
 	c.Answers = def.VisibleAnswers(snap, kind)
 	if who.Kind == kernel.Citizen || who.Kind == kernel.Staff {
-		c.Actions = def.Allowed(snap, workflows.ActorOf(who, r.Agency))
+		actor := workflows.ActorOf(who, r.Agency)
+		c.Actions = def.Allowed(snap, actor)
+		actor.Sector = true
+		c.Through = slices.DeleteFunc(def.Allowed(snap, actor), func(name string) bool { return slices.Contains(c.Actions, name) })
 	}
 	c.History = make([]kernel.CaseEvent, len(r.Events))
 	for i, e := range r.Events {

@@ -1,6 +1,7 @@
 package casework
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"slices"
@@ -20,61 +21,94 @@ var (
 
 var channels = []string{"", "list", "search", "qr", "share", "recents", "nearby", "push"}
 
-// Start opens a draft for the signed-in citizen (kernel.Cases).
+// Start opens a draft for the signed-in citizen, or at the desk for somebody without a sign-in, and takes its first
+// action with it when there is one (kernel.Cases).
 func (s *Service) Start(ctx context.Context, tx kernel.Tx, n kernel.NewCase) (kernel.Case, error) {
-	who := kernel.PrincipalOf(ctx)
 	def, ok := s.Library.Get(n.Service)
 	if !ok || !slices.Contains(s.tenant(tx).Services, n.Service) {
 		return kernel.Case{}, errNotOffered
 	}
-	if who.Kind != kernel.Citizen || who.Person == "" {
-		return kernel.Case{}, kernel.NewError(kernel.Forbidden, "not-allowed", "You do not have the right to do this.")
-	}
-	if !slices.Contains(channels, n.Channel) {
-		return kernel.Case{}, errChannel
-	}
-	person, err := s.People.Person(ctx, tx, who.Person)
+	rec, person, err := s.draft(ctx, tx, def, n)
 	if err != nil {
 		return kernel.Case{}, err
 	}
-	rec := s.draft(def, n, who, person)
+	who := kernel.PrincipalOf(ctx)
+	actor := workflows.ActorOf(who, rec.Agency)
+	actor.Sector = n.Sector != "" && n.Sector == def.Sector
 	snap := s.snapshot(tx, rec, person)
-	out, err := def.Begin(snap, workflows.Command{Actor: workflows.ActorOf(who, rec.Agency), Now: rec.CreatedAt, Locale: kernel.LocaleOf(ctx)})
+	out, err := def.Begin(snap, workflows.Command{Actor: actor, Now: rec.CreatedAt, Locale: kernel.LocaleOf(ctx)})
 	if err != nil {
 		return kernel.Case{}, err
 	}
-	st := s.stepOf(def, rec, out, who)
+	steps := []step{s.stepOf(def, rec, out, who)}
+	if n.Then != nil {
+		c := workflows.Command{Action: n.Then.Action, Input: n.Then.Input, Actor: actor, Now: rec.CreatedAt, Locale: kernel.LocaleOf(ctx)}
+		if out, err = s.compute(def, snap.After(out), c); err != nil {
+			return kernel.Case{}, err
+		}
+		steps = append(steps, s.stepOf(def, steps[0].record, out, who))
+	}
 	for tries := 0; ; tries++ {
-		st.Number = newNumber(def.Prefix, rec.CreatedAt.In(s.tenant(tx).Location()))
-		if ok, err = insert(ctx, tx, st); err != nil {
+		number := newNumber(def.Prefix, rec.CreatedAt.In(s.tenant(tx).Location()))
+		for i := range steps {
+			steps[i].Number = number
+		}
+		if ok, err = insert(ctx, tx, steps); err != nil {
 			return kernel.Case{}, err
 		}
 		if ok {
 			break
 		}
 		if tries == 4 {
-			return kernel.Case{}, fmt.Errorf("case %s: no free number in five tries", st.ID)
+			return kernel.Case{}, fmt.Errorf("case %s: no free number in five tries", rec.ID)
 		}
 	}
-	d, err := s.tell(ctx, tx, def, st, out, person)
+	d, err := s.tell(ctx, tx, def, steps[len(steps)-1], out, person)
 	return d.Case, err
 }
 
-func (s *Service) draft(def *workflows.Definition, n kernel.NewCase, who kernel.Principal, person kernel.Person) record {
+// ChannelDesk is how a person came for whom staff opened the case; casework knows nothing of them but the name.
+const ChannelDesk = "desk"
+
+// draft is a case that is about to be opened, and whose it is.
+func (s *Service) draft(ctx context.Context, tx kernel.Tx, def *workflows.Definition, n kernel.NewCase) (record, kernel.Person, error) {
+	who := kernel.PrincipalOf(ctx)
 	now := s.Clock.Now()
-	locale := n.Locale
-	if !slices.Contains(kernel.Locales, locale) {
-		locale = kernel.Locales[0]
-	}
-	name := person.Claims["name"]
-	if name == "" {
-		name = who.Name
-	}
-	return record{
+	rec := record{
 		ID: kernel.CaseID(kernel.NewID()), Service: def.Slug, Sector: def.Sector, WorkflowHash: def.Hash,
-		Agency: kernel.AgencyID(def.Agency), Applicant: who.Person, ApplicantName: name,
-		Locale: locale, Channel: n.Channel, CreatedAt: now, UpdatedAt: now, EnteredAt: now, Answers: map[string]any{},
+		Agency: kernel.AgencyID(def.Agency), Applicant: who.Person, Locale: n.Locale, Channel: n.Channel,
+		CreatedAt: now, UpdatedAt: now, EnteredAt: now, Answers: map[string]any{},
 	}
+	if !slices.Contains(kernel.Locales, rec.Locale) {
+		rec.Locale = kernel.Locales[0]
+	}
+	if n.Agency != "" {
+		if _, ok := s.Directory.Agency(tx.TenantID(), n.Agency); !ok || n.Sector != def.Sector {
+			return record{}, kernel.Person{}, kernel.NotThere("agency")
+		}
+		rec.Agency = n.Agency
+	}
+	switch {
+	case who.Kind == kernel.Staff && n.Sector == def.Sector && n.Present != "":
+		rec.Applicant, rec.ApplicantName, rec.Channel = kernel.PersonID(kernel.NewID()), n.Present, ChannelDesk
+	case who.Kind != kernel.Citizen || who.Person == "":
+		return record{}, kernel.Person{}, kernel.NewError(kernel.Forbidden, "not-allowed", "You do not have the right to do this.")
+	case !slices.Contains(channels, n.Channel):
+		return record{}, kernel.Person{}, errChannel
+	}
+	person, err := s.personOf(ctx, tx, rec)
+	if rec.ApplicantName == "" {
+		rec.ApplicantName = cmp.Or(person.Claims["name"], who.Name)
+	}
+	return rec, person, err
+}
+
+// personOf returns whose case it is, with the claims their issuer verified.
+func (s *Service) personOf(ctx context.Context, tx kernel.Tx, rec record) (kernel.Person, error) {
+	if rec.Channel == ChannelDesk {
+		return kernel.Person{ID: rec.Applicant, Locale: rec.Locale, Claims: map[string]string{"name": rec.ApplicantName}}, nil
+	}
+	return s.People.Person(ctx, tx, rec.Applicant)
 }
 
 // Act takes one declared action (kernel.Cases).
@@ -86,7 +120,7 @@ func (s *Service) Act(ctx context.Context, tx kernel.Tx, a kernel.Act) (kernel.C
 // act takes one declared action and returns the case after it, so that nobody needs to read it again.
 func (s *Service) act(ctx context.Context, tx kernel.Tx, a kernel.Act) (detail, error) {
 	who := kernel.PrincipalOf(ctx)
-	if who.Kind != kernel.Citizen && who.Kind != kernel.Staff {
+	if who.Kind != kernel.Citizen && who.Kind != kernel.Staff && (who.Kind != kernel.System || a.Sector == "") {
 		return detail{}, kernel.NotThere("case")
 	}
 	rec, err := s.loadVisible(ctx, tx, a.Case)
@@ -100,32 +134,35 @@ func (s *Service) act(ctx context.Context, tx kernel.Tx, a kernel.Act) (detail, 
 	if err != nil {
 		return detail{}, err
 	}
-	return s.step(ctx, tx, def, rec, workflows.Command{
-		Action: a.Action, Input: a.Input, Now: s.Clock.Now(), Locale: kernel.LocaleOf(ctx),
-		Actor: workflows.ActorOf(who, rec.Agency),
-	})
+	actor := workflows.ActorOf(who, rec.Agency)
+	actor.Sector = a.Sector != "" && a.Sector == rec.Sector
+	return s.step(ctx, tx, def, rec, workflows.Command{Action: a.Action, Input: a.Input, Now: s.Clock.Now(), Locale: kernel.LocaleOf(ctx), Actor: actor})
 }
 
 // step computes a command and writes everything it does.
 func (s *Service) step(ctx context.Context, tx kernel.Tx, def *workflows.Definition, rec record, c workflows.Command) (detail, error) {
-	person, err := s.People.Person(ctx, tx, rec.Applicant)
+	person, err := s.personOf(ctx, tx, rec)
 	if err != nil {
 		return detail{}, err
 	}
-	out, err := def.Step(s.snapshot(tx, rec, person), c)
+	out, err := s.compute(def, s.snapshot(tx, rec, person), c)
 	if err != nil {
 		return detail{}, err
-	}
-	if s.Printable != nil {
-		if err := def.Unprintable(c.Action, out, s.Printable); err != nil {
-			return detail{}, err
-		}
 	}
 	st := s.stepOf(def, rec, out, kernel.PrincipalOf(ctx))
 	if err := take(ctx, tx, st); err != nil {
 		return detail{}, err
 	}
 	return s.tell(ctx, tx, def, st, out, person)
+}
+
+// compute asks the definition what a command does, and refuses what no document could show.
+func (s *Service) compute(def *workflows.Definition, snap workflows.Snapshot, c workflows.Command) (workflows.Outcome, error) {
+	out, err := def.Step(snap, c)
+	if err == nil && s.Printable != nil {
+		err = def.Unprintable(c.Action, out, s.Printable)
+	}
+	return out, err
 }
 
 // stepOf turns what the definition says into what is stored.
@@ -157,7 +194,7 @@ func (s *Service) stepOf(def *workflows.Definition, rec record, out workflows.Ou
 	return st
 }
 
-// tell writes what a step does beside the case itself: documents, effects, the audit entry. The case's own row
+// tell writes what a step does beside the case itself: documents, the sector's effects, events, the audit entry. The case's own row
 // comes first, so that racing steps meet there and the loser writes nothing.
 func (s *Service) tell(ctx context.Context, tx kernel.Tx, def *workflows.Definition, st step, out workflows.Outcome, person kernel.Person) (detail, error) {
 	after := s.snapshot(tx, st.record, person)
@@ -170,6 +207,16 @@ func (s *Service) tell(ctx context.Context, tx kernel.Tx, def *workflows.Definit
 			return detail{}, err
 		}
 	}
+	for _, name := range out.Revoke {
+		if err := s.Revoker.RevokeIssued(ctx, tx, st.ID, def.Document(name).Type, st.event.Action); err != nil {
+			return detail{}, err
+		}
+	}
+	for _, name := range out.Effects {
+		if err := s.StepEffect(def.Sector, name)(ctx, tx, taken(st, out)); err != nil {
+			return detail{}, err
+		}
+	}
 	if err := pg.Emit(ctx, tx, events(def, st, out)...); err != nil {
 		return detail{}, err
 	}
@@ -177,6 +224,13 @@ func (s *Service) tell(ctx context.Context, tx kernel.Tx, def *workflows.Definit
 		return detail{}, err
 	}
 	return detail{Case: s.caseFor(tx, def, st.record, person, kernel.PrincipalOf(ctx)), rec: st.record, def: def, snap: after, person: person}, nil
+}
+
+func taken(st step, out workflows.Outcome) kernel.StepTaken {
+	return kernel.StepTaken{
+		Case: st.ID, Number: st.Number, Service: st.Service, Agency: st.Agency, Applicant: st.Applicant, Locale: st.Locale,
+		Action: st.event.Action, From: out.From, To: out.To, Version: st.Version, At: st.event.At, Input: st.event.Input,
+	}
 }
 
 func events(def *workflows.Definition, st step, out workflows.Outcome) []kernel.Event {
@@ -197,8 +251,12 @@ func events(def *workflows.Definition, st step, out workflows.Outcome) []kernel.
 	// A timer belongs to the stay in a state, not to a step: its key makes the steps inside that stay (saving a
 	// draft, taking a case over) set it once.
 	for _, t := range out.Timers {
+		key := fmt.Sprintf("%s/%s/%d", id, t.Name, st.Entered)
+		if t.Moving { // what it counts back from may change inside the stay
+			key = fmt.Sprintf("%s/%d", key, t.Due.Unix())
+		}
 		list = append(list, kernel.Event{
-			Name: kernel.EventCaseTimer, Key: fmt.Sprintf("%s/%s/%d", id, t.Name, st.Entered), Case: id, Due: t.Due,
+			Name: kernel.EventCaseTimer, Key: key, Case: id, Due: t.Due,
 			Payload: kernel.CaseTimer{Case: id, Version: st.Entered, Timer: t.Name},
 		})
 	}
@@ -272,8 +330,13 @@ func (s *Service) snapshot(tx kernel.Tx, r record, p kernel.Person) workflows.Sn
 // check refuses to serve when a definition asks for what the house does not have.
 func (s *Service) check(context.Context) error {
 	for _, d := range s.Library.All() {
-		if len(d.Effects) > 0 {
-			return fmt.Errorf("workflow %s names the effect %q, which no module offers", d.Slug, d.Effects[0])
+		for _, name := range d.Effects {
+			if s.StepEffect == nil || s.StepEffect(d.Sector, name) == nil {
+				return fmt.Errorf("workflow %s names the effect %q, which the module %s does not offer", d.Slug, name, d.Sector)
+			}
+		}
+		if s.Revoker == nil && slices.ContainsFunc(d.Actions, func(a workflows.Action) bool { return len(a.Revoke) > 0 }) {
+			return fmt.Errorf("workflow %s revokes documents, and there is no module that can", d.Slug)
 		}
 	}
 	return nil

@@ -112,26 +112,39 @@ var constraints = map[string]*kernel.Error{
 	"case_sizes": kernel.NewError(kernel.TooLarge, "answers-too-large", "The answers are too long to be kept."),
 }
 
-// The case and its first event, in one statement. A number that is taken already inserts nothing.
+// The case and its first events, in one statement. A number that is taken already inserts nothing.
 const openSQL = `WITH opened AS (
 		INSERT INTO casework.case (tenant_id, id, number, service, sector, workflow_hash, agency, applicant, applicant_name, assignee,
 			state, final, waiting, version, entered, answers, locale, channel, created_at, updated_at, entered_at, submitted_at, due_at, closed_at)
 		VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19, $20, $21, $22, $23, $24)
 		ON CONFLICT (tenant_id, number) DO NOTHING
-		RETURNING tenant_id, id, version)
+		RETURNING tenant_id, id)
 	INSERT INTO casework.event (tenant_id, case_id, seq, action, from_state, to_state, actor_kind, role, actor_id, actor_name, input, at)
-	SELECT tenant_id, id, version, $25::text, $26::text, $11, $27::text, $28::text, $29::uuid, $30::text, $31::jsonb, $20 FROM opened`
+	SELECT o.tenant_id, o.id, e.seq, e.action, e.from_state, e.to_state, $25::text, $26::text, $27::uuid, $28::text, e.input, $20
+	FROM opened o, unnest($29::int[], $30::text[], $31::text[], $32::text[], $33::jsonb[]) AS e (seq, action, from_state, to_state, input)`
 
-// insert writes a new case; false when its number is taken.
-func insert(ctx context.Context, tx kernel.Tx, s step) (bool, error) {
-	answers, input, err := s.json()
+// insert writes a new case with its first steps, all one person's; false when its number is taken.
+func insert(ctx context.Context, tx kernel.Tx, steps []step) (bool, error) {
+	s := steps[len(steps)-1]
+	answers, _, err := s.json()
 	if err != nil {
 		return false, err
+	}
+	var seqs []int
+	var actions, froms, tos, inputs []string
+	for _, e := range steps {
+		_, input, err := e.json()
+		if err != nil {
+			return false, err
+		}
+		seqs, actions, inputs = append(seqs, e.event.Seq), append(actions, e.event.Action), append(inputs, input)
+		froms, tos = append(froms, e.event.From), append(tos, e.event.To)
 	}
 	res, err := pg.From(tx).ExecContext(ctx, openSQL, tx.TenantID(), s.ID, s.Number, s.Service, s.Sector, s.WorkflowHash, s.Agency,
 		s.Applicant, s.ApplicantName, nullID(s.Assignee), s.State, s.Final, s.Waiting, s.Version, s.Entered, answers, s.Locale, s.Channel,
 		s.CreatedAt, s.UpdatedAt, s.EnteredAt, nullable(s.SubmittedAt), nullable(s.DueAt), nullable(s.ClosedAt),
-		s.event.Action, s.event.From, s.event.Kind, s.event.Role, nullID(s.event.Actor), s.event.ActorName, input)
+		s.event.Kind, s.event.Role, nullID(s.event.Actor), s.event.ActorName,
+		pq.Array(seqs), pq.Array(actions), pq.Array(froms), pq.Array(tos), pq.Array(inputs))
 	return wrote(res, err, s.ID)
 }
 
@@ -177,12 +190,13 @@ func (s step) json() (answers, input string, err error) {
 	return string(a), string(i), nil
 }
 
+// wrote reports whether a statement wrote anything.
 func wrote(res sql.Result, err error, id kernel.CaseID) (bool, error) {
 	if err != nil {
 		return false, fmt.Errorf("case %s: %w", id, pg.MapConstraint(err, constraints))
 	}
 	n, err := res.RowsAffected()
-	return n == 1, err
+	return n > 0, err
 }
 
 // The lists. A condition nobody asked for is switched off by an empty argument, so that the texts are constants and the

@@ -23,8 +23,8 @@ type Directory interface {
 
 // Cases is offered by casework: every service a citizen uses is a case of a declared workflow.
 type Cases interface {
-	// Start opens a draft for the signed-in citizen. Errors: NotFound when the tenant does not offer the
-	// service, StepUp when the sign-in is too weak for it.
+	// Start opens a draft for the signed-in citizen, and takes its first action with it when there is one. Errors:
+	// NotFound when the tenant does not offer the service, StepUp when the sign-in is too weak for it, those of Act.
 	Start(ctx context.Context, tx Tx, n NewCase) (Case, error)
 	// Act takes one declared action. Errors: Invalid with fields, Conflict (changed-meanwhile,
 	// action-not-possible), StepUp, NotFound when the case is not the principal's to see.
@@ -39,6 +39,12 @@ type NewCase struct {
 	Service string // workflow slug, e.g. "residence-certificate"
 	Locale  string // language of the conversation and of the document
 	Channel string // list, search, qr, share, recents, nearby, push; empty for a plain browser
+
+	// For the module of the service's sector alone.
+	Sector  string   // its name: it takes the actions declared "through: sector"
+	Agency  AgencyID // who decides; empty: the definition's
+	Then    *Act     // the first action, taken in the same step; only Action and Input are read
+	Present string   // staff open the case for a person of this name who is there and has no sign-in; the channel is "desk" then
 }
 
 // Act asks for one step of a case.
@@ -47,7 +53,27 @@ type Act struct {
 	Version int // the version the person looked at; another one now in force is ErrChanged
 	Action  string
 	Input   map[string]any // field name → value, as the action's form declares
+	Sector  string         // set by the module of the case's sector, which may take what is declared "through: sector"
 }
+
+// StepTaken tells the module of a case's sector about a step that names one of its effects.
+type StepTaken struct {
+	Case      CaseID
+	Number    string
+	Service   string
+	Agency    AgencyID
+	Applicant PersonID
+	Locale    string
+	Action    string
+	From, To  string
+	Version   int // the case's, after the step
+	At        time.Time
+	Input     map[string]any // what was said with it
+}
+
+// StepEffect is one named effect of a sector's workflows (workflows.Action.Effects). It runs in the transaction of the
+// step, after the case is written; its error takes the step back. Who acts is in ctx.
+type StepEffect func(ctx context.Context, tx Tx, s StepTaken) error
 
 // CaseQuery selects cases; empty members do not narrow. Limit 0 means 50, at most 200.
 type CaseQuery struct {
@@ -80,6 +106,7 @@ type Case struct {
 	SubmittedAt  time.Time // zero while a draft
 	DueAt        time.Time // zero when nothing runs
 	Actions      []string  // what this principal may do now, in declared order
+	Through      []string  // what they may do now on the sector's own pages
 	History      []CaseEvent
 }
 
@@ -103,6 +130,14 @@ type Documents interface {
 	Preview(ctx context.Context, i DocumentIntent) ([]byte, error)
 	// List returns the documents of a case, or of the signed-in citizen when the case is empty.
 	List(ctx context.Context, tx Tx, c CaseID) ([]Document, error)
+}
+
+// Revoker is offered by documents, for steps that take a document's validity away.
+type Revoker interface {
+	// RevokeIssued takes the validity of a case's documents of one type away, in the caller's transaction: of the valid
+	// one at once, and one that is still being made never becomes valid. None there is no error. Who may was decided by
+	// the step.
+	RevokeIssued(ctx context.Context, tx Tx, c CaseID, documentType, reason string) error
 }
 
 // DocumentIntent is everything a document says; number, dates, QR code and seal are the documents module's own.

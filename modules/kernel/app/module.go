@@ -7,6 +7,7 @@ import (
 	"sync"
 	"time"
 
+	"townhall/modules/kernel"
 	"townhall/modules/kernel/pg"
 	"townhall/modules/kernel/web"
 )
@@ -17,8 +18,9 @@ type Module struct {
 	Contracts []web.Contract
 	Pages     []web.Page
 	Jobs      []Job
-	Effects   pg.Effects                  // event name → handler
-	Check     func(context.Context) error // run before serving and by /readyz
+	Effects   pg.Effects                   // event name → handler
+	Steps     map[string]kernel.StepEffect // effects that workflows of the sector of this name may declare
+	Check     func(context.Context) error  // run before serving and by /readyz
 }
 
 // Job is work on a clock that no case asks for, such as deleting what has expired. It must be safe to run in
