@@ -8,7 +8,17 @@ CREATE SCHEMA identity;
 
 CREATE SCHEMA kernel;
 
+CREATE SCHEMA medical;
+
 CREATE SCHEMA notify;
+
+CREATE EXTENSION IF NOT EXISTS btree_gist WITH SCHEMA public;
+
+COMMENT ON EXTENSION btree_gist IS 'support for indexing common datatypes in GiST';
+
+CREATE FUNCTION medical.live_holds(until timestamp with time zone[]) RETURNS bigint
+    LANGUAGE sql PARALLEL SAFE
+    AS $$SELECT count(*) FROM unnest(until) AS u WHERE u > clock_timestamp()$$;
 
 CREATE FUNCTION public.app_distribute(tbl text) RETURNS void
     LANGUAGE plpgsql
@@ -97,7 +107,7 @@ CREATE TABLE casework."case" (
     due_at timestamp with time zone,
     closed_at timestamp with time zone,
     CONSTRAINT case_answers_object CHECK ((jsonb_typeof(answers) = 'object'::text)),
-    CONSTRAINT case_channel_known CHECK ((channel = ANY (ARRAY[''::text, 'list'::text, 'search'::text, 'qr'::text, 'share'::text, 'recents'::text, 'nearby'::text, 'push'::text]))),
+    CONSTRAINT case_channel_known CHECK ((channel = ANY (ARRAY[''::text, 'list'::text, 'search'::text, 'qr'::text, 'share'::text, 'recents'::text, 'nearby'::text, 'push'::text, 'desk'::text]))),
     CONSTRAINT case_closed_when_final CHECK ((final = (closed_at IS NOT NULL))),
     CONSTRAINT case_final_waits_for_nobody CHECK (((NOT final) OR ((waiting = 'nobody'::text) AND (due_at IS NULL)))),
     CONSTRAINT case_locale_known CHECK ((locale = ANY (ARRAY['en'::text, 'ru'::text, 'zh'::text]))),
@@ -341,6 +351,303 @@ CREATE TABLE kernel.idempotency (
 
 ALTER TABLE ONLY kernel.idempotency FORCE ROW LEVEL SECURITY;
 
+CREATE TABLE medical.appointment (
+    tenant_id text NOT NULL,
+    case_id uuid NOT NULL,
+    number text NOT NULL,
+    service text NOT NULL,
+    facility text NOT NULL,
+    visit_type text NOT NULL,
+    state text NOT NULL,
+    slot_id uuid,
+    place_id uuid,
+    practitioner_id uuid,
+    starts_at timestamp with time zone,
+    ends_at timestamp with time zone,
+    hold_slot uuid,
+    hold_until timestamp with time zone,
+    applicant uuid NOT NULL,
+    for_whom text NOT NULL,
+    patient_name text NOT NULL,
+    patient_birthdate date,
+    relation text DEFAULT ''::text NOT NULL,
+    locale text NOT NULL,
+    sequence integer DEFAULT 0 NOT NULL,
+    calendar_token text NOT NULL,
+    cancel_reason text DEFAULT ''::text NOT NULL,
+    checked_in_at timestamp with time zone,
+    created_at timestamp with time zone NOT NULL,
+    updated_at timestamp with time zone NOT NULL,
+    CONSTRAINT appointment_for_whom CHECK ((for_whom = ANY (ARRAY['self'::text, 'child'::text, 'mandate'::text, 'desk'::text]))),
+    CONSTRAINT appointment_has_slot CHECK (((state = ANY (ARRAY['booked'::text, 'arrived'::text, 'attended'::text, 'closed'::text, 'missed'::text])) = (slot_id IS NOT NULL))),
+    CONSTRAINT appointment_hold CHECK ((((hold_slot IS NULL) = (hold_until IS NULL)) AND ((hold_slot IS NULL) OR (state = ANY (ARRAY['draft'::text, 'offered'::text]))))),
+    CONSTRAINT appointment_sizes CHECK (((length(patient_name) <= 300) AND (length(relation) <= 60) AND (length(cancel_reason) <= 60) AND (length(calendar_token) >= 22))),
+    CONSTRAINT appointment_state_known CHECK ((state = ANY (ARRAY['draft'::text, 'waiting'::text, 'offered'::text, 'booked'::text, 'arrived'::text, 'attended'::text, 'closed'::text, 'cancelled'::text, 'missed'::text, 'lapsed'::text]))),
+    CONSTRAINT appointment_times CHECK ((((slot_id IS NULL) OR (starts_at IS NOT NULL)) AND ((starts_at IS NULL) = (ends_at IS NULL))))
+);
+
+ALTER TABLE ONLY medical.appointment FORCE ROW LEVEL SECURITY;
+
+CREATE TABLE medical.exception (
+    tenant_id text NOT NULL,
+    id uuid NOT NULL,
+    facility text NOT NULL,
+    kind text NOT NULL,
+    schedule_id uuid,
+    practitioner_id uuid,
+    place_id uuid,
+    from_at timestamp with time zone NOT NULL,
+    until_at timestamp with time zone NOT NULL,
+    reason text DEFAULT ''::text NOT NULL,
+    created_by uuid,
+    created_at timestamp with time zone NOT NULL,
+    CONSTRAINT exception_kind_known CHECK (((kind = ANY (ARRAY['closed'::text, 'extra'::text])) AND ((kind = 'closed'::text) OR (schedule_id IS NOT NULL)))),
+    CONSTRAINT exception_sizes CHECK ((length(reason) <= 300)),
+    CONSTRAINT exception_times CHECK ((until_at > from_at))
+);
+
+ALTER TABLE ONLY medical.exception FORCE ROW LEVEL SECURITY;
+
+CREATE TABLE medical.facility (
+    tenant_id text NOT NULL,
+    id text NOT NULL,
+    phone text DEFAULT ''::text NOT NULL,
+    website text DEFAULT ''::text NOT NULL,
+    published boolean DEFAULT true NOT NULL,
+    created_at timestamp with time zone DEFAULT now() NOT NULL,
+    CONSTRAINT facility_sizes CHECK ((((length(id) >= 1) AND (length(id) <= 60)) AND (length(phone) <= 40) AND (length(website) <= 300)))
+);
+
+ALTER TABLE ONLY medical.facility FORCE ROW LEVEL SECURITY;
+
+CREATE TABLE medical.holiday (
+    tenant_id text NOT NULL,
+    id uuid NOT NULL,
+    facility text,
+    day date NOT NULL,
+    name jsonb NOT NULL
+);
+
+ALTER TABLE ONLY medical.holiday FORCE ROW LEVEL SECURITY;
+
+CREATE TABLE medical.import (
+    tenant_id text NOT NULL,
+    id uuid NOT NULL,
+    facility text NOT NULL,
+    kind text NOT NULL,
+    name text NOT NULL,
+    sha256 bytea NOT NULL,
+    counts jsonb NOT NULL,
+    actor uuid,
+    at timestamp with time zone NOT NULL,
+    CONSTRAINT import_kind_known CHECK ((kind = ANY (ARRAY['sheets'::text, 'feed'::text]))),
+    CONSTRAINT import_sizes CHECK (((length(name) <= 200) AND (length(sha256) = 32)))
+);
+
+ALTER TABLE ONLY medical.import FORCE ROW LEVEL SECURITY;
+
+CREATE TABLE medical.note (
+    tenant_id text NOT NULL,
+    case_id uuid NOT NULL,
+    kind text NOT NULL,
+    person uuid NOT NULL,
+    sealed bytea NOT NULL,
+    created_at timestamp with time zone NOT NULL,
+    CONSTRAINT note_kind_known CHECK ((kind = ANY (ARRAY['reason'::text, 'outcome'::text]))),
+    CONSTRAINT note_sizes CHECK ((length(sealed) <= 20000))
+);
+
+ALTER TABLE ONLY medical.note FORCE ROW LEVEL SECURITY;
+
+CREATE TABLE medical.occupancy (
+    tenant_id text NOT NULL,
+    resource_id uuid NOT NULL,
+    slot_id uuid NOT NULL,
+    during tstzrange NOT NULL
+);
+
+ALTER TABLE ONLY medical.occupancy FORCE ROW LEVEL SECURITY;
+
+CREATE TABLE medical.person_key (
+    tenant_id text NOT NULL,
+    person uuid NOT NULL,
+    master text NOT NULL,
+    wrapped bytea NOT NULL,
+    created_at timestamp with time zone NOT NULL,
+    CONSTRAINT person_key_sizes CHECK ((((length(master) >= 1) AND (length(master) <= 60)) AND ((length(wrapped) >= 32) AND (length(wrapped) <= 200))))
+);
+
+ALTER TABLE ONLY medical.person_key FORCE ROW LEVEL SECURITY;
+
+CREATE TABLE medical.place (
+    tenant_id text NOT NULL,
+    id uuid NOT NULL,
+    facility text NOT NULL,
+    code text NOT NULL,
+    name jsonb NOT NULL,
+    street text NOT NULL,
+    postal_code text NOT NULL,
+    locality text NOT NULL,
+    country text NOT NULL,
+    latitude double precision,
+    longitude double precision,
+    zone text NOT NULL,
+    phone text DEFAULT ''::text NOT NULL,
+    directions jsonb DEFAULT '{}'::jsonb NOT NULL,
+    opening jsonb DEFAULT '[]'::jsonb NOT NULL,
+    door_code text NOT NULL,
+    active boolean DEFAULT true NOT NULL,
+    version integer DEFAULT 1 NOT NULL,
+    CONSTRAINT place_position CHECK ((((latitude IS NULL) = (longitude IS NULL)) AND ((latitude >= ('-90'::integer)::double precision) AND (latitude <= (90)::double precision)) AND ((longitude >= ('-180'::integer)::double precision) AND (longitude <= (180)::double precision)))),
+    CONSTRAINT place_sizes CHECK ((((length(code) >= 1) AND (length(code) <= 60)) AND (length(street) <= 200) AND (length(postal_code) <= 20) AND (length(locality) <= 100) AND (length(country) = 2) AND (length(zone) <= 60) AND (length(phone) <= 40) AND ((length(door_code) >= 8) AND (length(door_code) <= 64)))),
+    CONSTRAINT place_texts CHECK (((jsonb_typeof(name) = 'object'::text) AND (jsonb_typeof(directions) = 'object'::text) AND (jsonb_typeof(opening) = 'array'::text)))
+);
+
+ALTER TABLE ONLY medical.place FORCE ROW LEVEL SECURITY;
+
+CREATE TABLE medical.practitioner (
+    tenant_id text NOT NULL,
+    id uuid NOT NULL,
+    facility text NOT NULL,
+    code text NOT NULL,
+    name text NOT NULL,
+    specialty jsonb DEFAULT '{}'::jsonb NOT NULL,
+    languages text[] DEFAULT '{}'::text[] NOT NULL,
+    person uuid,
+    active boolean DEFAULT true NOT NULL,
+    version integer DEFAULT 1 NOT NULL,
+    CONSTRAINT practitioner_sizes CHECK ((((length(code) >= 1) AND (length(code) <= 60)) AND ((length(name) >= 1) AND (length(name) <= 200)) AND (cardinality(languages) <= 20)))
+);
+
+ALTER TABLE ONLY medical.practitioner FORCE ROW LEVEL SECURITY;
+
+CREATE TABLE medical.resource (
+    tenant_id text NOT NULL,
+    id uuid NOT NULL,
+    place_id uuid NOT NULL,
+    kind text NOT NULL,
+    name text NOT NULL,
+    active boolean DEFAULT true NOT NULL,
+    CONSTRAINT resource_sizes CHECK ((((length(kind) >= 1) AND (length(kind) <= 60)) AND ((length(name) >= 1) AND (length(name) <= 100))))
+);
+
+ALTER TABLE ONLY medical.resource FORCE ROW LEVEL SECURITY;
+
+CREATE TABLE medical.schedule (
+    tenant_id text NOT NULL,
+    id uuid NOT NULL,
+    facility text NOT NULL,
+    place_id uuid NOT NULL,
+    practitioner_id uuid,
+    origin text NOT NULL,
+    feed_key text,
+    visit_types text[] NOT NULL,
+    rrule text DEFAULT ''::text NOT NULL,
+    time_from time without time zone,
+    time_until time without time zone,
+    slot_minutes integer NOT NULL,
+    capacity integer DEFAULT 1 NOT NULL,
+    starts_on date NOT NULL,
+    ends_on date,
+    made_until date,
+    active boolean DEFAULT true NOT NULL,
+    version integer DEFAULT 1 NOT NULL,
+    CONSTRAINT schedule_origin_known CHECK (((origin = ANY (ARRAY['plan'::text, 'feed'::text, 'desk'::text])) AND ((origin = 'feed'::text) = (feed_key IS NOT NULL)))),
+    CONSTRAINT schedule_plan_complete CHECK (((origin <> 'plan'::text) OR ((rrule <> ''::text) AND (time_from IS NOT NULL) AND (time_until > time_from)))),
+    CONSTRAINT schedule_sizes CHECK ((((slot_minutes >= 1) AND (slot_minutes <= 1440)) AND ((capacity >= 1) AND (capacity <= 1000)) AND (length(rrule) <= 500) AND ((cardinality(visit_types) >= 0) AND (cardinality(visit_types) <= 50)) AND (COALESCE(ends_on, starts_on) >= starts_on)))
+);
+
+ALTER TABLE ONLY medical.schedule FORCE ROW LEVEL SECURITY;
+
+CREATE TABLE medical.slot (
+    tenant_id text NOT NULL,
+    id uuid NOT NULL,
+    facility text NOT NULL,
+    place_id uuid NOT NULL,
+    schedule_id uuid NOT NULL,
+    practitioner_id uuid,
+    starts_at timestamp with time zone NOT NULL,
+    ends_at timestamp with time zone NOT NULL,
+    capacity integer NOT NULL,
+    booked integer DEFAULT 0 NOT NULL,
+    spare boolean DEFAULT true NOT NULL,
+    open boolean DEFAULT true NOT NULL,
+    hold_case uuid[] DEFAULT '{}'::uuid[] NOT NULL,
+    hold_until timestamp with time zone[] DEFAULT '{}'::timestamp with time zone[] NOT NULL,
+    feed_key text,
+    CONSTRAINT slot_holds CHECK (((cardinality(hold_case) = cardinality(hold_until)) AND (cardinality(hold_case) <= 2000))),
+    CONSTRAINT slot_not_overbooked CHECK (((booked >= 0) AND (booked <= capacity))),
+    CONSTRAINT slot_spare_true CHECK ((spare = (booked < capacity))),
+    CONSTRAINT slot_times CHECK (((ends_at > starts_at) AND (ends_at <= (starts_at + '1 day'::interval))))
+);
+
+ALTER TABLE ONLY medical.slot FORCE ROW LEVEL SECURITY;
+
+CREATE TABLE medical.task (
+    tenant_id text NOT NULL,
+    id uuid NOT NULL,
+    facility text NOT NULL,
+    kind text NOT NULL,
+    slot_id uuid,
+    case_id uuid,
+    schedule_id uuid,
+    details jsonb DEFAULT '{}'::jsonb NOT NULL,
+    created_at timestamp with time zone NOT NULL,
+    done_at timestamp with time zone,
+    done_by uuid,
+    how text,
+    CONSTRAINT task_done CHECK (((done_at IS NULL) = (how IS NULL))),
+    CONSTRAINT task_how_known CHECK ((how = ANY (ARRAY['moved'::text, 'called-off'::text, 'kept'::text, 'settled'::text]))),
+    CONSTRAINT task_kind_known CHECK ((kind = ANY (ARRAY['slot-gone'::text, 'blocked'::text, 'overlap'::text, 'feed-gone'::text])))
+);
+
+ALTER TABLE ONLY medical.task FORCE ROW LEVEL SECURITY;
+
+CREATE TABLE medical.visit_type (
+    tenant_id text NOT NULL,
+    code text NOT NULL,
+    service text NOT NULL,
+    name jsonb NOT NULL,
+    minutes integer NOT NULL,
+    level text NOT NULL,
+    min_age integer,
+    max_age integer,
+    preparation jsonb DEFAULT '{}'::jsonb NOT NULL,
+    bring jsonb DEFAULT '{}'::jsonb NOT NULL,
+    needs text[] DEFAULT '{}'::text[] NOT NULL,
+    cancel_hours integer DEFAULT 0 NOT NULL,
+    coding jsonb,
+    active boolean DEFAULT true NOT NULL,
+    version integer DEFAULT 1 NOT NULL,
+    CONSTRAINT visit_type_ages CHECK ((((min_age >= 0) AND (min_age <= 150)) AND ((max_age >= 0) AND (max_age <= 150)) AND (COALESCE(min_age, 0) <= COALESCE(max_age, 150)))),
+    CONSTRAINT visit_type_level CHECK ((level = ANY (ARRAY['low'::text, 'substantial'::text, 'high'::text]))),
+    CONSTRAINT visit_type_sizes CHECK ((((length(code) >= 1) AND (length(code) <= 60)) AND ((length(service) >= 1) AND (length(service) <= 60)) AND ((minutes >= 1) AND (minutes <= 1440)) AND (cardinality(needs) <= 10) AND ((cancel_hours >= 0) AND (cancel_hours <= 720))))
+);
+
+ALTER TABLE ONLY medical.visit_type FORCE ROW LEVEL SECURITY;
+
+CREATE TABLE medical.waiting (
+    tenant_id text NOT NULL,
+    case_id uuid NOT NULL,
+    visit_type text NOT NULL,
+    facility text NOT NULL,
+    place_id uuid,
+    from_day date NOT NULL,
+    until_day date NOT NULL,
+    part text NOT NULL,
+    state text NOT NULL,
+    offered_slot uuid,
+    offer_until timestamp with time zone,
+    offers integer DEFAULT 0 NOT NULL,
+    joined_at timestamp with time zone NOT NULL,
+    CONSTRAINT waiting_days CHECK ((until_day >= from_day)),
+    CONSTRAINT waiting_offer CHECK ((((state = 'offered'::text) = (offered_slot IS NOT NULL)) AND ((offered_slot IS NULL) = (offer_until IS NULL)))),
+    CONSTRAINT waiting_part_known CHECK ((part = ANY (ARRAY['any'::text, 'morning'::text, 'afternoon'::text]))),
+    CONSTRAINT waiting_state_known CHECK ((state = ANY (ARRAY['waiting'::text, 'offered'::text, 'ended'::text])))
+);
+
+ALTER TABLE ONLY medical.waiting FORCE ROW LEVEL SECURITY;
+
 CREATE TABLE notify.delivery (
     tenant_id text NOT NULL,
     id uuid NOT NULL,
@@ -439,6 +746,81 @@ ALTER TABLE ONLY kernel.effect
 ALTER TABLE ONLY kernel.idempotency
     ADD CONSTRAINT idempotency_pkey PRIMARY KEY (tenant_id, principal, operation, key);
 
+ALTER TABLE ONLY medical.appointment
+    ADD CONSTRAINT appointment_calendar_key UNIQUE (tenant_id, calendar_token);
+
+ALTER TABLE ONLY medical.appointment
+    ADD CONSTRAINT appointment_pkey PRIMARY KEY (tenant_id, case_id);
+
+ALTER TABLE ONLY medical.exception
+    ADD CONSTRAINT exception_pkey PRIMARY KEY (tenant_id, id);
+
+ALTER TABLE ONLY medical.facility
+    ADD CONSTRAINT facility_pkey PRIMARY KEY (tenant_id, id);
+
+ALTER TABLE ONLY medical.holiday
+    ADD CONSTRAINT holiday_pkey PRIMARY KEY (tenant_id, id);
+
+ALTER TABLE ONLY medical.import
+    ADD CONSTRAINT import_pkey PRIMARY KEY (tenant_id, id);
+
+ALTER TABLE ONLY medical.note
+    ADD CONSTRAINT note_pkey PRIMARY KEY (tenant_id, case_id, kind);
+
+ALTER TABLE ONLY medical.occupancy
+    ADD CONSTRAINT occupancy_free EXCLUDE USING gist (tenant_id WITH =, resource_id WITH =, during WITH &&);
+
+ALTER TABLE ONLY medical.occupancy
+    ADD CONSTRAINT occupancy_pkey PRIMARY KEY (tenant_id, resource_id, slot_id);
+
+ALTER TABLE ONLY medical.person_key
+    ADD CONSTRAINT person_key_pkey PRIMARY KEY (tenant_id, person);
+
+ALTER TABLE ONLY medical.place
+    ADD CONSTRAINT place_code_key UNIQUE (tenant_id, facility, code);
+
+ALTER TABLE ONLY medical.place
+    ADD CONSTRAINT place_door_key UNIQUE (tenant_id, door_code);
+
+ALTER TABLE ONLY medical.place
+    ADD CONSTRAINT place_pkey PRIMARY KEY (tenant_id, id);
+
+ALTER TABLE ONLY medical.practitioner
+    ADD CONSTRAINT practitioner_code_key UNIQUE (tenant_id, facility, code);
+
+ALTER TABLE ONLY medical.practitioner
+    ADD CONSTRAINT practitioner_pkey PRIMARY KEY (tenant_id, id);
+
+ALTER TABLE ONLY medical.resource
+    ADD CONSTRAINT resource_name_key UNIQUE (tenant_id, place_id, name);
+
+ALTER TABLE ONLY medical.resource
+    ADD CONSTRAINT resource_pkey PRIMARY KEY (tenant_id, id);
+
+ALTER TABLE ONLY medical.schedule
+    ADD CONSTRAINT schedule_feed_key UNIQUE (tenant_id, facility, feed_key);
+
+ALTER TABLE ONLY medical.schedule
+    ADD CONSTRAINT schedule_pkey PRIMARY KEY (tenant_id, id);
+
+ALTER TABLE ONLY medical.slot
+    ADD CONSTRAINT slot_once UNIQUE (tenant_id, schedule_id, starts_at);
+
+ALTER TABLE ONLY medical.slot
+    ADD CONSTRAINT slot_pkey PRIMARY KEY (tenant_id, id);
+
+ALTER TABLE ONLY medical.slot
+    ADD CONSTRAINT slot_practitioner_free EXCLUDE USING gist (tenant_id WITH =, practitioner_id WITH =, tstzrange(starts_at, ends_at) WITH &&) WHERE ((practitioner_id IS NOT NULL));
+
+ALTER TABLE ONLY medical.task
+    ADD CONSTRAINT task_pkey PRIMARY KEY (tenant_id, id);
+
+ALTER TABLE ONLY medical.visit_type
+    ADD CONSTRAINT visit_type_pkey PRIMARY KEY (tenant_id, code);
+
+ALTER TABLE ONLY medical.waiting
+    ADD CONSTRAINT waiting_pkey PRIMARY KEY (tenant_id, case_id);
+
 ALTER TABLE ONLY notify.delivery
     ADD CONSTRAINT delivery_once_per_channel UNIQUE (tenant_id, message_id, channel);
 
@@ -500,6 +882,30 @@ CREATE INDEX effect_next ON kernel.effect USING btree (tenant_id, due_at, not_be
 
 CREATE INDEX idempotency_age ON kernel.idempotency USING btree (tenant_id, created_at);
 
+CREATE INDEX appointment_day ON medical.appointment USING btree (tenant_id, facility, starts_at) WHERE (starts_at IS NOT NULL);
+
+CREATE INDEX appointment_mine ON medical.appointment USING btree (tenant_id, applicant, case_id);
+
+CREATE INDEX appointment_slot ON medical.appointment USING btree (tenant_id, slot_id) WHERE (slot_id IS NOT NULL);
+
+CREATE INDEX exception_time ON medical.exception USING btree (tenant_id, facility, until_at);
+
+CREATE UNIQUE INDEX holiday_once ON medical.holiday USING btree (tenant_id, COALESCE(facility, ''::text), day);
+
+CREATE INDEX occupancy_slot ON medical.occupancy USING btree (tenant_id, slot_id);
+
+CREATE INDEX schedule_visits ON medical.schedule USING gin (visit_types) WHERE active;
+
+CREATE INDEX slot_day ON medical.slot USING btree (tenant_id, facility, starts_at);
+
+CREATE INDEX slot_free ON medical.slot USING btree (tenant_id, schedule_id, starts_at) WHERE (spare AND open);
+
+CREATE UNIQUE INDEX task_once ON medical.task USING btree (tenant_id, kind, COALESCE(slot_id, schedule_id, id), COALESCE(case_id, id)) WHERE ((done_at IS NULL) AND (case_id IS NOT NULL));
+
+CREATE INDEX task_open ON medical.task USING btree (tenant_id, facility, created_at) WHERE (done_at IS NULL);
+
+CREATE INDEX waiting_line ON medical.waiting USING btree (tenant_id, facility, visit_type, joined_at) WHERE (state = 'waiting'::text);
+
 CREATE INDEX message_inbox ON notify.message USING btree (tenant_id, person, created_at, id);
 
 CREATE INDEX message_unread ON notify.message USING btree (tenant_id, person) WHERE (read_at IS NULL);
@@ -518,6 +924,42 @@ ALTER TABLE ONLY documents.share
 
 ALTER TABLE ONLY identity.session
     ADD CONSTRAINT session_person_fkey FOREIGN KEY (tenant_id, person_id) REFERENCES identity.person(tenant_id, id) ON DELETE CASCADE;
+
+ALTER TABLE ONLY medical.appointment
+    ADD CONSTRAINT appointment_slot_fkey FOREIGN KEY (tenant_id, slot_id) REFERENCES medical.slot(tenant_id, id);
+
+ALTER TABLE ONLY medical.exception
+    ADD CONSTRAINT exception_facility_fkey FOREIGN KEY (tenant_id, facility) REFERENCES medical.facility(tenant_id, id);
+
+ALTER TABLE ONLY medical.exception
+    ADD CONSTRAINT exception_schedule_fkey FOREIGN KEY (tenant_id, schedule_id) REFERENCES medical.schedule(tenant_id, id);
+
+ALTER TABLE ONLY medical.occupancy
+    ADD CONSTRAINT occupancy_resource_fkey FOREIGN KEY (tenant_id, resource_id) REFERENCES medical.resource(tenant_id, id);
+
+ALTER TABLE ONLY medical.occupancy
+    ADD CONSTRAINT occupancy_slot_fkey FOREIGN KEY (tenant_id, slot_id) REFERENCES medical.slot(tenant_id, id);
+
+ALTER TABLE ONLY medical.place
+    ADD CONSTRAINT place_facility_fkey FOREIGN KEY (tenant_id, facility) REFERENCES medical.facility(tenant_id, id);
+
+ALTER TABLE ONLY medical.practitioner
+    ADD CONSTRAINT practitioner_facility_fkey FOREIGN KEY (tenant_id, facility) REFERENCES medical.facility(tenant_id, id);
+
+ALTER TABLE ONLY medical.resource
+    ADD CONSTRAINT resource_place_fkey FOREIGN KEY (tenant_id, place_id) REFERENCES medical.place(tenant_id, id);
+
+ALTER TABLE ONLY medical.schedule
+    ADD CONSTRAINT schedule_facility_fkey FOREIGN KEY (tenant_id, facility) REFERENCES medical.facility(tenant_id, id);
+
+ALTER TABLE ONLY medical.schedule
+    ADD CONSTRAINT schedule_place_fkey FOREIGN KEY (tenant_id, place_id) REFERENCES medical.place(tenant_id, id);
+
+ALTER TABLE ONLY medical.schedule
+    ADD CONSTRAINT schedule_practitioner_fkey FOREIGN KEY (tenant_id, practitioner_id) REFERENCES medical.practitioner(tenant_id, id);
+
+ALTER TABLE ONLY medical.slot
+    ADD CONSTRAINT slot_schedule_fkey FOREIGN KEY (tenant_id, schedule_id) REFERENCES medical.schedule(tenant_id, id);
 
 ALTER TABLE ONLY notify.delivery
     ADD CONSTRAINT delivery_message_fkey FOREIGN KEY (tenant_id, message_id) REFERENCES notify.message(tenant_id, id) ON DELETE CASCADE;
@@ -578,6 +1020,70 @@ CREATE POLICY tenant ON kernel.effect USING ((tenant_id = ( SELECT public.app_te
 
 CREATE POLICY tenant ON kernel.idempotency USING ((tenant_id = ( SELECT public.app_tenant() AS app_tenant))) WITH CHECK ((tenant_id = ( SELECT public.app_tenant() AS app_tenant)));
 
+ALTER TABLE medical.appointment ENABLE ROW LEVEL SECURITY;
+
+ALTER TABLE medical.exception ENABLE ROW LEVEL SECURITY;
+
+ALTER TABLE medical.facility ENABLE ROW LEVEL SECURITY;
+
+ALTER TABLE medical.holiday ENABLE ROW LEVEL SECURITY;
+
+ALTER TABLE medical.import ENABLE ROW LEVEL SECURITY;
+
+ALTER TABLE medical.note ENABLE ROW LEVEL SECURITY;
+
+ALTER TABLE medical.occupancy ENABLE ROW LEVEL SECURITY;
+
+ALTER TABLE medical.person_key ENABLE ROW LEVEL SECURITY;
+
+ALTER TABLE medical.place ENABLE ROW LEVEL SECURITY;
+
+ALTER TABLE medical.practitioner ENABLE ROW LEVEL SECURITY;
+
+ALTER TABLE medical.resource ENABLE ROW LEVEL SECURITY;
+
+ALTER TABLE medical.schedule ENABLE ROW LEVEL SECURITY;
+
+ALTER TABLE medical.slot ENABLE ROW LEVEL SECURITY;
+
+ALTER TABLE medical.task ENABLE ROW LEVEL SECURITY;
+
+CREATE POLICY tenant ON medical.appointment USING ((tenant_id = ( SELECT public.app_tenant() AS app_tenant))) WITH CHECK ((tenant_id = ( SELECT public.app_tenant() AS app_tenant)));
+
+CREATE POLICY tenant ON medical.exception USING ((tenant_id = ( SELECT public.app_tenant() AS app_tenant))) WITH CHECK ((tenant_id = ( SELECT public.app_tenant() AS app_tenant)));
+
+CREATE POLICY tenant ON medical.facility USING ((tenant_id = ( SELECT public.app_tenant() AS app_tenant))) WITH CHECK ((tenant_id = ( SELECT public.app_tenant() AS app_tenant)));
+
+CREATE POLICY tenant ON medical.holiday USING ((tenant_id = ( SELECT public.app_tenant() AS app_tenant))) WITH CHECK ((tenant_id = ( SELECT public.app_tenant() AS app_tenant)));
+
+CREATE POLICY tenant ON medical.import USING ((tenant_id = ( SELECT public.app_tenant() AS app_tenant))) WITH CHECK ((tenant_id = ( SELECT public.app_tenant() AS app_tenant)));
+
+CREATE POLICY tenant ON medical.note USING ((tenant_id = ( SELECT public.app_tenant() AS app_tenant))) WITH CHECK ((tenant_id = ( SELECT public.app_tenant() AS app_tenant)));
+
+CREATE POLICY tenant ON medical.occupancy USING ((tenant_id = ( SELECT public.app_tenant() AS app_tenant))) WITH CHECK ((tenant_id = ( SELECT public.app_tenant() AS app_tenant)));
+
+CREATE POLICY tenant ON medical.person_key USING ((tenant_id = ( SELECT public.app_tenant() AS app_tenant))) WITH CHECK ((tenant_id = ( SELECT public.app_tenant() AS app_tenant)));
+
+CREATE POLICY tenant ON medical.place USING ((tenant_id = ( SELECT public.app_tenant() AS app_tenant))) WITH CHECK ((tenant_id = ( SELECT public.app_tenant() AS app_tenant)));
+
+CREATE POLICY tenant ON medical.practitioner USING ((tenant_id = ( SELECT public.app_tenant() AS app_tenant))) WITH CHECK ((tenant_id = ( SELECT public.app_tenant() AS app_tenant)));
+
+CREATE POLICY tenant ON medical.resource USING ((tenant_id = ( SELECT public.app_tenant() AS app_tenant))) WITH CHECK ((tenant_id = ( SELECT public.app_tenant() AS app_tenant)));
+
+CREATE POLICY tenant ON medical.schedule USING ((tenant_id = ( SELECT public.app_tenant() AS app_tenant))) WITH CHECK ((tenant_id = ( SELECT public.app_tenant() AS app_tenant)));
+
+CREATE POLICY tenant ON medical.slot USING ((tenant_id = ( SELECT public.app_tenant() AS app_tenant))) WITH CHECK ((tenant_id = ( SELECT public.app_tenant() AS app_tenant)));
+
+CREATE POLICY tenant ON medical.task USING ((tenant_id = ( SELECT public.app_tenant() AS app_tenant))) WITH CHECK ((tenant_id = ( SELECT public.app_tenant() AS app_tenant)));
+
+CREATE POLICY tenant ON medical.visit_type USING ((tenant_id = ( SELECT public.app_tenant() AS app_tenant))) WITH CHECK ((tenant_id = ( SELECT public.app_tenant() AS app_tenant)));
+
+CREATE POLICY tenant ON medical.waiting USING ((tenant_id = ( SELECT public.app_tenant() AS app_tenant))) WITH CHECK ((tenant_id = ( SELECT public.app_tenant() AS app_tenant)));
+
+ALTER TABLE medical.visit_type ENABLE ROW LEVEL SECURITY;
+
+ALTER TABLE medical.waiting ENABLE ROW LEVEL SECURITY;
+
 ALTER TABLE notify.delivery ENABLE ROW LEVEL SECURITY;
 
 ALTER TABLE notify.message ENABLE ROW LEVEL SECURITY;
@@ -601,8 +1107,14 @@ GRANT USAGE ON SCHEMA identity TO townhall_ro;
 GRANT USAGE ON SCHEMA kernel TO townhall_rw;
 GRANT USAGE ON SCHEMA kernel TO townhall_ro;
 
+GRANT USAGE ON SCHEMA medical TO townhall_rw;
+GRANT USAGE ON SCHEMA medical TO townhall_ro;
+
 GRANT USAGE ON SCHEMA notify TO townhall_rw;
 GRANT USAGE ON SCHEMA notify TO townhall_ro;
+
+GRANT ALL ON FUNCTION medical.live_holds(until timestamp with time zone[]) TO townhall_rw;
+GRANT ALL ON FUNCTION medical.live_holds(until timestamp with time zone[]) TO townhall_ro;
 
 GRANT SELECT ON TABLE audit.entry TO townhall_ro;
 GRANT SELECT,INSERT ON TABLE audit.entry TO townhall_rw;
@@ -645,6 +1157,54 @@ GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE kernel.effect TO townhall_rw;
 
 GRANT SELECT ON TABLE kernel.idempotency TO townhall_ro;
 GRANT SELECT,INSERT,DELETE ON TABLE kernel.idempotency TO townhall_rw;
+
+GRANT SELECT ON TABLE medical.appointment TO townhall_ro;
+GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE medical.appointment TO townhall_rw;
+
+GRANT SELECT ON TABLE medical.exception TO townhall_ro;
+GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE medical.exception TO townhall_rw;
+
+GRANT SELECT ON TABLE medical.facility TO townhall_ro;
+GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE medical.facility TO townhall_rw;
+
+GRANT SELECT ON TABLE medical.holiday TO townhall_ro;
+GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE medical.holiday TO townhall_rw;
+
+GRANT SELECT ON TABLE medical.import TO townhall_ro;
+GRANT SELECT,INSERT ON TABLE medical.import TO townhall_rw;
+
+GRANT SELECT ON TABLE medical.note TO townhall_ro;
+GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE medical.note TO townhall_rw;
+
+GRANT SELECT ON TABLE medical.occupancy TO townhall_ro;
+GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE medical.occupancy TO townhall_rw;
+
+GRANT SELECT ON TABLE medical.person_key TO townhall_ro;
+GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE medical.person_key TO townhall_rw;
+
+GRANT SELECT ON TABLE medical.place TO townhall_ro;
+GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE medical.place TO townhall_rw;
+
+GRANT SELECT ON TABLE medical.practitioner TO townhall_ro;
+GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE medical.practitioner TO townhall_rw;
+
+GRANT SELECT ON TABLE medical.resource TO townhall_ro;
+GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE medical.resource TO townhall_rw;
+
+GRANT SELECT ON TABLE medical.schedule TO townhall_ro;
+GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE medical.schedule TO townhall_rw;
+
+GRANT SELECT ON TABLE medical.slot TO townhall_ro;
+GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE medical.slot TO townhall_rw;
+
+GRANT SELECT ON TABLE medical.task TO townhall_ro;
+GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE medical.task TO townhall_rw;
+
+GRANT SELECT ON TABLE medical.visit_type TO townhall_ro;
+GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE medical.visit_type TO townhall_rw;
+
+GRANT SELECT ON TABLE medical.waiting TO townhall_ro;
+GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE medical.waiting TO townhall_rw;
 
 GRANT SELECT ON TABLE notify.delivery TO townhall_ro;
 GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE notify.delivery TO townhall_rw;

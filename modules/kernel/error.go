@@ -37,7 +37,16 @@ type Error struct {
 	RetryAfter time.Duration // TooMany and Unavailable
 	Level      Level         // StepUp: the level that is needed
 	MaxAge     time.Duration // StepUp: how fresh the sign-in must be; 0 = no limit
+	Instead    []Alternative // Conflict: what can still be had, best first
 	Err        error
+}
+
+// Alternative is something that can be had instead of what is gone: another time, another seat.
+type Alternative struct {
+	ID       string // what to ask for next time, e.g. a slot's id
+	StartsAt time.Time
+	EndsAt   time.Time
+	Place    string // where, in the language of the request; empty when it is the same
 }
 
 // FieldError names one wrong field. Path is the field's name as the caller sent it ("copies",
@@ -91,6 +100,13 @@ func (e *Error) With(name, value string) *Error {
 			c.Args[k] = v
 		}
 	}
+	return &c
+}
+
+// Offering returns a copy that names what can be had instead.
+func (e *Error) Offering(instead []Alternative) *Error {
+	c := *e
+	c.Instead = instead
 	return &c
 }
 

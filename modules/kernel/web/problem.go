@@ -8,6 +8,7 @@ import (
 	"log/slog"
 	"net/http"
 	"strconv"
+	"time"
 
 	"github.com/danielgtaylor/huma/v2"
 
@@ -24,7 +25,17 @@ type Problem struct {
 	Detail string         `json:"detail" example:"Some answers need your attention." doc:"What happened, in the language asked for by Accept-Language, safe to show to a person."`
 	Errors []ProblemField `json:"errors,omitempty" maxItems:"1000" doc:"Which fields are wrong."`
 
+	Alternatives []ProblemAlternative `json:"alternatives,omitempty" maxItems:"20" doc:"What can be had instead of what is gone, best first (RFC 9457 §3.2)."`
+
 	headers http.Header
+}
+
+// ProblemAlternative is something that can still be had, such as another time.
+type ProblemAlternative struct {
+	ID       string    `json:"id" example:"0198f2a6-7e55-7c1e-9a55-3f0d4f6f1c11" doc:"What to ask for next time."`
+	StartsAt time.Time `json:"starts_at" example:"2026-12-01T09:40:00Z" doc:"When it begins."`
+	EndsAt   time.Time `json:"ends_at" example:"2026-12-01T10:00:00Z" doc:"When it ends."`
+	Place    string    `json:"place,omitempty" example:"Riverside Clinic" doc:"Where, in the language asked for."`
 }
 
 // ProblemField is one wrong field.
@@ -94,6 +105,9 @@ func (s *Server) problemOf(r *http.Request, err error) *Problem {
 	p := newProblem(Status(e.Kind), e.Slug, e.Message)
 	for _, f := range e.Fields {
 		p.Errors = append(p.Errors, ProblemField{Field: f.Path, Code: f.Slug, Detail: f.Message})
+	}
+	for _, a := range e.Instead {
+		p.Alternatives = append(p.Alternatives, ProblemAlternative{ID: a.ID, StartsAt: a.StartsAt, EndsAt: a.EndsAt, Place: a.Place})
 	}
 	p.headers = errorHeaders(e)
 	return p
