@@ -172,7 +172,12 @@ CREATE TABLE documents.document (
     status_index integer,
     CONSTRAINT document_hash_is_sha256 CHECK ((octet_length(content_hash) = 32)),
     CONSTRAINT document_pending_has_content CHECK (((state <> 'pending'::text) OR (content IS NOT NULL))),
-    CONSTRAINT document_published_has_time CHECK (((state = 'pending'::text) = (published_at IS NULL))),
+    CONSTRAINT document_published_has_time CHECK (
+CASE state
+    WHEN 'pending'::text THEN (published_at IS NULL)
+    WHEN 'revoked'::text THEN true
+    ELSE (published_at IS NOT NULL)
+END),
     CONSTRAINT document_reissue_has_reason CHECK ((((reissue_of IS NULL) = (reissue_reason IS NULL)) AND (reissue_of <> id))),
     CONSTRAINT document_revoked_has_reason CHECK (((state = 'revoked'::text) = ((revoke_reason IS NOT NULL) AND (revoked_at IS NOT NULL)))),
     CONSTRAINT document_state_known CHECK ((state = ANY (ARRAY['pending'::text, 'valid'::text, 'superseded'::text, 'revoked'::text]))),

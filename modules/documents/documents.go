@@ -44,6 +44,9 @@ type record struct {
 	StatusIndex   int // place in the municipality's status lists; -1: none yet
 }
 
+// published: it was issued, and there is a file. One whose case ended while it was being made is revoked without.
+func (r record) published() bool { return !r.PublishedAt.IsZero() }
+
 // publicState is what a stranger is told at a moment.
 func (r record) publicState(now time.Time) string {
 	switch {

@@ -174,6 +174,8 @@ func fixtureRecord(r *http.Request, state string) record {
 		Agency: "civil-registry", Municipality: word("town"), Issuer: word("agency"), Locale: locale, PublishedAt: ui.GalleryTime.AddDate(0, 0, -3),
 	}
 	switch state {
+	case statePending:
+		out.PublishedAt = time.Time{}
 	case stateRevoked:
 		out.RevokedAt, out.RevokeReason = ui.GalleryTime.Add(-2*time.Hour), word("revoked")
 	case stateSuperseded:
@@ -208,8 +210,6 @@ func fixtureDetail(r *http.Request, state string) issuedDetail {
 		for i := range d.Checks {
 			d.Checks[i].Label = ""
 		}
-	} else {
-		d.PublishedAt = time.Time{}
 	}
 	switch state {
 	case stateValid:

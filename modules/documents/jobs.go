@@ -139,9 +139,14 @@ func (s *Service) publish(ctx context.Context, tx *pg.Tx, id kernel.DocumentID) 
 	if err := s.record(ctx, tx, "document.issue", r, nil); err != nil {
 		return err
 	}
-	if old.ID != "" && old.State != stateValid {
+	newer, err := newerValid(ctx, tx, r)
+	switch {
+	case err != nil:
+	case old.ID != "" && old.State != stateValid:
 		err = s.follow(ctx, tx, r, old, now)
-	} else {
+	case newer != "": // asked for later, and ready sooner
+		err = supersedeDocument(ctx, tx, r.ID, newer, now)
+	default:
 		err = s.succeed(ctx, tx, r, old, now)
 	}
 	s.step("published")

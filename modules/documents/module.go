@@ -1,9 +1,11 @@
 // Package documents issues what a finished step promises: an official PDF with an electronic seal that a stranger can
 // check without asking anybody.
 //
-// States: pending → valid → superseded | revoked. A step stores the intent (Intend: number, date, content hash, version of
-// the layout) in its own transaction; the effect document.issue then renders, seals, checks its own work with the verifier,
-// stores the bytes by compare-and-set and publishes, in Boulder's order. A second sealing is thrown away, never published.
+// States: pending → valid → superseded | revoked; pending → revoked when its case takes it back while it is being made. A
+// step stores the intent (Intend: number, date, content hash, version of the layout) in its own transaction; the effect
+// document.issue then renders, seals, checks its own work with the verifier, stores the bytes by compare-and-set and
+// publishes, in Boulder's order. A second sealing is thrown away, never published. A step can also take back what its case
+// issued (RevokeIssued).
 // A municipality can be halted: intents are accepted and wait. A file whose document timestamp ends soon gets another
 // revision (document.renew); the newest is downloaded, and each earlier one is still known.
 //

@@ -102,14 +102,14 @@ func (s *Service) myDocuments(ctx context.Context) (all []kernel.Document, err e
 	return all, err
 }
 
-// myFile returns the sealed bytes; NotFound while the document is being made. A revoked document is still its holder's.
+// myFile returns the sealed bytes; NotFound while the document is being made, and when it was taken back before it was. A revoked document is still its holder's.
 func (s *Service) myFile(ctx context.Context, id string) (r record, file []byte, err error) {
 	err = s.DB.Read(ctx, kernel.TenantOf(ctx).ID, func(tx *pg.Tx) error {
 		if r, err = s.mine(ctx, tx, id); err != nil {
 			return err
 		}
-		if r.State == statePending {
-			return kernel.NotThere("document that is being made")
+		if !r.published() {
+			return kernel.NotThere("document without a file")
 		}
 		file, err = fileOf(ctx, tx, r.ID)
 		return err

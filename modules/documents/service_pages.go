@@ -34,14 +34,14 @@ func (s *Service) usesOf(ctx context.Context, id kernel.DocumentID) (out map[str
 }
 
 // issuedFile returns a document's file to a registrar of its agency, and records that they read it; NotFound for anybody
-// else, and while the document is being made.
+// else, and for a document without a file.
 func (s *Service) issuedFile(ctx context.Context, id string) (r record, file []byte, err error) {
 	err = s.DB.InTx(ctx, kernel.TenantOf(ctx).ID, func(tx *pg.Tx) error {
 		if r, err = s.ofAgency(ctx, tx, id); err != nil {
 			return err
 		}
-		if r.State == statePending {
-			return kernel.NotThere("document that is being made")
+		if !r.published() {
+			return kernel.NotThere("document without a file")
 		}
 		if file, err = fileOf(ctx, tx, r.ID); err != nil {
 			return err

@@ -32,7 +32,7 @@ func (s *Service) shareDocument(ctx context.Context, id, label string, days int)
 		if r, err = lockDocument(ctx, tx, r.ID); err != nil {
 			return share{}, err
 		}
-		if r.State == statePending {
+		if !r.published() {
 			return share{}, errNotValid
 		}
 		now := s.Clock.Now().UTC()
@@ -160,7 +160,7 @@ func (s *Service) count(ctx context.Context, r record, how, shareID string) {
 	who := kernel.PrincipalOf(ctx)
 	own := who.Kind == kernel.Citizen && who.Person == r.Holder
 	agency := who.Kind == kernel.Staff && slices.Contains(who.Agencies(), r.Agency)
-	if r.ID == "" || r.State == statePending || own || agency {
+	if r.ID == "" || !r.published() || own || agency {
 		return
 	}
 	s.tallyCheck(ctx, checkKey{kernel.TenantOf(ctx).ID, r.ID, how, shareID, s.Clock.Now().UTC().Truncate(time.Hour)})

@@ -144,15 +144,18 @@ func one(ctx context.Context, tx kernel.Tx, query string, arg any) (record, erro
 	return r.record(), nil
 }
 
+// listed is the condition of lists: what was taken back before it was issued is nothing a person holds.
+const listed = `(d.state = 'pending' OR d.published_at IS NOT NULL)`
+
 func documentsOfCase(ctx context.Context, tx kernel.Tx, c kernel.CaseID) ([]kernel.Document, error) {
 	if !kernel.ValidID(string(c)) {
 		return nil, nil
 	}
-	return many(ctx, tx, `SELECT `+columns+` FROM documents.document d WHERE d.tenant_id = $1 AND d.case_id = $2 ORDER BY d.issued_at DESC, d.id DESC LIMIT 200`, string(c))
+	return many(ctx, tx, `SELECT `+columns+` FROM documents.document d WHERE d.tenant_id = $1 AND d.case_id = $2 AND `+listed+` ORDER BY d.issued_at DESC, d.id DESC LIMIT 200`, string(c))
 }
 
 func documentsOfHolder(ctx context.Context, tx kernel.Tx, p kernel.PersonID) ([]kernel.Document, error) {
-	return many(ctx, tx, `SELECT `+columns+` FROM documents.document d WHERE d.tenant_id = $1 AND d.holder = $2 ORDER BY d.issued_at DESC, d.id DESC LIMIT 200`, string(p))
+	return many(ctx, tx, `SELECT `+columns+` FROM documents.document d WHERE d.tenant_id = $1 AND d.holder = $2 AND `+listed+` ORDER BY d.issued_at DESC, d.id DESC LIMIT 200`, string(p))
 }
 
 func many(ctx context.Context, tx kernel.Tx, query string, arg any) ([]kernel.Document, error) {

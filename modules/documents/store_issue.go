@@ -100,6 +100,19 @@ func supersedeOlder(ctx context.Context, tx kernel.Tx, r record, at time.Time) e
 	return nil
 }
 
+// newerValid returns the valid document of r's kind in its case that was asked for after r; empty when there is none.
+func newerValid(ctx context.Context, tx kernel.Tx, r record) (id kernel.DocumentID, err error) {
+	if r.Case == "" {
+		return "", nil
+	}
+	err = pg.From(tx).GetContext(ctx, &id, `SELECT id FROM documents.document
+		WHERE tenant_id = $1 AND case_id = $3 AND type = $4 AND state = 'valid' AND (issued_at, id) > ($5, $2::uuid)`, tx.TenantID(), r.ID, r.Case, r.Type, r.IssuedAt)
+	if errors.Is(err, sql.ErrNoRows) {
+		return "", nil
+	}
+	return id, err
+}
+
 // lockDocument reads a document and keeps others from changing it until the transaction ends.
 func lockDocument(ctx context.Context, tx kernel.Tx, id kernel.DocumentID) (record, error) {
 	if !kernel.ValidID(string(id)) {
@@ -239,7 +252,7 @@ func dueForRenewal(ctx context.Context, tx kernel.Tx, now, before time.Time, lim
 	}
 	err = pg.From(tx).SelectContext(ctx, &rows, `SELECT d.id, d.case_id, f.revision FROM documents.file f
 		JOIN documents.document d ON d.tenant_id = f.tenant_id AND d.id = f.document_id
-		WHERE f.tenant_id = $1 AND d.tenant_id = $1 AND f.renew_before < $2 AND d.state <> 'pending'
+		WHERE f.tenant_id = $1 AND d.tenant_id = $1 AND f.renew_before < $2 AND d.published_at IS NOT NULL
 		  AND NOT EXISTS (SELECT FROM documents.file n WHERE n.tenant_id = $1 AND n.document_id = f.document_id AND n.revision > f.revision)
 		ORDER BY f.renew_before < $4, f.renew_before LIMIT $3`, tx.TenantID(), before, limit, now)
 	for _, r := range rows {
@@ -274,4 +287,30 @@ func lockFamily(ctx context.Context, tx kernel.Tx, id kernel.DocumentID) (r, old
 		return r, old, kernel.NotThere("document")
 	}
 	return r, old, nil
+}
+
+// revokeOfCase revokes the valid and the pending documents of one type in a case, and returns them. It takes the locks that
+// publishing takes, in the same order; then the update looks anew, so that it meets what was published, or asked for again,
+// while it waited.
+func revokeOfCase(ctx context.Context, tx kernel.Tx, c kernel.CaseID, docType, reason string, by kernel.PersonID, at time.Time) ([]record, error) {
+	if !kernel.ValidID(string(c)) {
+		return nil, kernel.NotThere("case")
+	}
+	var ids []string
+	err := pg.From(tx).SelectContext(ctx, &ids, `SELECT id FROM documents.document WHERE tenant_id = $1 AND case_id = $2 AND type = $3 ORDER BY id FOR NO KEY UPDATE`, tx.TenantID(), c, docType)
+	if err != nil {
+		return nil, fmt.Errorf("documents of case %s: %w", c, err)
+	}
+	var rows []row
+	err = pg.From(tx).SelectContext(ctx, &rows, `UPDATE documents.document d SET state = 'revoked', revoked_at = $4, revoked_by = $5, revoke_reason = $6, version = version + 1
+		WHERE tenant_id = $1 AND case_id = $2 AND type = $3 AND state IN ('pending', 'valid') RETURNING `+columns,
+		tx.TenantID(), c, docType, at, orNull(string(by)), reason)
+	if err != nil {
+		return nil, fmt.Errorf("revoking documents of case %s: %w", c, pg.MapConstraint(err, nil))
+	}
+	out := make([]record, len(rows))
+	for i, r := range rows {
+		out[i] = r.record()
+	}
+	return out, nil
 }

@@ -180,7 +180,7 @@ func (s *Service) showIssued(w http.ResponseWriter, r *http.Request, d issuedDet
 		}
 		v.Buttons = append(v.Buttons, ui.Button{Label: s.t(r, "issued.revoke"), Href: issuedPath(d.ID) + "/revoke", Tone: "danger"})
 	}
-	if d.State != statePending {
+	if d.published() {
 		v.File = issuedPath(d.ID) + "/document.pdf"
 	}
 	view.Data = v

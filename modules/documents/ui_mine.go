@@ -64,7 +64,7 @@ func (s *Service) documentPage(w http.ResponseWriter, r *http.Request) error {
 		return err
 	}
 	m := mine{record: rec}
-	if rec.State != statePending {
+	if rec.published() {
 		if m.shares, err = s.sharesOf(ctx, name); err != nil {
 			return err
 		}
@@ -112,7 +112,7 @@ type linkRow struct{ Label, Until, Used, End string }
 
 func (s *Service) showDocument(w http.ResponseWriter, r *http.Request, m mine) error {
 	state := m.publicState(s.Clock.Now())
-	v := documentView{Title: m.Title, Lang: m.Locale, Number: m.Number, Tag: s.stateTag(r, state), Facts: s.documentFacts(r, m.record), Issued: m.State != statePending}
+	v := documentView{Title: m.Title, Lang: m.Locale, Number: m.Number, Tag: s.stateTag(r, state), Facts: s.documentFacts(r, m.record), Issued: m.published()}
 	view := ui.View{Title: m.Title, Back: "/documents", Active: "documents"}
 	if r.URL.Query().Get("link") == "ended" {
 		v.Notices = append(v.Notices, ui.Notice{Tone: ui.Success, Body: s.t(r, "documents.links.ended")})
@@ -130,7 +130,7 @@ func (s *Service) showDocument(w http.ResponseWriter, r *http.Request, m mine) e
 			v.Buttons = append(v.Buttons, ui.Button{Label: s.t(r, "documents.share"), Href: documentPath(m.ID) + "/share", Tone: "secondary"})
 		}
 		v.Links, v.Checks = s.links(r, m), s.checkTable(r, m.checks, "documents.checks.share")
-	} else {
+	} else if m.State == statePending {
 		view.Refresh = soon
 	}
 	view.Data = v
