@@ -40,6 +40,10 @@ type DB struct {
 	log         *slog.Logger
 	subscribers map[string][]string // event name → modules
 	wake        *waker
+	closing     struct {
+		sync.Mutex
+		first []func() // what still uses the connections
+	}
 }
 
 // Open connects and pings. The error is Unavailable when the server does not answer.
@@ -100,10 +104,23 @@ func openHandle(o Options, role string, readOnly bool) (*sqlx.DB, error) {
 	return sqlx.NewDb(h, "postgres"), nil
 }
 
-// Close ends all connections; call it after everything that uses db has ended.
+// Close waits for the calls its Batchers have accepted and ends all connections; call it after everything else that
+// uses db has ended.
 func (db *DB) Close() error {
+	db.closing.Lock()
+	first := db.closing.first
+	db.closing.Unlock()
+	for _, end := range first {
+		end()
+	}
 	db.wake.stop()
 	return errors.Join(db.write.Close(), db.read.Close())
+}
+
+func (db *DB) onClose(end func()) {
+	db.closing.Lock()
+	db.closing.first = append(db.closing.first, end)
+	db.closing.Unlock()
 }
 
 // Ping says whether the database answers, for readiness checks.
@@ -115,6 +132,9 @@ type Tx struct {
 	tenant  kernel.TenantID
 	db      *DB
 	emitted bool
+	buffer  *buffer           // nil outside of a batch
+	callers []kernel.PersonID // of a batch
+	memos   map[any]any       // *Memo → its map
 }
 
 // TenantID is the municipality whose rows this transaction sees; empty in Shared.

@@ -69,7 +69,7 @@ func (db *DB) Subscribe(subs map[string]Effects) {
 // nobody did. The same event (name and key) written twice is one effect; without a key every event is a new one.
 func Emit(ctx context.Context, tx kernel.Tx, events ...kernel.Event) error {
 	t := From(tx)
-	var ids, names, keys, cases, payloads, dues []string
+	var rows []effectRow
 	for _, e := range events {
 		modules := t.db.subscribers[e.Name]
 		if len(modules) == 0 {
@@ -85,29 +85,34 @@ func Emit(ctx context.Context, tx kernel.Tx, events ...kernel.Event) error {
 		}
 		for _, module := range modules {
 			id := kernel.NewID()
-			ids = append(ids, id)
-			names = append(names, e.Name+"/"+module)
-			keys = append(keys, cmp.Or(e.Key, id))
-			cases = append(cases, string(e.Case))
-			payloads = append(payloads, string(payload))
-			dues = append(dues, due)
+			rows = append(rows, effectRow{id, e.Name + "/" + module, cmp.Or(e.Key, id), string(e.Case), string(payload), due})
 		}
 	}
-	if len(ids) == 0 {
+	if len(rows) == 0 {
 		return nil
 	}
-	_, err := t.ExecContext(ctx, `
+	t.emitted = true
+	return effectRows.Put(ctx, tx, rows...)
+}
+
+type effectRow struct{ id, name, key, kase, payload, due string }
+
+var effectRows = NewRows(OrderEffects, writeEffects)
+
+func writeEffects(ctx context.Context, tx *Tx, rows []effectRow) error {
+	n := len(rows)
+	ids, names, keys, cases, payloads, dues := make([]string, n), make([]string, n), make([]string, n), make([]string, n), make([]string, n), make([]string, n)
+	for i, r := range rows {
+		ids[i], names[i], keys[i], cases[i], payloads[i], dues[i] = r.id, r.name, r.key, r.kase, r.payload, r.due
+	}
+	_, err := tx.ExecContext(ctx, `
 		INSERT INTO kernel.effect (tenant_id, id, name, key, case_id, payload, due_at)
 		SELECT $1, e.id, e.name, e.key, nullif(e.case_id, '')::uuid, e.payload::jsonb, e.due_at
 		FROM unnest($2::uuid[], $3::text[], $4::text[], $5::text[], $6::text[], $7::timestamptz[])
 		  AS e (id, name, key, case_id, payload, due_at)
 		ON CONFLICT (tenant_id, name, key) DO NOTHING`,
-		string(t.tenant), pq.Array(ids), pq.Array(names), pq.Array(keys), pq.Array(cases), pq.Array(payloads), pq.Array(dues))
-	if err != nil {
-		return err
-	}
-	t.emitted = true
-	return nil
+		string(tx.tenant), pq.Array(ids), pq.Array(names), pq.Array(keys), pq.Array(cases), pq.Array(payloads), pq.Array(dues))
+	return err
 }
 
 // EffectsOf returns what was to be done because of a case, oldest first.

@@ -1,4 +1,13 @@
 package pg
 
+import "townhall/modules/kernel"
+
 // ClaimSQL is for the test of its plan.
 const ClaimSQL = claimSQL
+
+// Waiting counts the calls of a tenant that no batch has taken.
+func Waiting[I, O any](b *Batcher[I, O], tenant kernel.TenantID) int {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	return len(b.queues[tenant])
+}

@@ -31,7 +31,11 @@ func Once[T any](ctx context.Context, db *DB, tenant kernel.TenantID, fn func(*T
 			return err
 		}
 		scope := scopeOf(kernel.PrincipalOf(ctx))
-		stored, err := tx.idempotencyRecord(ctx, scope, key)
+		found, err := tx.idempotencyRecords(ctx, []asked{{scope, key.Operation, key.Key}})
+		if err != nil {
+			return err
+		}
+		stored, err := found[0].verdict(key.Hash)
 		if err != nil {
 			return err
 		}
@@ -43,7 +47,7 @@ func Once[T any](ctx context.Context, db *DB, tenant kernel.TenantID, fn func(*T
 			if stored, err = json.Marshal(result); err != nil {
 				return fmt.Errorf("idempotency record of %s: %w", key.Operation, err)
 			}
-			if err := tx.keepIdempotencyRecord(ctx, scope, key, stored); err != nil {
+			if err := answers.Put(ctx, tx, answer{scope, key, stored}); err != nil {
 				return err
 			}
 		}
@@ -70,40 +74,77 @@ func scopeOf(p kernel.Principal) string {
 	return string(p.Kind) + "/session/" + string(p.Session)
 }
 
-// idempotencyRecord returns the stored result, or nil when this transaction is the first. The lock is taken
-// without waiting, for the life of the transaction: a second request at the same time learns that the first is
-// still running.
-func (tx *Tx) idempotencyRecord(ctx context.Context, scope string, key kernel.Idempotency) ([]byte, error) {
-	var row struct {
-		Locked bool
-		Hash   sql.NullString
-		Result []byte
-	}
-	err := tx.GetContext(ctx, &row, `
-		SELECT l.locked, i.hash, i.result
-		FROM (SELECT pg_try_advisory_xact_lock(hashtextextended(concat_ws(chr(1), $1::text, $2::text, $3::text, $4::text), 0)) AS locked) l
-		LEFT JOIN kernel.idempotency i ON i.tenant_id = $1 AND i.principal = $2 AND i.operation = $3 AND i.key = $4`,
-		string(tx.tenant), scope, key.Operation, key.Key)
+// asked is an idempotency key with its owner.
+type asked struct{ scope, operation, key string }
+
+// found is what is known about a key. The lock is taken without waiting, for the life of the transaction: a second
+// request at the same time learns that the first is still running.
+type found struct {
+	Locked bool
+	Hash   sql.NullString
+	Result []byte
+}
+
+// verdict is the stored result for a request with this hash, or nil when this transaction is the first.
+func (f found) verdict(hash string) ([]byte, error) {
 	switch {
-	case err != nil:
-		return nil, err
-	case row.Hash.Valid && row.Hash.String != key.Hash:
+	case f.Hash.Valid && f.Hash.String != hash:
 		return nil, kernel.ErrKeyReused
-	case row.Hash.Valid: // committed, so it is final whoever holds the lock
-		return row.Result, nil
-	case !row.Locked:
+	case f.Hash.Valid: // committed, so it is final whoever holds the lock
+		return f.Result, nil
+	case !f.Locked:
 		return nil, kernel.ErrKeyRunning
 	}
 	return nil, nil
 }
 
-// keepIdempotencyRecord writes the record. The first may have committed between the statement's snapshot and
-// the lock; then the primary key refuses the second, which runs again and finds the record.
-func (tx *Tx) keepIdempotencyRecord(ctx context.Context, scope string, key kernel.Idempotency, result []byte) error {
+const lockOfKey = `pg_try_advisory_xact_lock(hashtextextended(concat_ws(chr(1), $1::text, k.principal, k.operation, k.key), 0))`
+
+// idempotencyRecords returns what is known about each key, in their order. No key may be there twice.
+func (tx *Tx) idempotencyRecords(ctx context.Context, keys []asked) ([]found, error) {
+	if len(keys) == 0 {
+		return nil, nil
+	}
+	scopes, operations, names := make([]string, len(keys)), make([]string, len(keys)), make([]string, len(keys))
+	for i, k := range keys {
+		scopes[i], operations[i], names[i] = k.scope, k.operation, k.key
+	}
+	var out []found
+	err := tx.SelectContext(ctx, &out, `
+		SELECT l.locked, i.hash, i.result
+		FROM (SELECT k.*, `+lockOfKey+` AS locked
+		      FROM unnest($2::text[], $3::text[], $4::text[]) WITH ORDINALITY AS k (principal, operation, key, n)) l
+		LEFT JOIN kernel.idempotency i ON i.tenant_id = $1 AND i.principal = l.principal AND i.operation = l.operation AND i.key = l.key
+		ORDER BY l.n`,
+		string(tx.tenant), pq.Array(scopes), pq.Array(operations), pq.Array(names))
+	if err == nil && len(out) != len(keys) {
+		err = fmt.Errorf("%d idempotency records for %d keys", len(out), len(keys))
+	}
+	return out, err
+}
+
+// answer is an idempotency record to be written.
+type answer struct {
+	scope  string
+	key    kernel.Idempotency
+	result []byte
+}
+
+var answers = NewRows(OrderIdempotency, keepAnswers)
+
+// keepAnswers writes records. The first request may have committed between the statement's snapshot and the lock; then
+// the primary key refuses the second, which runs again and finds the record.
+func keepAnswers(ctx context.Context, tx *Tx, rows []answer) error {
+	n := len(rows)
+	scopes, operations, keys, hashes, results := make([]string, n), make([]string, n), make([]string, n), make([]string, n), make([]string, n)
+	for i, r := range rows {
+		scopes[i], operations[i], keys[i], hashes[i], results[i] = r.scope, r.key.Operation, r.key.Key, r.key.Hash, string(r.result)
+	}
 	_, err := tx.ExecContext(ctx, `
 		INSERT INTO kernel.idempotency (tenant_id, principal, operation, key, hash, result)
-		VALUES ($1, $2, $3, $4, $5, $6)`,
-		string(tx.tenant), scope, key.Operation, key.Key, key.Hash, string(result))
+		SELECT $1, r.* FROM (SELECT principal, operation, key, hash, result::json
+			FROM unnest($2::text[], $3::text[], $4::text[], $5::text[], $6::text[]) AS r (principal, operation, key, hash, result)) r`,
+		string(tx.tenant), pq.Array(scopes), pq.Array(operations), pq.Array(keys), pq.Array(hashes), pq.Array(results))
 	var e *pq.Error
 	if errors.As(err, &e) && e.Code == "23505" {
 		return errLateKey

@@ -24,12 +24,45 @@ func withKey(ctx context.Context, person, key, hash string) context.Context {
 	return kernel.WithIdempotency(ctx, kernel.Idempotency{Key: key, Operation: "test", Hash: hash})
 }
 
-func TestARepeatedRequestGetsTheFirstAnswerAndDoesNothing(t *testing.T) {
+// keyed is one way to run an operation with an Idempotency-Key; all promise the same.
+type keyed[T any] func(ctx context.Context, tenant kernel.TenantID, fn func(*pg.Tx) (T, error)) (T, error)
+
+// ways are Once and a batch. Each call of what a way makes is another process's.
+func ways[T any](t *testing.T, test func(t *testing.T, db *pg.DB, process func() keyed[T])) {
 	t.Parallel()
-	db, _ := notes(t)
+	t.Run("once", func(t *testing.T) {
+		t.Parallel()
+		db, _ := notes(t)
+		test(t, db, func() keyed[T] {
+			return func(ctx context.Context, tenant kernel.TenantID, fn func(*pg.Tx) (T, error)) (T, error) {
+				return pg.Once(ctx, db, tenant, fn)
+			}
+		})
+	})
+	t.Run("batch", func(t *testing.T) {
+		t.Parallel()
+		db, _ := notes(t)
+		test(t, db, func() keyed[T] {
+			type fn = func(*pg.Tx) (T, error)
+			return pg.NewBatcher(db, pg.BatchOptions{}, func(_ context.Context, tx *pg.Tx, calls []*pg.Call[fn, T]) error {
+				return pg.Each(tx, calls, func(c *pg.Call[fn, T]) (err error) {
+					c.Out, err = c.In(tx)
+					return err
+				})
+			}).Do
+		})
+	})
+}
+
+func TestARepeatedRequestGetsTheFirstAnswerAndDoesNothing(t *testing.T) {
+	ways(t, repeatedRequest)
+}
+
+func repeatedRequest(t *testing.T, db *pg.DB, process func() keyed[receipt]) {
+	once := process()
 	var runs int
 	do := func(ctx context.Context) (receipt, error) {
-		return pg.Once(ctx, db, north, func(tx *pg.Tx) (receipt, error) {
+		return once(ctx, north, func(tx *pg.Tx) (receipt, error) {
 			runs++
 			id := kernel.NewID()
 			return receipt{ID: id, At: time.Now(), N: []int{runs}}, insert(ctx, tx, north, id)
@@ -58,13 +91,14 @@ func TestARepeatedRequestGetsTheFirstAnswerAndDoesNothing(t *testing.T) {
 	}
 }
 
-func TestAFailedRequestMayBeRepeated(t *testing.T) {
-	t.Parallel()
-	db, _ := notes(t)
+func TestAFailedRequestMayBeRepeated(t *testing.T) { ways(t, failedRequest) }
+
+func failedRequest(t *testing.T, db *pg.DB, process func() keyed[int]) {
+	once := process()
 	ctx := withKey(t.Context(), "p", "k", "h")
 	refused := kernel.NewError(kernel.Conflict, "refused", "Refused.")
 	for i, want := range []error{refused, nil, nil} {
-		_, err := pg.Once(ctx, db, north, func(tx *pg.Tx) (int, error) {
+		_, err := once(ctx, north, func(tx *pg.Tx) (int, error) {
 			if err := insert(ctx, tx, north, "a"); err != nil {
 				return 0, err
 			}
@@ -79,17 +113,18 @@ func TestAFailedRequestMayBeRepeated(t *testing.T) {
 	}
 }
 
-func TestRequestsAtOnceWithOneKeyHaveOneEffect(t *testing.T) {
-	t.Parallel()
-	db, _ := notes(t)
+func TestRequestsAtOnceWithOneKeyHaveOneEffect(t *testing.T) { ways(t, requestsAtOnce) }
+
+func requestsAtOnce(t *testing.T, db *pg.DB, process func() keyed[string]) {
+	processes := []keyed[string]{process(), process()}
 	var ran, answered, running atomic.Int32
 	for round := range 20 {
 		key := strconv.Itoa(round)
 		ctx := withKey(t.Context(), "p", key, "h")
 		var all sync.WaitGroup
-		for range 8 {
+		for i := range 8 {
 			all.Go(func() {
-				got, err := pg.Once(ctx, db, north, func(tx *pg.Tx) (string, error) {
+				got, err := processes[i%2](ctx, north, func(tx *pg.Tx) (string, error) {
 					id := kernel.NewID()
 					return id, insert(ctx, tx, north, id)
 				})
@@ -112,12 +147,13 @@ func TestRequestsAtOnceWithOneKeyHaveOneEffect(t *testing.T) {
 	t.Logf("%d answered, %d told to wait", answered.Load(), running.Load())
 }
 
-func TestASecondRequestDoesNotWaitForTheFirst(t *testing.T) {
-	t.Parallel()
-	db, _ := notes(t)
+func TestASecondRequestDoesNotWaitForTheFirst(t *testing.T) { ways(t, secondRequest) }
+
+func secondRequest(t *testing.T, _ *pg.DB, process func() keyed[int]) {
+	once, elsewhere := process(), process()
 	ctx := withKey(t.Context(), "p", "k", "h")
-	if _, err := pg.Once(ctx, db, north, func(*pg.Tx) (int, error) {
-		_, err := pg.Once(ctx, db, north, func(*pg.Tx) (int, error) { t.Error("ran"); return 0, nil })
+	if _, err := once(ctx, north, func(*pg.Tx) (int, error) {
+		_, err := elsewhere(ctx, north, func(*pg.Tx) (int, error) { t.Error("ran"); return 0, nil })
 		if !errors.Is(err, kernel.ErrKeyRunning) {
 			t.Errorf("while the first runs: %v", err)
 		}
