@@ -36,6 +36,7 @@ type API struct {
 	huma     huma.API
 	server   *Server
 	examples map[string]map[string]any // by operation
+	dialects map[string]*Dialect       // by operation
 }
 
 // Op describes one operation. Every POST that creates or pays sets Idempotent.
@@ -55,6 +56,7 @@ type Op struct {
 	Example     map[string]any // members in which the success response's example differs from the general one; nil leaves one out
 	Responses   map[string]*huma.Response
 	AlsoTakes   map[string]*huma.MediaType // further media types of the body, which the handler reads itself
+	Dialect     *Dialect                   // nil: errors are problem+json. Else the handler checks every parameter itself
 }
 
 // Operation is one row of the access matrix: an API operation or a page.
@@ -88,7 +90,7 @@ func Register[I, O any](api *API, op Op, fn func(context.Context, *I) (*O, error
 	if op.Responses == nil && op.Returns != "" {
 		op.Responses = map[string]*huma.Response{strconv.Itoa(cmp.Or(op.Status, http.StatusOK)): {Description: op.Returns}}
 	}
-	api.examples[op.ID] = op.Example
+	api.examples[op.ID], api.dialects[op.ID] = op.Example, op.Dialect
 	security := []map[string][]string{{"bearer": {}}}
 	if op.Policy.public() {
 		security = []map[string][]string{}
@@ -97,13 +99,13 @@ func Register[I, O any](api *API, op Op, fn func(context.Context, *I) (*O, error
 		OperationID: op.ID, Method: op.Method, Path: op.Path,
 		Summary: op.Summary, Description: op.Description, Tags: op.Tags,
 		DefaultStatus: op.Status, Errors: slices.Compact(errs), MaxBodyBytes: op.MaxBody,
-		Responses: op.Responses, Security: security,
+		Responses: op.Responses, Security: security, SkipValidateParams: op.Dialect != nil,
 		Extensions:  map[string]any{"x-townhall-policy": op.Policy.extension()},
 		Middlewares: huma.Middlewares{api.server.guard(api, op)},
 	}, func(ctx context.Context, in *I) (*O, error) {
 		out, err := fn(ctx, in)
 		if err != nil {
-			return nil, api.server.problemOf(requestOf(ctx), err)
+			return nil, op.say(api.server.problemOf(requestOf(ctx), err))
 		}
 		return out, nil
 	})
@@ -118,7 +120,7 @@ func (s *Server) guard(api *API, op Op) func(huma.Context, func(huma.Context)) {
 		r, w := humago.Unwrap(hc)
 		ctx, err := s.admit(hc.Context(), r, api.contract.Prefix, op)
 		if err != nil {
-			s.WriteProblem(w, r, err)
+			s.refuseOp(w, r, op, err)
 			return
 		}
 		if !op.Policy.public() { // what is somebody's own stays in no cache; a handler may say otherwise
@@ -214,5 +216,5 @@ func (s *Server) newAPI(mux humago.Mux, c Contract) *API {
 	for _, server := range api.OpenAPI().Servers {
 		server.Description = "Below the address of the municipality."
 	}
-	return &API{contract: c, huma: api, server: s, examples: map[string]map[string]any{}}
+	return &API{contract: c, huma: api, server: s, examples: map[string]map[string]any{}, dialects: map[string]*Dialect{}}
 }

@@ -147,6 +147,10 @@ func (a *API) shareErrors(spec *huma.OpenAPI, op *huma.Operation) {
 			continue
 		}
 		name := strings.ReplaceAll(http.StatusText(s), " ", "")
+		if d := a.dialects[op.OperationID]; d != nil {
+			name = d.Name + name
+			spec.Components.Responses[name] = d.response(what, s)
+		}
 		if spec.Components.Responses[name] == nil {
 			spec.Components.Responses[name] = what.response(s, schema)
 		}

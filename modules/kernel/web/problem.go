@@ -149,13 +149,17 @@ func (s *Server) WriteProblem(w http.ResponseWriter, r *http.Request, err error)
 }
 
 func (s *Server) writeProblem(w http.ResponseWriter, p *Problem) {
+	s.writeError(w, p, "application/problem+json", p)
+}
+
+func (s *Server) writeError(w http.ResponseWriter, p *Problem, mediaType string, body any) {
 	for k, v := range p.headers {
 		w.Header()[k] = v
 	}
-	w.Header().Set("Content-Type", "application/problem+json")
+	w.Header().Set("Content-Type", mediaType)
 	w.Header().Set("Cache-Control", "no-store")
 	w.WriteHeader(p.Status)
-	if err := json.NewEncoder(w).Encode(p); err != nil {
+	if err := json.NewEncoder(w).Encode(body); err != nil {
 		s.log.Debug("client went away", slog.Any("err", err))
 	}
 }
