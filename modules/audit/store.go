@@ -28,6 +28,14 @@ type row struct {
 
 const columns = `id, at, actor_kind, actor, client, agencies, action, case_id, subject, details`
 
+// record is an entry as it is stored.
+type record struct {
+	entry
+	grants, details string
+}
+
+var records = pg.NewRows(pg.OrderAudit, writeRecords)
+
 func insert(ctx context.Context, tx kernel.Tx, e entry) error {
 	if e.Details == nil {
 		e.Details = map[string]string{}
@@ -40,12 +48,20 @@ func insert(ctx context.Context, tx kernel.Tx, e entry) error {
 	if err != nil {
 		return fmt.Errorf("audit: roles of %s: %w", e.Action, err)
 	}
-	_, err = pg.From(tx).ExecContext(ctx, `INSERT INTO audit.entry (tenant_id, `+columns+`)
-		VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11)`,
-		tx.TenantID(), e.ID, e.At, string(e.ActorKind), orNull(string(e.Actor)), e.Client, string(grants), e.Action,
-		orNull(string(e.Case)), orNull(string(e.Subject)), string(details))
+	return records.Put(ctx, tx, record{e, string(grants), string(details)})
+}
+
+func writeRecords(ctx context.Context, tx *pg.Tx, rows []record) error {
+	var c pg.Columns
+	for _, r := range rows {
+		c.Add(pg.Text(r.ID), pg.Time(r.At), pg.Text(r.ActorKind), pg.TextOrNull(r.Actor), pg.Text(r.Client), pg.Text(r.grants), pg.Text(r.Action),
+			pg.TextOrNull(r.Case), pg.TextOrNull(r.Subject), pg.Text(r.details))
+	}
+	_, err := tx.ExecContext(ctx, `INSERT INTO audit.entry (tenant_id, `+columns+`)
+		SELECT $1, r.* FROM unnest($2::uuid[], $3::timestamptz[], $4::text[], $5::uuid[], $6::text[], $7::jsonb[], $8::text[], $9::uuid[], $10::uuid[], $11::jsonb[]) AS r`,
+		c.Args(tx.TenantID())...)
 	if err != nil {
-		return fmt.Errorf("audit: record %s: %w", e.Action, err)
+		return fmt.Errorf("audit: record %s: %w", rows[0].Action, err)
 	}
 	return nil
 }

@@ -48,20 +48,12 @@ func (s *Service) Start(ctx context.Context, tx kernel.Tx, n kernel.NewCase) (ke
 		}
 		steps = append(steps, s.stepOf(def, steps[0].record, out, who))
 	}
-	for tries := 0; ; tries++ {
-		number := newNumber(def.Prefix, rec.CreatedAt.In(s.tenant(tx).Location()))
-		for i := range steps {
-			steps[i].Number = number
-		}
-		if ok, err = insert(ctx, tx, steps); err != nil {
-			return kernel.Case{}, err
-		}
-		if ok {
-			break
-		}
-		if tries == 4 {
-			return kernel.Case{}, fmt.Errorf("case %s: no free number in five tries", rec.ID)
-		}
+	number := newNumber(def.Prefix, rec.CreatedAt.In(s.tenant(tx).Location()))
+	for i := range steps {
+		steps[i].Number = number
+	}
+	if err := insert(ctx, tx, steps); err != nil {
+		return kernel.Case{}, err
 	}
 	d, err := s.tell(ctx, tx, def, steps[len(steps)-1], out, person)
 	return d.Case, err

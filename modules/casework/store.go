@@ -112,40 +112,59 @@ var constraints = map[string]*kernel.Error{
 	"case_sizes": kernel.NewError(kernel.TooLarge, "answers-too-large", "The answers are too long to be kept."),
 }
 
-// The case and its first events, in one statement. A number that is taken already inserts nothing.
+// newCase is a case with its first steps, all one person's, as they are stored.
+type newCase struct {
+	step
+	answers string
+	events  []event
+	inputs  []string
+}
+
+var openedCases = pg.NewRows(pg.OrderFirst, writeOpened)
+
+// insert writes a new case with its first steps, all one person's. A number that is taken runs the transaction again,
+// with another number.
+func insert(ctx context.Context, tx kernel.Tx, steps []step) error {
+	o := newCase{step: steps[len(steps)-1]}
+	for _, s := range steps {
+		answers, input, err := s.json()
+		if err != nil {
+			return err
+		}
+		o.answers, o.events, o.inputs = answers, append(o.events, s.event), append(o.inputs, input)
+	}
+	return openedCases.Put(ctx, tx, o)
+}
+
+// Cases and their first events, in one statement.
 const openSQL = `WITH opened AS (
 		INSERT INTO casework.case (tenant_id, id, number, service, sector, workflow_hash, agency, applicant, applicant_name, assignee,
 			state, final, waiting, version, entered, answers, locale, channel, created_at, updated_at, entered_at, submitted_at, due_at, closed_at)
-		VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19, $20, $21, $22, $23, $24)
-		ON CONFLICT (tenant_id, number) DO NOTHING
-		RETURNING tenant_id, id)
+		SELECT $1, r.* FROM unnest($2::uuid[], $3::text[], $4::text[], $5::text[], $6::text[], $7::text[], $8::uuid[], $9::text[], $10::uuid[],
+			$11::text[], $12::bool[], $13::text[], $14::int[], $15::int[], $16::jsonb[], $17::text[], $18::text[],
+			$19::timestamptz[], $20::timestamptz[], $21::timestamptz[], $22::timestamptz[], $23::timestamptz[], $24::timestamptz[]) AS r)
 	INSERT INTO casework.event (tenant_id, case_id, seq, action, from_state, to_state, actor_kind, role, actor_id, actor_name, input, at)
-	SELECT o.tenant_id, o.id, e.seq, e.action, e.from_state, e.to_state, $25::text, $26::text, $27::uuid, $28::text, e.input, $20
-	FROM opened o, unnest($29::int[], $30::text[], $31::text[], $32::text[], $33::jsonb[]) AS e (seq, action, from_state, to_state, input)`
+	SELECT $1, e.* FROM unnest($25::uuid[], $26::int[], $27::text[], $28::text[], $29::text[], $30::text[], $31::text[], $32::uuid[], $33::text[],
+		$34::jsonb[], $35::timestamptz[]) AS e`
 
-// insert writes a new case with its first steps, all one person's; false when its number is taken.
-func insert(ctx context.Context, tx kernel.Tx, steps []step) (bool, error) {
-	s := steps[len(steps)-1]
-	answers, _, err := s.json()
-	if err != nil {
-		return false, err
-	}
-	var seqs []int
-	var actions, froms, tos, inputs []string
-	for _, e := range steps {
-		_, input, err := e.json()
-		if err != nil {
-			return false, err
+func writeOpened(ctx context.Context, tx *pg.Tx, rows []newCase) error {
+	var cases, events pg.Columns
+	for _, o := range rows {
+		s := o.step
+		cases.Add(pg.Text(s.ID), pg.Text(s.Number), pg.Text(s.Service), pg.Text(s.Sector), pg.Text(s.WorkflowHash), pg.Text(s.Agency),
+			pg.Text(s.Applicant), pg.Text(s.ApplicantName), pg.TextOrNull(s.Assignee), pg.Text(s.State), pg.Bool(s.Final), pg.Text(s.Waiting),
+			pg.Int(s.Version), pg.Int(s.Entered), pg.Text(o.answers), pg.Text(s.Locale), pg.Text(s.Channel), pg.Time(s.CreatedAt),
+			pg.Time(s.UpdatedAt), pg.Time(s.EnteredAt), pg.Time(s.SubmittedAt), pg.Time(s.DueAt), pg.Time(s.ClosedAt))
+		for i, e := range o.events {
+			events.Add(pg.Text(s.ID), pg.Int(e.Seq), pg.Text(e.Action), pg.Text(e.From), pg.Text(e.To), pg.Text(e.Kind), pg.Text(e.Role),
+				pg.TextOrNull(e.Actor), pg.Text(e.ActorName), pg.Text(o.inputs[i]), pg.Time(e.At))
 		}
-		seqs, actions, inputs = append(seqs, e.event.Seq), append(actions, e.event.Action), append(inputs, input)
-		froms, tos = append(froms, e.event.From), append(tos, e.event.To)
 	}
-	res, err := pg.From(tx).ExecContext(ctx, openSQL, tx.TenantID(), s.ID, s.Number, s.Service, s.Sector, s.WorkflowHash, s.Agency,
-		s.Applicant, s.ApplicantName, nullID(s.Assignee), s.State, s.Final, s.Waiting, s.Version, s.Entered, answers, s.Locale, s.Channel,
-		s.CreatedAt, s.UpdatedAt, s.EnteredAt, nullable(s.SubmittedAt), nullable(s.DueAt), nullable(s.ClosedAt),
-		s.event.Kind, s.event.Role, nullID(s.event.Actor), s.event.ActorName,
-		pq.Array(seqs), pq.Array(actions), pq.Array(froms), pq.Array(tos), pq.Array(inputs))
-	return wrote(res, err, s.ID)
+	_, err := tx.ExecContext(ctx, openSQL, events.Args(cases.Args(tx.TenantID())...)...)
+	if err != nil {
+		return fmt.Errorf("case %s: %w", rows[0].ID, pg.MapDrawn(pg.MapConstraint(err, constraints), "case_number_key"))
+	}
+	return nil
 }
 
 // The step and its event, in one statement: one row when the case still has the version before, none when somebody

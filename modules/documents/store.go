@@ -5,6 +5,7 @@ import (
 	"database/sql"
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 	"time"
 
@@ -79,24 +80,44 @@ func likeText(s string) string {
 
 func timeOrNull(t time.Time) sql.NullTime { return sql.NullTime{Time: t, Valid: !t.IsZero()} }
 
+// pendingDocument is a new document with the code of its QR code.
+type pendingDocument struct {
+	record
+	code string
+}
+
+var pendingDocuments = pg.NewRows(pg.OrderDocuments, writePending)
+
 // insertDocument writes a new, pending document with a place in the status lists. Errors: Conflict (document-not-valid)
 // when the document it re-issues has a successor already.
 func insertDocument(ctx context.Context, tx kernel.Tx, r record, code string) error {
+	return pendingDocuments.Put(ctx, tx, pendingDocument{r, code})
+}
+
+// writePending writes documents; those whose place was taken draw another.
+func writePending(ctx context.Context, tx *pg.Tx, rows []pendingDocument) error {
 	for try := range maxPlaceTries {
-		res, err := pg.From(tx).ExecContext(ctx, `INSERT INTO documents.document
-			(tenant_id, id, case_id, holder, agency, type, number, code, title, municipality, issuer, locale, content, content_hash, template, state, issued_at, valid_to, reissue_of, reissue_reason, status_index)
-			VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19, $20, $21)
-			ON CONFLICT (tenant_id, status_index) DO NOTHING`,
-			tx.TenantID(), r.ID, orNull(string(r.Case)), r.Holder, r.Agency, r.Type, r.Number, code, r.Title, r.Municipality, r.Issuer, r.Locale,
-			string(r.Content), r.ContentHash, r.Template, r.State, r.IssuedAt, timeOrNull(r.ValidTo), orNull(string(r.ReissueOf)), orNull(r.ReissueReason), randomPlace(try))
-		if err != nil {
-			return fmt.Errorf("intent of document %s: %w", r.ID, pg.MapConstraint(err, map[string]*kernel.Error{"document_reissued_once": errNotValid}))
+		var c pg.Columns
+		for _, r := range rows {
+			c.Add(pg.Text(r.ID), pg.TextOrNull(r.Case), pg.Text(r.Holder), pg.Text(r.Agency), pg.Text(r.Type), pg.Text(r.Number), pg.Text(r.code), pg.Text(r.Title),
+				pg.Text(r.Municipality), pg.Text(r.Issuer), pg.Text(r.Locale), pg.Text(string(r.Content)), pg.Bytes(r.ContentHash), pg.Text(r.Template), pg.Text(r.State),
+				pg.Time(r.IssuedAt), pg.Time(r.ValidTo), pg.TextOrNull(r.ReissueOf), pg.TextOrNull(r.ReissueReason), pg.Int(randomPlace(try)))
 		}
-		if n, err := res.RowsAffected(); err != nil || n == 1 {
-			return err
+		var written []string
+		err := tx.SelectContext(ctx, &written, `INSERT INTO documents.document
+			(tenant_id, id, case_id, holder, agency, type, number, code, title, municipality, issuer, locale, content, content_hash, template, state, issued_at, valid_to, reissue_of, reissue_reason, status_index)
+			SELECT $1, r.* FROM unnest($2::uuid[], $3::uuid[], $4::uuid[], $5::text[], $6::text[], $7::text[], $8::text[], $9::text[], $10::text[], $11::text[], $12::text[],
+				$13::jsonb[], $14::bytea[], $15::text[], $16::text[], $17::timestamptz[], $18::timestamptz[], $19::uuid[], $20::text[], $21::int[]) AS r
+			ON CONFLICT (tenant_id, status_index) DO NOTHING RETURNING id`, c.Args(tx.TenantID())...)
+		if err != nil {
+			return fmt.Errorf("intent of document %s: %w", rows[0].ID, pg.MapConstraint(err, map[string]*kernel.Error{"document_reissued_once": errNotValid}))
+		}
+		rows = slices.DeleteFunc(rows, func(r pendingDocument) bool { return slices.Contains(written, string(r.ID)) })
+		if len(rows) == 0 {
+			return nil
 		}
 	}
-	return fmt.Errorf("document %s: no free place in %d draws from the status lists", r.ID, maxPlaceTries)
+	return fmt.Errorf("document %s: no free place in %d draws from the status lists", rows[0].ID, maxPlaceTries)
 }
 
 // givePlace gives a document of before the status lists its place, and returns it.

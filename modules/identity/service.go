@@ -93,7 +93,17 @@ func (s *Service) Person(ctx context.Context, tx kernel.Tx, id kernel.PersonID) 
 	if !kernel.ValidID(string(id)) {
 		return kernel.Person{}, kernel.NotThere("person")
 	}
-	return personByID(ctx, pg.From(tx), id)
+	if p, ok := people.Get(tx, id); ok {
+		return p, nil
+	}
+	// Those whose calls share the transaction will be asked for next.
+	if err := readPeople(ctx, pg.From(tx), append(pg.Callers(tx), id)); err != nil {
+		return kernel.Person{}, err
+	}
+	if p, ok := people.Get(tx, id); ok {
+		return p, nil
+	}
+	return kernel.Person{}, kernel.NotThere("person")
 }
 
 // personOf maps a token's subject, known or new, to our key. The insert decides: looking first only saves a write.

@@ -7,6 +7,8 @@ import (
 	"errors"
 	"time"
 
+	"github.com/lib/pq"
+
 	"townhall/modules/kernel"
 	"townhall/modules/kernel/pg"
 )
@@ -184,6 +186,7 @@ type signedIn struct {
 // upsertPerson keeps what the issuer vouches for now and returns our key for (issuer, subject). Claims the issuer did
 // not send this time stay: a service with fewer purposes must not erase what another one was given.
 func upsertPerson(ctx context.Context, tx *pg.Tx, p signedIn, now time.Time) (kernel.PersonID, error) {
+	people.Forget(tx)
 	raw, err := json.Marshal(p.claims)
 	if err != nil {
 		return "", err
@@ -216,24 +219,31 @@ func personBySubject(ctx context.Context, tx *pg.Tx, issuer, subject string) (kn
 	return p, err == nil, err
 }
 
-func personByID(ctx context.Context, tx *pg.Tx, id kernel.PersonID) (kernel.Person, error) {
-	var row struct {
+// people are those a transaction has read already. What they share is not changed by anybody.
+var people = pg.NewMemo[kernel.PersonID, kernel.Person]("identity.person")
+
+// readPeople remembers those of ids that exist.
+func readPeople(ctx context.Context, tx *pg.Tx, ids []kernel.PersonID) error {
+	var rows []struct {
 		ID      kernel.PersonID `db:"id"`
 		Issuer  string          `db:"issuer"`
 		Subject string          `db:"subject"`
 		Locale  string          `db:"locale"`
 		Claims  []byte          `db:"claims"`
 	}
-	err := tx.GetContext(ctx, &row, `SELECT id, issuer, subject, locale, claims FROM identity.person WHERE tenant_id = $1 AND id = $2`,
-		tx.TenantID(), id)
-	if errors.Is(err, sql.ErrNoRows) {
-		return kernel.Person{}, kernel.NotThere("person")
-	}
+	err := tx.SelectContext(ctx, &rows, `SELECT id, issuer, subject, locale, claims FROM identity.person WHERE tenant_id = $1 AND id = ANY ($2::uuid[])`,
+		tx.TenantID(), pq.Array(ids))
 	if err != nil {
-		return kernel.Person{}, err
+		return err
 	}
-	p := kernel.Person{ID: row.ID, Issuer: row.Issuer, Subject: row.Subject, Locale: row.Locale}
-	return p, json.Unmarshal(row.Claims, &p.Claims)
+	for _, r := range rows {
+		p := kernel.Person{ID: r.ID, Issuer: r.Issuer, Subject: r.Subject, Locale: r.Locale}
+		if err := json.Unmarshal(r.Claims, &p.Claims); err != nil {
+			return err
+		}
+		people.Put(tx, p.ID, p)
+	}
+	return nil
 }
 
 // deleteEnded removes what time has ended, in the tenant's transaction.

@@ -66,8 +66,8 @@ const (
 // Failed reports whether the call has its error already.
 func (c *Call[I, O]) Failed() bool { return c.err != nil }
 
-// Wrote says that a statement has changed rows for this call alone. Should the call fail after that, the transaction is
-// undone and run again without it. Rows put with Rows.Put need no such word.
+// Wrote says that a statement for many calls has changed rows for this one. Should it fail after that, the transaction is
+// undone and run again without it. Rows put with Rows.Put, and statements sent inside Each, need no such word.
 func (c *Call[I, O]) Wrote() { c.wrote = true }
 
 // Fail gives the call its error; what Each or the Batcher finds failed is not answered otherwise. err is the call's
@@ -277,7 +277,7 @@ func (b *Batcher[I, O]) handle(ctx context.Context, tx *Tx, calls []*Call[I, O])
 }
 
 // Each runs fn for every call that has not failed. An error of fn is that call's alone, and so is a panic: the rows it
-// had put are dropped, the others go on. Only the database's own errors are returned, because they end the transaction
+// had put are dropped, the others go on; where it had written by a statement, the transaction is run again without it. Only the database's own errors are returned, because they end the transaction
 // for all; run returns them.
 func Each[I, O any](tx *Tx, calls []*Call[I, O], fn func(*Call[I, O]) error) error {
 	for _, c := range calls {
@@ -293,9 +293,7 @@ func Each[I, O any](tx *Tx, calls []*Call[I, O], fn func(*Call[I, O]) error) err
 			return err
 		}
 		c.err = err
-		if !tx.dropTo(mark) { // a read in between has written them already
-			c.wrote = true
-		}
+		c.wrote = c.wrote || !tx.dropTo(mark)
 	}
 	return nil
 }

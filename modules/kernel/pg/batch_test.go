@@ -385,21 +385,22 @@ func TestADrawThatWasTakenIsDrawnAgain(t *testing.T) {
 	t.Parallel()
 	db, _ := notes(t)
 	drawn := pg.NewRows(pg.OrderFirst+1, func(ctx context.Context, tx *pg.Tx, rows []note) error {
-		for _, r := range rows {
-			if r.n == 0 {
-				return pg.ErrAgain
-			}
-		}
-		return nil
+		return pg.MapDrawn(insert(ctx, tx, north, rows[0].id), "note_pkey")
 	})
-	b := workers(db, pg.BatchOptions{}, &sizes{})
+	if err := db.InTx(t.Context(), north, func(tx *pg.Tx) error { return insert(t.Context(), tx, north, "0") }); err != nil {
+		t.Fatal(err)
+	}
 	var tries atomic.Int32
 	draw := func(ctx context.Context, tx *pg.Tx) (string, error) {
-		n := int(tries.Add(1)) - 1
-		return strconv.Itoa(n), drawn.Put(ctx, tx, note{n: n})
+		id := strconv.Itoa(int(tries.Add(1)) - 1)
+		return id, drawn.Put(ctx, tx, note{id: id})
 	}
-	if got, err := b.Do(t.Context(), north, draw); err != nil || got != "1" {
-		t.Errorf("%q, %v after %d tries", got, err, tries.Load())
+	if got, err := workers(db, pg.BatchOptions{}, &sizes{}).Do(t.Context(), north, draw); err != nil || got != "1" {
+		t.Errorf("in a batch: %q, %v after %d tries", got, err, tries.Load())
+	}
+	tries.Store(0)
+	if err := db.InTx(t.Context(), north, func(tx *pg.Tx) error { _, err := draw(t.Context(), tx); return err }); err != nil || tries.Load() != 3 {
+		t.Errorf("alone: %v after %d tries", err, tries.Load())
 	}
 }
 

@@ -6,6 +6,7 @@ import (
 	"database/sql"
 	"errors"
 	"slices"
+	"strings"
 
 	"github.com/jmoiron/sqlx"
 	"github.com/lib/pq"
@@ -71,7 +72,7 @@ func Batched(tx kernel.Tx) bool { return From(tx).buffer != nil }
 // buffer holds the rows of a batch that are not written yet, in the order they were put.
 type buffer struct {
 	rows    []pending
-	flushed int // how often rows were written: what a mark from before names is gone
+	written int // counts what can only be taken back with the whole transaction: rows written, statements that may change any
 }
 
 type pending struct {
@@ -79,21 +80,18 @@ type pending struct {
 	row  any
 }
 
-type mark struct{ rows, flushed int }
+type mark struct{ rows, written int }
 
 func (tx *Tx) mark() mark {
 	if tx.buffer == nil {
 		return mark{}
 	}
-	return mark{len(tx.buffer.rows), tx.buffer.flushed}
+	return mark{len(tx.buffer.rows), tx.buffer.written}
 }
 
-// dropTo forgets the rows put since m; false when some of them are written already.
+// dropTo forgets the rows put since m; false when something has been written since then.
 func (tx *Tx) dropTo(m mark) bool {
-	if tx.buffer == nil {
-		return false
-	}
-	if tx.buffer.flushed != m.flushed {
+	if tx.buffer == nil || tx.buffer.written != m.written {
 		return false
 	}
 	clear(tx.buffer.rows[m.rows:])
@@ -108,7 +106,7 @@ func (tx *Tx) Flush(ctx context.Context) error {
 	}
 	rows := tx.buffer.rows
 	tx.buffer.rows = nil
-	tx.buffer.flushed++
+	tx.buffer.written++
 	slices.SortStableFunc(rows, func(a, b pending) int { return cmp.Compare(a.kind.order, b.kind.order) })
 	for len(rows) > 0 {
 		n := 1
@@ -127,9 +125,15 @@ func (tx *Tx) Flush(ctx context.Context) error {
 	return nil
 }
 
-// ErrAgain is what a Rows' write returns when a value it drew by chance is taken, such as a case's number: the
-// transaction is run again and draws anew.
-var ErrAgain error = &pq.Error{Severity: "ERROR", Code: "40001", Message: "drawn again"}
+// MapDrawn turns a violation of the unique constraint that guards a value drawn by chance, such as a case's number,
+// into a failure that InTx and the batch repeat: the transaction is run again and draws anew.
+func MapDrawn(err error, constraint string) error {
+	var e *pq.Error
+	if errors.As(err, &e) && e.Code == "23505" && strings.HasPrefix(e.Constraint, constraint) {
+		return &pq.Error{Severity: "ERROR", Code: "40001", Message: "drawn again", Constraint: e.Constraint}
+	}
+	return err
+}
 
 // databaseSaid reports whether err comes from the database or the way to it, after which the transaction is of no use.
 func databaseSaid(err error) bool {
@@ -139,36 +143,50 @@ func databaseSaid(err error) bool {
 
 // The statements of a transaction: what a batch has kept is written first, so that they see it.
 
-func (tx *Tx) ExecContext(ctx context.Context, query string, args ...any) (sql.Result, error) {
+// sending prepares for a statement of a store.
+func (tx *Tx) sending(ctx context.Context, query string) error {
+	if tx.buffer == nil {
+		return nil
+	}
 	if err := tx.Flush(ctx); err != nil {
+		return err
+	}
+	if !strings.HasPrefix(strings.TrimSpace(query), "SELECT") {
+		tx.buffer.written++
+	}
+	return nil
+}
+
+func (tx *Tx) ExecContext(ctx context.Context, query string, args ...any) (sql.Result, error) {
+	if err := tx.sending(ctx, query); err != nil {
 		return nil, err
 	}
 	return tx.Tx.ExecContext(ctx, query, args...)
 }
 
 func (tx *Tx) GetContext(ctx context.Context, dest any, query string, args ...any) error {
-	if err := tx.Flush(ctx); err != nil {
+	if err := tx.sending(ctx, query); err != nil {
 		return err
 	}
 	return tx.Tx.GetContext(ctx, dest, query, args...)
 }
 
 func (tx *Tx) SelectContext(ctx context.Context, dest any, query string, args ...any) error {
-	if err := tx.Flush(ctx); err != nil {
+	if err := tx.sending(ctx, query); err != nil {
 		return err
 	}
 	return tx.Tx.SelectContext(ctx, dest, query, args...)
 }
 
 func (tx *Tx) QueryContext(ctx context.Context, query string, args ...any) (*sql.Rows, error) {
-	if err := tx.Flush(ctx); err != nil {
+	if err := tx.sending(ctx, query); err != nil {
 		return nil, err
 	}
 	return tx.Tx.QueryContext(ctx, query, args...)
 }
 
 func (tx *Tx) QueryxContext(ctx context.Context, query string, args ...any) (*sqlx.Rows, error) {
-	if err := tx.Flush(ctx); err != nil {
+	if err := tx.sending(ctx, query); err != nil {
 		return nil, err
 	}
 	return tx.Tx.QueryxContext(ctx, query, args...)

@@ -100,18 +100,14 @@ type effectRow struct{ id, name, key, kase, payload, due string }
 var effectRows = NewRows(OrderEffects, writeEffects)
 
 func writeEffects(ctx context.Context, tx *Tx, rows []effectRow) error {
-	n := len(rows)
-	ids, names, keys, cases, payloads, dues := make([]string, n), make([]string, n), make([]string, n), make([]string, n), make([]string, n), make([]string, n)
-	for i, r := range rows {
-		ids[i], names[i], keys[i], cases[i], payloads[i], dues[i] = r.id, r.name, r.key, r.kase, r.payload, r.due
+	var c Columns
+	for _, r := range rows {
+		c.Add(Text(r.id), Text(r.name), Text(r.key), TextOrNull(r.kase), Text(r.payload), Text(r.due))
 	}
 	_, err := tx.ExecContext(ctx, `
 		INSERT INTO kernel.effect (tenant_id, id, name, key, case_id, payload, due_at)
-		SELECT $1, e.id, e.name, e.key, nullif(e.case_id, '')::uuid, e.payload::jsonb, e.due_at
-		FROM unnest($2::uuid[], $3::text[], $4::text[], $5::text[], $6::text[], $7::timestamptz[])
-		  AS e (id, name, key, case_id, payload, due_at)
-		ON CONFLICT (tenant_id, name, key) DO NOTHING`,
-		string(tx.tenant), pq.Array(ids), pq.Array(names), pq.Array(keys), pq.Array(cases), pq.Array(payloads), pq.Array(dues))
+		SELECT $1, e.* FROM unnest($2::uuid[], $3::text[], $4::text[], $5::uuid[], $6::jsonb[], $7::timestamptz[]) AS e
+		ON CONFLICT (tenant_id, name, key) DO NOTHING`, c.Args(string(tx.tenant))...)
 	return err
 }
 

@@ -105,9 +105,9 @@ func (tx *Tx) idempotencyRecords(ctx context.Context, keys []asked) ([]found, er
 	if len(keys) == 0 {
 		return nil, nil
 	}
-	scopes, operations, names := make([]string, len(keys)), make([]string, len(keys)), make([]string, len(keys))
-	for i, k := range keys {
-		scopes[i], operations[i], names[i] = k.scope, k.operation, k.key
+	var c Columns
+	for _, k := range keys {
+		c.Add(Text(k.scope), Text(k.operation), Text(k.key))
 	}
 	var out []found
 	err := tx.SelectContext(ctx, &out, `
@@ -116,7 +116,7 @@ func (tx *Tx) idempotencyRecords(ctx context.Context, keys []asked) ([]found, er
 		      FROM unnest($2::text[], $3::text[], $4::text[]) WITH ORDINALITY AS k (principal, operation, key, n)) l
 		LEFT JOIN kernel.idempotency i ON i.tenant_id = $1 AND i.principal = l.principal AND i.operation = l.operation AND i.key = l.key
 		ORDER BY l.n`,
-		string(tx.tenant), pq.Array(scopes), pq.Array(operations), pq.Array(names))
+		c.Args(string(tx.tenant))...)
 	if err == nil && len(out) != len(keys) {
 		err = fmt.Errorf("%d idempotency records for %d keys", len(out), len(keys))
 	}
@@ -135,16 +135,13 @@ var answers = NewRows(OrderIdempotency, keepAnswers)
 // keepAnswers writes records. The first request may have committed between the statement's snapshot and the lock; then
 // the primary key refuses the second, which runs again and finds the record.
 func keepAnswers(ctx context.Context, tx *Tx, rows []answer) error {
-	n := len(rows)
-	scopes, operations, keys, hashes, results := make([]string, n), make([]string, n), make([]string, n), make([]string, n), make([]string, n)
-	for i, r := range rows {
-		scopes[i], operations[i], keys[i], hashes[i], results[i] = r.scope, r.key.Operation, r.key.Key, r.key.Hash, string(r.result)
+	var c Columns
+	for _, r := range rows {
+		c.Add(Text(r.scope), Text(r.key.Operation), Text(r.key.Key), Text(r.key.Hash), Text(string(r.result)))
 	}
 	_, err := tx.ExecContext(ctx, `
 		INSERT INTO kernel.idempotency (tenant_id, principal, operation, key, hash, result)
-		SELECT $1, r.* FROM (SELECT principal, operation, key, hash, result::json
-			FROM unnest($2::text[], $3::text[], $4::text[], $5::text[], $6::text[]) AS r (principal, operation, key, hash, result)) r`,
-		string(tx.tenant), pq.Array(scopes), pq.Array(operations), pq.Array(keys), pq.Array(hashes), pq.Array(results))
+		SELECT $1, r.* FROM unnest($2::text[], $3::text[], $4::text[], $5::text[], $6::json[]) AS r`, c.Args(string(tx.tenant))...)
 	var e *pq.Error
 	if errors.As(err, &e) && e.Code == "23505" {
 		return errLateKey
