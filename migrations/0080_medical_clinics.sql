@@ -276,7 +276,7 @@ CREATE TABLE medical.appointment (
 );
 SELECT app_distribute('medical.appointment');
 SELECT app_protect('medical.appointment');
-CREATE INDEX appointment_slot ON medical.appointment (tenant_id, slot_id) WHERE slot_id IS NOT NULL;
+CREATE UNIQUE INDEX appointment_same_time ON medical.appointment (tenant_id, slot_id, applicant, patient_name) WHERE slot_id IS NOT NULL;
 CREATE INDEX appointment_day ON medical.appointment (tenant_id, facility, starts_at) WHERE starts_at IS NOT NULL;
 CREATE INDEX appointment_mine ON medical.appointment (tenant_id, applicant, case_id);
 

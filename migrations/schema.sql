@@ -891,7 +891,7 @@ CREATE INDEX appointment_day ON medical.appointment USING btree (tenant_id, faci
 
 CREATE INDEX appointment_mine ON medical.appointment USING btree (tenant_id, applicant, case_id);
 
-CREATE INDEX appointment_slot ON medical.appointment USING btree (tenant_id, slot_id) WHERE (slot_id IS NOT NULL);
+CREATE UNIQUE INDEX appointment_same_time ON medical.appointment USING btree (tenant_id, slot_id, applicant, patient_name) WHERE (slot_id IS NOT NULL);
 
 CREATE INDEX exception_time ON medical.exception USING btree (tenant_id, facility, until_at);
 

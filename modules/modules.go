@@ -27,6 +27,7 @@ import (
 	"townhall/modules/kernel/pg"
 	"townhall/modules/kernel/ui"
 	"townhall/modules/kernel/web"
+	"townhall/modules/medical"
 	"townhall/modules/notify"
 	"townhall/modules/staff"
 	"townhall/workflows"
@@ -151,6 +152,13 @@ func list() []entry {
 			return civic.New(civic.Deps{
 				DB: h.DB, Library: h.library, Directory: h.directory, Cases: h.cases, Documents: h.documents, People: h.people,
 				Clock: h.Clock, Texts: h.texts, Shell: h.citizen, Channel: h.channel,
+			})
+		}},
+		{"medical", medical.Texts(), func(h *house) (module, error) {
+			return medical.New(medical.Deps{
+				DB: h.DB, Library: h.library, Directory: h.directory, Cases: h.cases, Documents: h.documents, People: h.people, Audit: h.log,
+				Clock: h.Clock, Log: h.Log, Texts: h.texts, Citizen: h.citizen, Staff: h.staff, Channel: h.channel,
+				Keys: filepath.Join(h.Data, "health"), Printable: h.printable,
 			})
 		}},
 		{"citizen", citizen.Texts(), func(h *house) (module, error) {

@@ -67,7 +67,7 @@ func (s *Service) draft(ctx context.Context, tx kernel.Tx, def *workflows.Defini
 	who := kernel.PrincipalOf(ctx)
 	now := s.Clock.Now()
 	rec := record{
-		ID: kernel.CaseID(kernel.NewID()), Service: def.Slug, Sector: def.Sector, WorkflowHash: def.Hash,
+		ID: cmp.Or(n.ID, kernel.CaseID(kernel.NewID())), Service: def.Slug, Sector: def.Sector, WorkflowHash: def.Hash,
 		Agency: kernel.AgencyID(def.Agency), Applicant: who.Person, Locale: n.Locale, Channel: n.Channel,
 		CreatedAt: now, UpdatedAt: now, EnteredAt: now, Answers: map[string]any{},
 	}

@@ -41,6 +41,7 @@ type NewCase struct {
 	Channel string // list, search, qr, share, recents, nearby, push; empty for a plain browser
 
 	// For the module of the service's sector alone.
+	ID      CaseID   // chosen beforehand, so that a slot can be claimed for it first; empty: a new one
 	Sector  string   // its name: it takes the actions declared "through: sector"
 	Agency  AgencyID // who decides; empty: the definition's
 	Then    *Act     // the first action, taken in the same step; only Action and Input are read

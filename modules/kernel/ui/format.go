@@ -31,6 +31,21 @@ func Date(locale string, zone *time.Location, t time.Time) string {
 	return fmt.Sprintf("%d%s%s %d", d, nbsp, months["en"][m-1], y)
 }
 
+var weekdays = map[string][7]string{
+	"en": {"Sunday", "Monday", "Tuesday", "Wednesday", "Thursday", "Friday", "Saturday"},
+	"ru": {"воскресенье", "понедельник", "вторник", "среда", "четверг", "пятница", "суббота"},
+	"zh": {"星期日", "星期一", "星期二", "星期三", "星期四", "星期五", "星期六"},
+}
+
+// Weekday writes the day of the week of t in zone, as inside a sentence: "Tuesday", "вторник", "星期二".
+func Weekday(locale string, zone *time.Location, t time.Time) string {
+	names, ok := weekdays[locale]
+	if !ok {
+		names = weekdays["en"]
+	}
+	return names[t.In(zone).Weekday()]
+}
+
 // Clock writes the time of day of t in zone on the 24-hour clock, which all three languages use in public offices.
 func Clock(zone *time.Location, t time.Time) string {
 	if t.IsZero() {

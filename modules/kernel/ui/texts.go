@@ -26,7 +26,7 @@ type Texts struct {
 }
 
 // LoadTexts reads the texts of kernel/ui and those of the given sets. Each set holds en.json, ru.json and
-// zh.json (at its root or in one folder, as an embed.FS gives them): flat objects from key to text. It is an
+// zh.json, at its root or in folders, as an embed.FS gives them: flat objects from key to text. It is an
 // error when a language is missing, when two sets define the same key, when a key lacks a language, or when the
 // languages of a key do not use the same {placeholders}.
 //
@@ -48,10 +48,16 @@ func LoadTexts(sets ...fs.FS) (*Texts, error) {
 }
 
 func (t *Texts) load(set fs.FS, locale string) error {
-	name, err := findFile(set, locale+".json")
-	if err != nil {
-		return err
+	names, err := findFiles(set, locale+".json")
+	for _, name := range names {
+		if err == nil {
+			err = t.loadFile(set, name, locale)
+		}
 	}
+	return err
+}
+
+func (t *Texts) loadFile(set fs.FS, name, locale string) error {
 	raw, err := fs.ReadFile(set, name)
 	if err != nil {
 		return err
@@ -69,16 +75,14 @@ func (t *Texts) load(set fs.FS, locale string) error {
 	return nil
 }
 
-func findFile(set fs.FS, base string) (string, error) {
-	var found string
-	err := fs.WalkDir(set, ".", func(p string, d fs.DirEntry, err error) error {
+func findFiles(set fs.FS, base string) (found []string, err error) {
+	err = fs.WalkDir(set, ".", func(p string, d fs.DirEntry, err error) error {
 		if err == nil && !d.IsDir() && path.Base(p) == base {
-			found = p
-			return fs.SkipAll
+			found = append(found, p)
 		}
 		return err
 	})
-	if err == nil && found == "" {
+	if err == nil && found == nil {
 		err = fmt.Errorf("%s: %w", base, fs.ErrNotExist)
 	}
 	return found, err

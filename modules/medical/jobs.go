@@ -1,0 +1,5 @@
+package medical
+
+import "townhall/modules/kernel/app"
+
+func (s *Service) jobs() []app.Job { return nil }
