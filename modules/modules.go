@@ -104,7 +104,7 @@ func list() []entry {
 				return nil, err
 			}
 			h.documents, h.printable = s, s.Printable
-			h.revoker, _ = any(s).(kernel.Revoker)
+			h.revoker = s
 			return s, nil
 		}},
 		{"casework", casework.Texts(), func(h *house) (module, error) {

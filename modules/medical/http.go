@@ -1,13 +1,21 @@
 package medical
 
-import "townhall/modules/kernel/web"
+import (
+	"context"
+	"net/http"
+
+	"townhall/modules/kernel"
+	"townhall/modules/kernel/web"
+)
 
 func (s *Service) contract() web.Contract {
 	return web.Contract{
 		Name: "medical", Prefix: "/medical/v1", Title: "Townhall medical API",
 		Description: "Appointments with clinics: what can be booked where and when, the citizen's own appointments, the clinic's day and calendar, and the same for other systems as FHIR R4 and SMART Scheduling Links.",
-		Tags:        map[string]string{},
-		Register:    s.register,
+		Tags: map[string]string{
+			"Visits": "What can be booked.",
+		},
+		Register: s.register,
 	}
 }
 
@@ -18,4 +26,36 @@ func (s *Service) register(api *web.API) {
 	s.registerStandards(api)
 }
 
-func (s *Service) registerCitizen(*web.API) {}
+func (s *Service) registerCitizen(api *web.API) {
+	web.Register(api, web.Op{ID: "list-visit-types", Method: http.MethodGet, Path: "/visit-types", Tags: []string{"Visits"}, Policy: web.Public,
+		Summary: "List the types of visits", Returns: "The types of visits.", Description: "Those that can be booked in the municipality, in the language asked for by Accept-Language."}, s.listVisitTypes)
+}
+
+// VisitTypesOutput lists types of visits.
+type VisitTypesOutput struct {
+	Body struct {
+		VisitTypes []VisitTypeSummary `json:"visit_types" maxItems:"1000" doc:"In the order of their names."`
+	}
+}
+
+// VisitTypeSummary is one type of visit.
+type VisitTypeSummary struct {
+	Code    string `json:"code" example:"consultation" doc:"Its name in requests."`
+	Service string `json:"service" example:"doctor-appointment" doc:"The service it belongs to."`
+	Name    string `json:"name" example:"Consultation" doc:"In the language asked for."`
+	Minutes int    `json:"minutes" minimum:"1" example:"20" doc:"How long it takes."`
+	Level   string `json:"level" enum:"low,substantial,high" example:"low" doc:"The assurance level a sign-in must have to confirm it."`
+}
+
+func (s *Service) listVisitTypes(ctx context.Context, _ *struct{}) (*VisitTypesOutput, error) {
+	all, err := s.visitTypes(ctx)
+	if err != nil {
+		return nil, err
+	}
+	out := &VisitTypesOutput{}
+	out.Body.VisitTypes = []VisitTypeSummary{}
+	for _, v := range all {
+		out.Body.VisitTypes = append(out.Body.VisitTypes, VisitTypeSummary{Code: v.Code, Service: v.Service, Name: v.Name.In(kernel.LocaleOf(ctx)), Minutes: v.Minutes, Level: v.Level.String()})
+	}
+	return out, nil
+}

@@ -2,6 +2,7 @@ package medical
 
 import (
 	"context"
+	"errors"
 
 	"townhall/modules/kernel"
 )
@@ -11,5 +12,5 @@ func (s *Service) keepReason(_ context.Context, _ kernel.Tx, _ Appointment, reas
 	if reason == "" {
 		return nil
 	}
-	return kernel.NewError(kernel.Unavailable, "no-reasons", "Reasons cannot be kept here.")
+	return errors.New("reasons are not kept yet")
 }
