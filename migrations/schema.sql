@@ -393,6 +393,15 @@ CREATE TABLE medical.appointment (
 
 ALTER TABLE ONLY medical.appointment FORCE ROW LEVEL SECURITY;
 
+CREATE TABLE medical.confirmation (
+    tenant_id text NOT NULL,
+    number text NOT NULL,
+    case_id uuid NOT NULL,
+    CONSTRAINT confirmation_sizes CHECK (((length(number) >= 1) AND (length(number) <= 60)))
+);
+
+ALTER TABLE ONLY medical.confirmation FORCE ROW LEVEL SECURITY;
+
 CREATE TABLE medical.exception (
     tenant_id text NOT NULL,
     id uuid NOT NULL,
@@ -757,6 +766,9 @@ ALTER TABLE ONLY medical.appointment
 ALTER TABLE ONLY medical.appointment
     ADD CONSTRAINT appointment_pkey PRIMARY KEY (tenant_id, case_id);
 
+ALTER TABLE ONLY medical.confirmation
+    ADD CONSTRAINT confirmation_pkey PRIMARY KEY (tenant_id, number);
+
 ALTER TABLE ONLY medical.exception
     ADD CONSTRAINT exception_pkey PRIMARY KEY (tenant_id, id);
 
@@ -933,11 +945,17 @@ ALTER TABLE ONLY identity.session
 ALTER TABLE ONLY medical.appointment
     ADD CONSTRAINT appointment_slot_fkey FOREIGN KEY (tenant_id, slot_id) REFERENCES medical.slot(tenant_id, id);
 
+ALTER TABLE ONLY medical.confirmation
+    ADD CONSTRAINT confirmation_of_appointment FOREIGN KEY (tenant_id, case_id) REFERENCES medical.appointment(tenant_id, case_id);
+
 ALTER TABLE ONLY medical.exception
     ADD CONSTRAINT exception_facility_fkey FOREIGN KEY (tenant_id, facility) REFERENCES medical.facility(tenant_id, id);
 
 ALTER TABLE ONLY medical.exception
     ADD CONSTRAINT exception_schedule_fkey FOREIGN KEY (tenant_id, schedule_id) REFERENCES medical.schedule(tenant_id, id);
+
+ALTER TABLE ONLY medical.note
+    ADD CONSTRAINT note_has_key FOREIGN KEY (tenant_id, person) REFERENCES medical.person_key(tenant_id, person);
 
 ALTER TABLE ONLY medical.occupancy
     ADD CONSTRAINT occupancy_resource_fkey FOREIGN KEY (tenant_id, resource_id) REFERENCES medical.resource(tenant_id, id);
@@ -1027,6 +1045,8 @@ CREATE POLICY tenant ON kernel.idempotency USING ((tenant_id = ( SELECT public.a
 
 ALTER TABLE medical.appointment ENABLE ROW LEVEL SECURITY;
 
+ALTER TABLE medical.confirmation ENABLE ROW LEVEL SECURITY;
+
 ALTER TABLE medical.exception ENABLE ROW LEVEL SECURITY;
 
 ALTER TABLE medical.facility ENABLE ROW LEVEL SECURITY;
@@ -1054,6 +1074,8 @@ ALTER TABLE medical.slot ENABLE ROW LEVEL SECURITY;
 ALTER TABLE medical.task ENABLE ROW LEVEL SECURITY;
 
 CREATE POLICY tenant ON medical.appointment USING ((tenant_id = ( SELECT public.app_tenant() AS app_tenant))) WITH CHECK ((tenant_id = ( SELECT public.app_tenant() AS app_tenant)));
+
+CREATE POLICY tenant ON medical.confirmation USING ((tenant_id = ( SELECT public.app_tenant() AS app_tenant))) WITH CHECK ((tenant_id = ( SELECT public.app_tenant() AS app_tenant)));
 
 CREATE POLICY tenant ON medical.exception USING ((tenant_id = ( SELECT public.app_tenant() AS app_tenant))) WITH CHECK ((tenant_id = ( SELECT public.app_tenant() AS app_tenant)));
 
@@ -1165,6 +1187,9 @@ GRANT SELECT,INSERT,DELETE ON TABLE kernel.idempotency TO townhall_rw;
 
 GRANT SELECT ON TABLE medical.appointment TO townhall_ro;
 GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE medical.appointment TO townhall_rw;
+
+GRANT SELECT ON TABLE medical.confirmation TO townhall_ro;
+GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE medical.confirmation TO townhall_rw;
 
 GRANT SELECT ON TABLE medical.exception TO townhall_ro;
 GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE medical.exception TO townhall_rw;

@@ -2,4 +2,4 @@ package medical
 
 import "townhall/modules/kernel/app"
 
-func (s *Service) jobs() []app.Job { return nil }
+func (s *Service) jobs() []app.Job { return s.noteJobs() }

@@ -51,6 +51,7 @@ type Deps struct {
 type Service struct {
 	Deps
 	views *ui.Views
+	ring  keyring
 }
 
 //go:embed texts/*/*.json

@@ -19,4 +19,4 @@ func (s *Service) freed(ctx context.Context, tx kernel.Tx, slot SlotID) error {
 	return pg.Emit(ctx, tx, kernel.Event{Name: eventSlotFreed, Payload: slotFreed{Slot: slot}})
 }
 
-func (s *Service) effects() pg.Effects { return pg.Effects{} }
+func (s *Service) effects() pg.Effects { return pg.Effects{kernel.EventDocumentIssued: s.confirmed} }

@@ -79,6 +79,14 @@ func (m *Masters) Rotate() (int, error) {
 	return n, m.read()
 }
 
+// Newest returns the number of the key that wraps what is new, as the folder stands now.
+func (m *Masters) Newest() (int, error) {
+	if err := m.read(); err != nil {
+		return 0, err
+	}
+	return m.latest(), nil
+}
+
 func (m *Masters) latest() int {
 	m.mu.Lock()
 	defer m.mu.Unlock()
