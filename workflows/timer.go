@@ -95,15 +95,23 @@ func firedSince(s Snapshot) map[string]int {
 	return fired
 }
 
+// TimerDue returns when a timer of the present state fires, and false when it does not run (any more).
+func (d *Definition) TimerDue(s Snapshot, timer string) (time.Time, bool) {
+	for _, t := range d.running(s) {
+		if t.Name == timer {
+			return t.Due, true
+		}
+	}
+	return time.Time{}, false
+}
+
 // TimerCommand returns the system command of a timer that has come due, and false when it no longer applies: the
 // case left the state, the timer has fired in it already, or it is not due at now.
 func (d *Definition) TimerCommand(s Snapshot, timer string, now time.Time) (Command, bool) {
-	for _, t := range d.running(s) {
-		if t.Name == timer && !now.Before(t.Due) {
-			return Command{Action: d.Timer(timer).Action, Actor: Actor{Kind: kernel.System}, Now: now, Locale: s.Locale}, true
-		}
+	if due, ok := d.TimerDue(s, timer); !ok || now.Before(due) {
+		return Command{}, false
 	}
-	return Command{}, false
+	return Command{Action: d.Timer(timer).Action, Actor: Actor{Kind: kernel.System}, Now: now, Locale: s.Locale}, true
 }
 
 // before returns the instant so long before t; zero stays zero.

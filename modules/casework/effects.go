@@ -33,13 +33,13 @@ func (s *Service) timerDue(_ context.Context, e kernel.Effect) (pg.Complete, err
 			return err
 		}
 		snap, now := s.snapshot(tx, rec, kernel.Person{ID: rec.Applicant}), s.Clock.Now()
-		c, ok := def.TimerCommand(snap, p.Timer, now)
-		if !ok {
-			// The database's clock runs ahead of ours, by whatever: come back, do not lose the timer.
-			if _, later := def.TimerCommand(snap, p.Timer, now.AddDate(100, 0, 0)); later {
-				return errEarly
-			}
+		due, ok := def.TimerDue(snap, p.Timer)
+		if !ok || p.Due != nil && !p.Due.Equal(due) {
 			return nil
+		}
+		c, ok := def.TimerCommand(snap, p.Timer, now)
+		if !ok { // the database's clock runs ahead of ours, by whatever: come back, do not lose the timer
+			return errEarly
 		}
 		_, err = s.step(ctx, tx, def, rec, c)
 		return err

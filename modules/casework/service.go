@@ -244,12 +244,13 @@ func events(def *workflows.Definition, st step, out workflows.Outcome) []kernel.
 	// draft, taking a case over) set it once.
 	for _, t := range out.Timers {
 		key := fmt.Sprintf("%s/%s/%d", id, t.Name, st.Entered)
+		timer := kernel.CaseTimer{Case: id, Version: st.Entered, Timer: t.Name}
 		if t.Moving { // what it counts back from may change inside the stay
-			key = fmt.Sprintf("%s/%d", key, t.Due.Unix())
+			key, timer.Due = fmt.Sprintf("%s/%d", key, t.Due.Unix()), &t.Due
 		}
 		list = append(list, kernel.Event{
 			Name: kernel.EventCaseTimer, Key: key, Case: id, Due: t.Due,
-			Payload: kernel.CaseTimer{Case: id, Version: st.Entered, Timer: t.Name},
+			Payload: timer,
 		})
 	}
 	return list

@@ -272,9 +272,10 @@ type CaseNotice struct {
 }
 
 type CaseTimer struct {
-	Case    CaseID `json:"case"`
-	Version int    `json:"version"` // the state it was set in; a case that moved on ignores it
-	Timer   string `json:"timer"`
+	Case    CaseID     `json:"case"`
+	Version int        `json:"version"` // the state it was set in; a case that moved on ignores it
+	Timer   string     `json:"timer"`
+	Due     *time.Time `json:"due,omitempty"` // of one that counts back from an answer: another moment now, and it is ignored
 }
 
 type DocumentIssue struct {

@@ -29,7 +29,7 @@ func tenants() []kernel.Tenant {
 			Name: kernel.Text{"en": en, "ru": ru, "zh": zh}, Colour: colour, Services: services}
 	}
 	return []kernel.Tenant{
-		make(Northwick, "Northwick", "Нортвик", "诺斯威克", "#1d4f91", "residence-certificate"),
+		make(Northwick, "Northwick", "Нортвик", "诺斯威克", "#1d4f91", "residence-certificate", "doctor-appointment"),
 		make(Eastmere, "Eastmere", "Истмир", "伊斯特米尔", "#0b6e4f", "residence-certificate"),
 	}
 }
