@@ -50,8 +50,9 @@ type Deps struct {
 // Service is the module.
 type Service struct {
 	Deps
-	views *ui.Views
-	ring  keyring
+	views    *ui.Views
+	ring     keyring
+	bookings *pg.Batcher[Booking, Appointment]
 }
 
 //go:embed texts/*/*.json
@@ -66,6 +67,7 @@ func Texts() fs.FS { return texts }
 // New makes the module. It fails when a page template does not parse.
 func New(d Deps) (*Service, error) {
 	s := &Service{Deps: d}
+	s.bookings = pg.NewBatcher(d.DB, pg.BatchOptions{}, s.bookAll)
 	if d.Citizen != nil || d.Staff != nil {
 		sub, err := fs.Sub(pages, "ui")
 		if err != nil {

@@ -67,32 +67,6 @@ func (s *Service) Hold(ctx context.Context, b Booking) (Appointment, error) {
 	})
 }
 
-// Book books a place in the slot at once, without a hold before, once per idempotency key: for programs and for people
-// who have decided. Errors as Hold, Invalid with fields of the patient, ErrSameTime.
-func (s *Service) Book(ctx context.Context, b Booking) (Appointment, error) {
-	return s.booked(ctx, b, func(tx *pg.Tx, o offer) (Appointment, error) {
-		now := s.Clock.Now()
-		a := s.newAppointment(ctx, o, b, now)
-		if err := s.patient(ctx, tx, &a, o, b.Patient); err != nil {
-			return Appointment{}, err
-		}
-		if err := s.claim(ctx, tx, o, a.Case); err != nil {
-			return Appointment{}, err
-		}
-		a.occupy(o)
-		a.State = StateBooked
-		c, err := s.Cases.Start(ctx, tx, s.newCase(a, b, &kernel.Act{Action: "confirm", Input: s.answers(ctx, a, o)}))
-		if err != nil {
-			return Appointment{}, err
-		}
-		a.Number = c.Number
-		if err := insertAppointment(ctx, tx, a); err != nil {
-			return Appointment{}, err
-		}
-		return a, s.keepReason(ctx, tx, a, b.Patient.Reason)
-	})
-}
-
 // Confirm turns the hold, or an offer of the waiting list, into an appointment, once per idempotency key. A hold whose
 // time has run out is honoured while the place is free. version is the case's the citizen looked at. Errors: NotFound,
 // Conflict (changed-meanwhile, hold-over), StepUp where the type of visit asks for it, Invalid with fields, ErrSameTime.

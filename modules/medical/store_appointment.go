@@ -113,18 +113,27 @@ var constraints = map[string]*kernel.Error{
 }
 
 const insertAppointmentSQL = `INSERT INTO medical.appointment (tenant_id, ` + appointmentColumns + `)
-	VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18::date, $19, $20, $21, $22, $23, $24, $25, $26)`
+	SELECT $1, r.* FROM unnest($2::uuid[], $3::text[], $4::text[], $5::text[], $6::text[], $7::text[], $8::uuid[], $9::uuid[], $10::uuid[],
+		$11::timestamptz[], $12::timestamptz[], $13::uuid[], $14::timestamptz[], $15::uuid[], $16::text[], $17::text[], $18::date[], $19::text[], $20::text[],
+		$21::int[], $22::text[], $23::text[], $24::timestamptz[], $25::timestamptz[], $26::timestamptz[]) AS r`
 
-// values are the columns of a row in the order of appointmentColumns.
-func (a Appointment) values(t kernel.TenantID) []any {
-	return []any{t, a.Case, a.Number, a.Service, a.Facility, a.VisitType, a.State, nullText(a.Slot), nullText(a.Place), nullText(a.Practitioner),
-		nullTime(a.StartsAt), nullTime(a.EndsAt), nullText(a.HoldSlot), nullTime(a.HoldUntil), a.Applicant, a.ForWhom, a.Patient, nullText(a.Birthdate),
-		a.Relation, a.Locale, a.Sequence, a.Calendar, a.CancelReason, nullTime(a.CheckedInAt), a.CreatedAt, a.UpdatedAt}
-}
+var newAppointments = pg.NewRows(pg.OrderFirst+10, writeAppointments)
 
 func insertAppointment(ctx context.Context, tx kernel.Tx, a Appointment) error {
-	if _, err := pg.From(tx).ExecContext(ctx, insertAppointmentSQL, a.values(tx.TenantID())...); err != nil {
-		return fmt.Errorf("appointment %s: %w", a.Case, pg.MapConstraint(err, constraints))
+	return newAppointments.Put(ctx, tx, a)
+}
+
+func writeAppointments(ctx context.Context, tx *pg.Tx, rows []Appointment) error {
+	var c pg.Columns
+	for _, a := range rows { // in the order of appointmentColumns
+		c.Add(pg.Text(a.Case), pg.Text(a.Number), pg.Text(a.Service), pg.Text(a.Facility), pg.Text(a.VisitType), pg.Text(a.State),
+			pg.TextOrNull(a.Slot), pg.TextOrNull(a.Place), pg.TextOrNull(a.Practitioner), pg.Time(a.StartsAt), pg.Time(a.EndsAt),
+			pg.TextOrNull(a.HoldSlot), pg.Time(a.HoldUntil), pg.Text(a.Applicant), pg.Text(a.ForWhom), pg.Text(a.Patient), pg.TextOrNull(a.Birthdate),
+			pg.Text(a.Relation), pg.Text(a.Locale), pg.Int(a.Sequence), pg.Text(a.Calendar), pg.Text(a.CancelReason), pg.Time(a.CheckedInAt),
+			pg.Time(a.CreatedAt), pg.Time(a.UpdatedAt))
+	}
+	if _, err := tx.ExecContext(ctx, insertAppointmentSQL, c.Args(tx.TenantID())...); err != nil {
+		return fmt.Errorf("appointment %s: %w", rows[0].Case, pg.MapConstraint(err, constraints))
 	}
 	return nil
 }

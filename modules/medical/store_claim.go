@@ -66,27 +66,52 @@ const offerColumns = `s.id, s.facility, s.schedule_id, s.practitioner_id, s.star
 	v.code AS visit, v.service, v.name AS visit_name, v.minutes, v.level, v.min_age, v.max_age, v.preparation, v.bring, to_json(v.needs) AS needs, v.cancel_hours`
 
 const offerSQL = `SELECT ` + offerColumns + `
-	FROM medical.slot s
+	FROM unnest($2::uuid[], $3::text[]) AS w (slot, visit)
+	JOIN medical.slot s ON s.tenant_id = $1 AND s.id = w.slot
 	JOIN medical.schedule c ON c.tenant_id = $1 AND c.id = s.schedule_id
 	JOIN medical.place p ON p.tenant_id = $1 AND p.id = s.place_id
-	JOIN medical.visit_type v ON v.tenant_id = $1 AND v.code = $3 AND v.code = ANY (c.visit_types)
-	LEFT JOIN medical.practitioner d ON d.tenant_id = $1 AND d.id = s.practitioner_id
-	WHERE s.tenant_id = $1 AND s.id = $2`
+	JOIN medical.visit_type v ON v.tenant_id = $1 AND v.code = w.visit AND v.code = ANY (c.visit_types)
+	LEFT JOIN medical.practitioner d ON d.tenant_id = $1 AND d.id = s.practitioner_id`
 
 // loadOffer reads what the slot is for a visit of that type. NotThere when there is no such slot, or not for this visit.
 func loadOffer(ctx context.Context, tx kernel.Tx, slot SlotID, visitType string) (offer, error) {
 	if !kernel.ValidID(string(slot)) {
 		return offer{}, kernel.NotThere("slot")
 	}
-	var r offerRow
-	err := pg.From(tx).GetContext(ctx, &r, offerSQL, tx.TenantID(), slot, visitType)
-	if errors.Is(err, sql.ErrNoRows) {
+	found, err := loadOffers(ctx, tx, []asked{{slot, visitType}})
+	if err != nil {
+		return offer{}, err
+	}
+	o, ok := found[asked{slot, visitType}]
+	if !ok {
 		return offer{}, kernel.NotThere("slot")
 	}
-	if err != nil {
-		return offer{}, fmt.Errorf("slot %s: %w", slot, err)
+	return o, nil
+}
+
+// loadOffers reads what is wished for; what there is not, or not for this visit, is not among the answers. The ids of the
+// slots have the shape of ids.
+func loadOffers(ctx context.Context, tx kernel.Tx, wanted []asked) (map[asked]offer, error) {
+	out := make(map[asked]offer, len(wanted))
+	if len(wanted) == 0 {
+		return out, nil
 	}
-	return r.offer()
+	var c pg.Columns
+	for _, w := range wanted {
+		c.Add(pg.Text(w.slot), pg.Text(w.visit))
+	}
+	var rows []offerRow
+	if err := pg.From(tx).SelectContext(ctx, &rows, offerSQL, c.Args(tx.TenantID())...); err != nil {
+		return nil, fmt.Errorf("slot %s: %w", wanted[0].slot, err)
+	}
+	for _, r := range rows {
+		o, err := r.offer()
+		if err != nil {
+			return nil, err
+		}
+		out[asked{o.ID, o.Visit.Code}] = o
+	}
+	return out, nil
 }
 
 func (r offerRow) offer() (offer, error) {

@@ -66,6 +66,9 @@ const (
 // Failed reports whether the call has its error already.
 func (c *Call[I, O]) Failed() bool { return c.err != nil }
 
+// Lost reports whether the call has failed with err.
+func (c *Call[I, O]) Lost(err error) bool { return errors.Is(c.err, err) }
+
 // Wrote says that a statement for many calls has changed rows for this one. Should it fail after that, the transaction is
 // undone and run again without it. Rows put with Rows.Put, and statements sent inside Each, need no such word.
 func (c *Call[I, O]) Wrote() { c.wrote = true }
@@ -83,7 +86,9 @@ func NewBatcher[I, O any](db *DB, o BatchOptions, run func(context.Context, *Tx,
 	defaults(&o.Queue, 1024)
 	defaults(&o.Writers, 2)
 	b := &Batcher[I, O]{db: db, o: o, run: run, writers: semaphore.NewWeighted(int64(o.Writers)), queues: map[kernel.TenantID][]*Call[I, O]{}}
-	db.onClose(b.Close)
+	if db != nil { // only to be described: contracts and pages are made without a database
+		db.onClose(b.Close)
+	}
 	return b
 }
 
