@@ -67,6 +67,7 @@ type house struct {
 	printable func(rune) bool
 	revoker   kernel.Revoker
 	steps     map[string]map[string]kernel.StepEffect // sector → name
+	pages     map[string]app.CasePage                 // sector →
 	cases     kernel.Cases
 }
 
@@ -111,7 +112,7 @@ func list() []entry {
 			s, err := casework.New(casework.Deps{
 				DB: h.DB, Library: h.library, Directory: h.directory, Documents: h.documents, People: h.people,
 				Audit: h.log, Clock: h.Clock, Texts: h.texts, Shell: h.staff, History: h.listed("audit"), Printable: h.printable, Revoker: h.revoker,
-				StepEffect: func(sector, name string) kernel.StepEffect { return h.steps[sector][name] }, SkipChecksForTest: h.SkipChecksForTest,
+				StepEffect: func(sector, name string) kernel.StepEffect { return h.steps[sector][name] }, CasePage: h.casePage, SkipChecksForTest: h.SkipChecksForTest,
 			})
 			if err != nil {
 				return nil, err
@@ -163,7 +164,7 @@ func list() []entry {
 		}},
 		{"citizen", citizen.Texts(), func(h *house) (module, error) {
 			return citizen.New(citizen.Deps{
-				DB: h.DB, Cases: h.cases, Documents: h.documents, Library: h.library, Directory: h.directory, Texts: h.texts, Shell: h.citizen,
+				DB: h.DB, Cases: h.cases, Documents: h.documents, Library: h.library, Directory: h.directory, Texts: h.texts, Shell: h.citizen, CasePage: h.casePage,
 			})
 		}},
 		{"staff", staff.Texts(), func(h *house) (module, error) { return h.staff, nil }},
@@ -201,7 +202,7 @@ func New(o Options) (*Town, error) {
 			return nil, fmt.Errorf("module %s: %w", e.name, err)
 		}
 		built := m.Module()
-		h.steps[built.Name] = built.Steps
+		h.steps[built.Name], h.pages[built.Name] = built.Steps, built.CasePage
 		t.Modules = append(t.Modules, built)
 		if f, ok := m.(interface{ Fixtures() []ui.Fixture }); ok {
 			t.Fixtures = append(t.Fixtures, f.Fixtures()...)
@@ -222,7 +223,7 @@ func New(o Options) (*Town, error) {
 }
 
 func newHouse(o Options, entries []entry) (*house, error) {
-	h := &house{Options: o, steps: map[string]map[string]kernel.StepEffect{}, directory: o.Settings.Directory(), log: audit.NewLog(o.Clock)}
+	h := &house{Options: o, steps: map[string]map[string]kernel.StepEffect{}, pages: map[string]app.CasePage{}, directory: o.Settings.Directory(), log: audit.NewLog(o.Clock)}
 	var err error
 	if h.library, err = workflows.Load(workflows.Embedded()); err != nil {
 		return nil, err
@@ -263,6 +264,14 @@ func (h *house) server(all []app.Module, ready func(context.Context) error) (*we
 		o.Pages = append(o.Pages, m.Pages...)
 	}
 	return web.New(o)
+}
+
+// casePage is the page of its own that a case's sector has for it.
+func (h *house) casePage(c kernel.Case, reader kernel.PrincipalKind) string {
+	if page := h.pages[c.Sector]; page != nil {
+		return page(c, reader)
+	}
+	return ""
 }
 
 // errorPage lets each area's shell draw its own errors.

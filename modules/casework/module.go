@@ -43,7 +43,8 @@ type Deps struct {
 	Printable func(rune) bool // whether documents can show a character; nil: anything goes
 	// StepEffect finds an effect of a sector's module by name; nil when there is none. It is asked when everything is built.
 	StepEffect func(sector, name string) kernel.StepEffect
-	History    bool // /staff/cases/{id}/audit exists: a case leads to it
+	CasePage   app.CasePage // pages that sectors have for their cases; nil: none
+	History    bool         // /staff/cases/{id}/audit exists: a case leads to it
 
 	// SkipChecksForTest turns the application's own check of "whose case is it" off, so that a test can show that
 	// row-level security alone keeps municipalities apart. Never set outside tests.

@@ -32,6 +32,7 @@ type caseView struct {
 	Effects   []effectRow
 	Failed    int         // dead effects
 	FourEyes  []ui.Notice // steps a colleague has to take
+	Page      string      // address of the sector's own page about the case; empty: none
 	Audit     string      // address of everything recorded about the case; empty when nobody keeps it
 }
 
@@ -92,6 +93,9 @@ func (s *Service) caseView(r *http.Request, o opened, a attempt) caseView {
 		v.Problems = append(v.Problems, ui.Problem{Text: s.Texts.Error(locale, a.problem)})
 	}
 	v.FourEyes = s.fourEyes(r, o)
+	if s.CasePage != nil {
+		v.Page = s.CasePage(o.Case, kernel.Staff)
+	}
 	if s.History {
 		v.Audit = casePath(o.ID) + "/audit"
 	}

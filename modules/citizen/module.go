@@ -27,6 +27,7 @@ type Deps struct {
 	Directory kernel.Directory
 	Texts     *ui.Texts
 	Shell     *Shell
+	CasePage  app.CasePage // pages that sectors have for their cases; nil: none
 }
 
 // Service runs the pages. Its methods act for the principal of the context.

@@ -80,6 +80,11 @@ func (s *Service) caseCard(r *http.Request, c kernel.Case) (card ui.Card, turn b
 		Href: "/cases/" + string(c.ID), Title: c.Service, Icon: sectorIcons[c.Sector],
 		Meta: s.t(r, "citizen.case.updated", "date", ui.Date(locale, zone, c.UpdatedAt)),
 	}
+	if s.CasePage != nil {
+		if page := s.CasePage(c, kernel.Citizen); page != "" {
+			card.Href = page
+		}
+	}
 	d, ok := s.definition(c)
 	if !ok {
 		return card, false
@@ -146,6 +151,7 @@ type caseView struct {
 	Question  []ui.Fact // what the agency asked, while it is the person's turn
 	Form      *actionForm
 	Continue  string // address of the draft's form
+	Page      string // address of the sector's own page about it
 	Others    []ui.Button
 	Documents []ui.DocumentRow
 	Facts     []ui.Fact
@@ -193,7 +199,10 @@ func (s *Service) caseView(r *http.Request, o opened, problem error) caseView {
 		History: s.history(r, o),
 	}
 	v.Next = ui.Notice{Tone: noticeTone(tone(state)), Title: s.t(r, "citizen.case.next"), Body: o.def.Text(locale, "state."+o.State+".next")}
-	if state.Initial {
+	if s.CasePage != nil {
+		v.Page = s.CasePage(o.Case, kernel.Citizen)
+	}
+	if state.Initial && v.Page == "" {
 		v.Continue = "/apps/" + o.Service + "/apply/" + string(o.ID)
 	}
 	asked := o.asked()

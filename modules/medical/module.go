@@ -88,6 +88,7 @@ func (s *Service) Module() app.Module {
 		Jobs:      s.jobs(),
 		Effects:   s.effects(),
 		Steps:     s.steps(),
+		CasePage:  casePage,
 	}
 	if s.Citizen != nil {
 		m.Pages = append(m.Pages, s.citizenPages()...)
@@ -97,6 +98,14 @@ func (s *Service) Module() app.Module {
 		m.Pages = append(m.Pages, s.dayPages()...)
 	}
 	return m
+}
+
+// casePage is where an appointment is looked after.
+func casePage(c kernel.Case, reader kernel.PrincipalKind) string {
+	if reader == kernel.Staff {
+		return "/staff/clinics/" + string(c.Agency) + "/appointments/" + string(c.ID)
+	}
+	return "/apps/" + c.Service + "/appointments/" + string(c.ID)
 }
 
 // Fixtures are the module's page states for the gallery.

@@ -20,8 +20,12 @@ type Module struct {
 	Jobs      []Job
 	Effects   pg.Effects                   // event name → handler
 	Steps     map[string]kernel.StepEffect // effects that workflows of the sector of this name may declare
+	CasePage  CasePage                     // the pages of its own that it has for cases of the sector of its name; nil: none
 	Check     func(context.Context) error  // run before serving and by /readyz
 }
+
+// CasePage is the address of a page about a case, for a reader of that kind; empty when there is none.
+type CasePage func(c kernel.Case, reader kernel.PrincipalKind) string
 
 // Job is work on a clock that no case asks for, such as deleting what has expired. It must be safe to run in
 // several processes at once.
