@@ -13,7 +13,8 @@ func (s *Service) contract() web.Contract {
 		Name: "medical", Prefix: "/medical/v1", Title: "Townhall medical API",
 		Description: "Appointments with clinics: what can be booked where and when, the citizen's own appointments, the clinic's day and calendar, and the same for other systems as FHIR R4 and SMART Scheduling Links.",
 		Tags: map[string]string{
-			"Visits": "What can be booked.",
+			"Visits":       "What can be booked.",
+			"Appointments": "The signed-in citizen's own appointments.",
 		},
 		Register: s.register,
 	}
@@ -21,6 +22,7 @@ func (s *Service) contract() web.Contract {
 
 func (s *Service) register(api *web.API) {
 	s.registerCitizen(api)
+	s.registerBooking(api)
 	s.registerClinic(api)
 	s.registerStaff(api)
 	s.registerStandards(api)

@@ -168,6 +168,7 @@ const (
 // Appointment is where and when; its case says who did what.
 type Appointment struct {
 	Case         kernel.CaseID
+	Version      int // the case's after the step that returned this; 0 when it was only read
 	Number       string
 	Service      string
 	Facility     kernel.AgencyID

@@ -55,6 +55,7 @@ func (s *Service) Hold(ctx context.Context, b Booking) (Appointment, error) {
 		}
 		a.HoldSlot, a.HoldUntil, a.Facility, a.VisitType, a.UpdatedAt = o.ID, until, o.Facility, o.Visit.Code, now
 		a.Place, a.Practitioner, a.StartsAt, a.EndsAt = o.Slot.Place, o.Slot.Practitioner, o.StartsAt, o.EndsAt
+		a.Version = 1 // nothing but the start has happened to a draft
 		if found {
 			return a, saveAppointment(ctx, tx, a)
 		}
@@ -86,6 +87,7 @@ func (s *Service) Confirm(ctx context.Context, c kernel.CaseID, version int, p P
 		if err := s.act(ctx, tx, a, version, "confirm", s.answers(ctx, a, o)); err != nil {
 			return Appointment{}, err
 		}
+		a.Version = version + 1
 		if err := endWaiting(ctx, tx, a.Case); err != nil {
 			return Appointment{}, err
 		}
@@ -111,6 +113,7 @@ func (s *Service) moveTo(ctx context.Context, c kernel.CaseID, version int, to S
 		case a.Facility != o.Facility:
 			return Appointment{}, kernel.NotThere("slot")
 		case a.Slot == o.ID:
+			a.Version = version
 			return a, nil
 		case action == "reschedule" && s.late(a, o.Visit):
 			return Appointment{}, ErrTooLate
@@ -130,6 +133,7 @@ func (s *Service) moveTo(ctx context.Context, c kernel.CaseID, version int, to S
 		if err := s.act(ctx, tx, a, version, action, s.answers(ctx, a, o)); err != nil {
 			return Appointment{}, err
 		}
+		a.Version = version + 1
 		if err := settleTasks(ctx, tx, a.Case, "moved", kernel.PrincipalOf(ctx).Person, a.UpdatedAt); err != nil {
 			return Appointment{}, err
 		}

@@ -143,7 +143,7 @@ func (s *Service) settle(tx *pg.Tx, c *bookCall, o offer) error {
 	if err != nil {
 		return err
 	}
-	a.Number = started.Number
+	a.Number, a.Version = started.Number, started.Version
 	if err := insertAppointment(c.Ctx, tx, *a); err != nil {
 		return err
 	}
