@@ -148,7 +148,7 @@ func (s *Service) booked(ctx context.Context, b Booking, fn func(*pg.Tx, offer) 
 		if o, err = loadOffer(ctx, tx, b.Slot, b.VisitType); err != nil {
 			return Appointment{}, err
 		}
-		if err := s.allowed(ctx, o.Visit); err != nil {
+		if err := offered(ctx, o.Visit); err != nil {
 			return Appointment{}, err
 		}
 		return fn(tx, o)
@@ -251,10 +251,19 @@ func (s *Service) giveBack(ctx context.Context, tx kernel.Tx, a Appointment) err
 	return nil
 }
 
-// allowed checks that the municipality offers the service and that the sign-in is strong enough for the visit.
-func (s *Service) allowed(ctx context.Context, v VisitType) error {
+// offered checks that the municipality offers the service.
+func offered(ctx context.Context, v VisitType) error {
 	if !slices.Contains(kernel.TenantOf(ctx).Services, v.Service) {
 		return kernel.NotThere("service")
+	}
+	return nil
+}
+
+// allowed checks that the sign-in is strong enough to have such a visit. Holding a time needs no more than the service's
+// own start: the time is kept while somebody proves who they are.
+func (s *Service) allowed(ctx context.Context, v VisitType) error {
+	if err := offered(ctx, v); err != nil {
+		return err
 	}
 	who := kernel.PrincipalOf(ctx)
 	if who.Kind != kernel.Citizen {
