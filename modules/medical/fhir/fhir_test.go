@@ -14,11 +14,11 @@ import (
 
 var (
 	clinic = kernel.Text{"en": "Riverside Clinic", "ru": "Клиника «Риверсайд»", "zh": "河畔诊所"}
-	first  = fhir.Kind{Code: "first-visit", Service: "doctor-appointment", HL7: "124", HL7Name: "General Practice",
+	first  = fhir.Kind{Code: "first-visit", Service: "doctor-appointment", Coding: &fhir.Coding{System: "http://terminology.hl7.org/CodeSystem/service-type", Code: "124", Display: "General Practice"},
 		Name: kernel.Text{"en": "First visit", "ru": "Первый приём", "zh": "首诊"}}
-	jab = fhir.Kind{Code: "flu", Service: "vaccination", HL7: "57", HL7Name: "Immunization",
+	jab = fhir.Kind{Code: "flu", Service: "vaccination", Coding: &fhir.Coding{System: "http://terminology.hl7.org/CodeSystem/service-type", Code: "57", Display: "Immunization"},
 		Name: kernel.Text{"en": "Influenza vaccination", "ru": "Прививка от гриппа", "zh": "流感疫苗接种"}}
-	stamp = fhir.Stamp{Version: 3, UpdatedAt: time.Date(2026, 11, 23, 8, 0, 0, 123456789, time.UTC)}
+	stamp = fhir.Stamp{Version: "3", UpdatedAt: time.Date(2026, 11, 23, 8, 0, 0, 123456789, time.UTC)}
 	begin = time.Date(2026, 11, 24, 9, 0, 0, 0, time.UTC)
 )
 
@@ -49,7 +49,7 @@ func place() fhir.Place {
 	return fhir.Place{Stamp: stamp, ID: "0198f2a6-7e55-7c1e-9a55-3f0d4f6f1c11", Facility: "riverside-clinic", FacilityIn: clinic, Name: clinic,
 		Description: kernel.Text{"en": "Behind the library"}, Phone: "+44 1632 960100", Lines: []string{"1 Quay Street"}, City: "Northwick",
 		Region: "Northshire", PostalCode: "NW7 1AA", Country: "GB", Lat: &lat, Lon: &lon, Active: true,
-		Hours: []fhir.Hours{{Day: time.Monday, From: "08:00", Until: "18:00"}, {Day: time.Sunday, From: "10:00", Until: "12:00"}}}
+		Hours: []fhir.Hours{{Days: []int{1, 2, 3}, From: "08:00", Until: "18:00"}, {Days: []int{7}, From: "10:00", Until: "12:00"}}}
 }
 
 func visit(status string, by fhir.By) fhir.Visit {

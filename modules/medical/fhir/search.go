@@ -420,3 +420,6 @@ func (s Search) address(v View, after string) string {
 	}
 	return address
 }
+
+// Refuse is the error for a value that only the caller can judge, such as the position a next link carried.
+func Refuse(name, why string) error { return refused("value", name, why) }

@@ -1,8 +1,6 @@
 package fhir
 
 import (
-	"strconv"
-	"strings"
 	"time"
 
 	"townhall/modules/kernel"
@@ -26,7 +24,6 @@ func (v View) References() string { return v.system("visit-reference") }
 
 // Code systems and extensions of others.
 const (
-	serviceTypes    = "http://terminology.hl7.org/CodeSystem/service-type"
 	cancelReasons   = "http://terminology.hl7.org/CodeSystem/appointment-cancellation-reason"
 	languageTags    = "urn:ietf:bcp:47"
 	translation     = "http://hl7.org/fhir/StructureDefinition/translation"
@@ -36,15 +33,12 @@ const (
 
 // Stamp is the version of what a resource is made of.
 type Stamp struct {
-	Version   int // 0 leaves it out
+	Version   string // empty leaves it out
 	UpdatedAt time.Time
 }
 
 func (s Stamp) meta() *Meta {
-	m := &Meta{}
-	if s.Version > 0 {
-		m.VersionID = strconv.Itoa(s.Version)
-	}
+	m := &Meta{VersionID: s.Version}
 	if !s.UpdatedAt.IsZero() {
 		m.LastUpdated = Instant(s.UpdatedAt, nil)
 	}
@@ -73,9 +67,9 @@ type Place struct {
 	Hours       []Hours
 }
 
-// Hours is when a place is open on one day of the week, in the place's own time: "09:00".
+// Hours is when a place is open on some days of the week (Monday is 1), in the place's own time: "09:00".
 type Hours struct {
-	Day         time.Weekday
+	Days        []int
 	From, Until string
 }
 
@@ -94,8 +88,7 @@ type Kind struct {
 	Code    string // "first-visit"
 	Service string // the workflow's slug
 	Name    kernel.Text
-	HL7     string // the nearest code of HL7's service-type ("124" general practice, "57" immunisation); empty: none
-	HL7Name string // its display there
+	Coding  *Coding // the nearest concept of a published system, such as HL7's service-type 124 (general practice)
 }
 
 // Agenda is a series of openings; it becomes a Schedule.
@@ -200,11 +193,20 @@ func (v View) Location(p Place) Location {
 		l.Position = &Position{Latitude: *p.Lat, Longitude: *p.Lon}
 	}
 	for _, h := range p.Hours {
-		l.HoursOfOperation = append(l.HoursOfOperation, LocationOpening{
-			DaysOfWeek: []string{strings.ToLower(h.Day.String()[:3])}, OpeningTime: h.From + ":00", ClosingTime: h.Until + ":00",
-		})
+		l.HoursOfOperation = append(l.HoursOfOperation, LocationOpening{DaysOfWeek: weekdays(h.Days), OpeningTime: h.From + ":00", ClosingTime: h.Until + ":00"})
 	}
 	return l
+}
+
+func weekdays(days []int) []string {
+	names := []string{"mon", "tue", "wed", "thu", "fri", "sat", "sun"}
+	var out []string
+	for _, d := range days {
+		if d >= 1 && d <= 7 {
+			out = append(out, names[d-1])
+		}
+	}
+	return out
 }
 
 // Practitioner writes somebody who sees patients: their name and what they are trained for, nothing of their private life.
@@ -329,8 +331,8 @@ func (v View) serviceTypes(kinds []Kind) []CodeableConcept {
 			continue
 		}
 		c := CodeableConcept{Coding: []Coding{{System: v.VisitTypes(), Code: k.Code, Display: k.Name.In("en")}}, Text: k.Name.In(v.Language)}
-		if k.HL7 != "" {
-			c.Coding = append(c.Coding, Coding{System: serviceTypes, Code: k.HL7, Display: k.HL7Name})
+		if k.Coding != nil {
+			c.Coding = append(c.Coding, *k.Coding)
 		}
 		out = append(out, c)
 	}
