@@ -22,8 +22,9 @@ import (
 	"townhall/openapi"
 )
 
-// App is one running town with two municipalities, northwick and eastmere, which both offer the residence certificate
-// here, so that "not yours" can be tried across them.
+// App is one running town with two municipalities, northwick and eastmere, which both offer the same services here, so that
+// "not yours" can be tried across them. Northwick has two clinics, riverside-clinic and harbour-health, eastmere has
+// oak-surgery; they have no places and no calendars until a test makes some.
 type App struct {
 	*modules.Town
 	DB       *pg.DB
@@ -126,13 +127,13 @@ func (a *App) SettingsFor(port string) modules.Settings {
 	return Settings(port, a.Citizens.URL, a.Staff.URL)
 }
 
-// Settings are those of every test: two municipalities, two issuers, one integrator.
+// Settings are those of every test: two municipalities, two issuers, three integrators.
 func Settings(port, citizens, staff string) modules.Settings {
 	tenant := func(id kernel.TenantID, en, ru, zh string) modules.TenantSettings {
 		return modules.TenantSettings{
 			ID: id, Origin: fmt.Sprintf("http://%s.localhost:%s", id, port), Name: kernel.Text{"en": en, "ru": ru, "zh": zh},
-			Zone: "Europe/London", Country: "GB", Colour: "#1d4f91", Services: []string{"residence-certificate"},
-			Agencies: []modules.AgencySettings{{ID: "civil-registry", Name: kernel.Text{"en": "Civil Registry", "ru": "Отдел регистрации граждан", "zh": "民事登记处"}}},
+			Zone: "Europe/London", Country: "GB", Colour: "#1d4f91", Services: []string{"residence-certificate", "doctor-appointment", "vaccination"},
+			Agencies: append([]modules.AgencySettings{{ID: "civil-registry", Name: kernel.Text{"en": "Civil Registry", "ru": "Отдел регистрации граждан", "zh": "民事登记处"}}}, clinics[id]...),
 		}
 	}
 	registrar := []modules.GrantSettings{{Agency: "civil-registry", Role: "registrar"}}
@@ -141,10 +142,14 @@ func Settings(port, citizens, staff string) modules.Settings {
 		Issuers: []modules.IssuerSettings{
 			{ID: "wallet", URL: citizens, Area: "citizen", ACR: ACR},
 			{ID: "staff", URL: staff, Area: "staff", ACR: ACR, Groups: map[kernel.TenantID]map[string][]modules.GrantSettings{
-				"northwick": {"northwick-registrars": registrar}, "eastmere": {"eastmere-registrars": registrar},
+				"northwick": withClinics("northwick", "northwick-registrars", registrar), "eastmere": withClinics("eastmere", "eastmere-registrars", registrar),
 			}},
 		},
-		Machines: []modules.MachineSettings{{ClientID: "statistics", Issuer: "wallet", Kind: kernel.Integrator, Tenant: "northwick", Scopes: []string{"workflow.read", "agency:civil-registry"}}},
+		Machines: []modules.MachineSettings{
+			{ClientID: "statistics", Issuer: "wallet", Kind: kernel.Integrator, Tenant: "northwick", Scopes: []string{"workflow.read", "agency:civil-registry"}},
+			{ClientID: "clinic-system", Issuer: "wallet", Kind: kernel.Integrator, Tenant: "northwick", Scopes: []string{"medical.read", "agency:riverside-clinic"}},
+			{ClientID: "harbour-system", Issuer: "wallet", Kind: kernel.Integrator, Tenant: "northwick", Scopes: []string{"medical.read", "agency:harbour-health"}},
+		},
 	}
 }
 

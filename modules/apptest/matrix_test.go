@@ -32,6 +32,11 @@ var columns = []column{
 	{"registrar", &apptest.Oliver, "northwick"},
 	{"staff without role", &apptest.Visitor, "northwick"},
 	{"program", &apptest.Program, "northwick"},
+	{"reception", &apptest.Rosa, "northwick"},
+	{"practitioner", &apptest.Amara, "northwick"},
+	{"planner", &apptest.Petra, "northwick"},
+	{"practitioner elsewhere", &apptest.Hannah, "northwick"},
+	{"clinic program", &apptest.Clinic, "northwick"},
 	{"applicant at eastmere", &apptest.Anna, "eastmere"},
 	{"registrar of eastmere", &apptest.Tomasz, "eastmere"},
 	{"registrar of eastmere at northwick", &apptest.Tomasz, "northwick"},
@@ -46,7 +51,8 @@ type matrix struct {
 
 func newMatrix(t *testing.T, options ...apptest.Option) *matrix {
 	a := apptest.Start(t, options...)
-	a.Know("northwick", apptest.Anna, apptest.Boris, apptest.Low, apptest.Oliver, apptest.Priya, apptest.Visitor, apptest.Tomasz)
+	a.Know("northwick", apptest.Anna, apptest.Boris, apptest.Low, apptest.Oliver, apptest.Priya, apptest.Visitor, apptest.Tomasz,
+		apptest.Rosa, apptest.Amara, apptest.Petra, apptest.Hannah)
 	a.Know("eastmere", apptest.Anna, apptest.Tomasz)
 	m := &matrix{App: a}
 	issued := apptest.Issue(a, apptest.Anna)
