@@ -105,6 +105,18 @@ func (s *Service) DaySheet(ctx context.Context, q dayQuery) (d daySheet, err err
 	return d, err
 }
 
+// dayFrame is what stands around a clinic's list, without anybody's name in it.
+func (s *Service) dayFrame(ctx context.Context, q dayQuery) (d daySheet, err error) {
+	if err := works(ctx, q.Facility, clinicRoles...); err != nil {
+		return daySheet{}, err
+	}
+	err = s.DB.Read(ctx, kernel.TenantOf(ctx).ID, func(tx *pg.Tx) error {
+		d = daySheet{dayQuery: q, Now: s.Clock.Now()}
+		return s.aroundDay(ctx, tx, &d)
+	})
+	return d, err
+}
+
 // aroundDay reads what stands around the list, and says which day it is. An unknown place or practitioner is NotThere.
 func (s *Service) aroundDay(ctx context.Context, tx kernel.Tx, d *daySheet) (err error) {
 	if d.Places, err = dayPlaces(ctx, tx, d.Facility); err != nil {

@@ -58,6 +58,20 @@ func fewEnough[T any](all []T) error {
 // their type of visit, not before the wished day. Everybody with a role at the clinic that may move. Errors: NotFound,
 // Forbidden, Invalid.
 func (s *Service) PlanMove(ctx context.Context, facility kernel.AgencyID, ids []kernel.CaseID, to moveTarget) (all []planned, err error) {
+	entries, err := s.Chosen(ctx, facility, ids)
+	if err != nil {
+		return nil, err
+	}
+	err = s.DB.Read(ctx, kernel.TenantOf(ctx).ID, func(tx *pg.Tx) error {
+		all, err = s.plan(ctx, tx, facility, entries, to)
+		return err
+	})
+	return all, err
+}
+
+// Chosen lists some of a clinic's appointments by name, to ask once more before something is done with all of them. Each
+// look is recorded. Errors: NotFound, Invalid.
+func (s *Service) Chosen(ctx context.Context, facility kernel.AgencyID, ids []kernel.CaseID) (all []dayEntry, err error) {
 	if err := works(ctx, facility, clinicRoles...); err != nil {
 		return nil, err
 	}
@@ -65,17 +79,13 @@ func (s *Service) PlanMove(ctx context.Context, facility kernel.AgencyID, ids []
 		return nil, err
 	}
 	err = s.DB.InTx(ctx, kernel.TenantOf(ctx).ID, func(tx *pg.Tx) error {
-		entries, err := theseAppointments(ctx, tx, facility, valid(ids))
-		if err != nil {
+		if all, err = theseAppointments(ctx, tx, facility, valid(ids)); err != nil {
 			return err
 		}
-		if len(entries) == 0 {
+		if len(all) == 0 {
 			return kernel.NotThere("appointments")
 		}
-		if all, err = s.plan(ctx, tx, facility, entries, to); err != nil {
-			return err
-		}
-		return s.listed(ctx, tx, entries)
+		return s.listed(ctx, tx, all)
 	})
 	return all, err
 }
@@ -224,4 +234,3 @@ func done(all []outcome) (n int) {
 	}
 	return n
 }
-

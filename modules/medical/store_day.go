@@ -210,4 +210,3 @@ func settleTask(ctx context.Context, tx kernel.Tx, facility kernel.AgencyID, id,
 	}
 	return nil
 }
-
