@@ -19,6 +19,13 @@ type Feed struct {
 	Locations []Location
 	Schedules []Schedule
 	Slots     []Slot
+	Where     map[string]Spot // "Schedule/456" → where it stands, for what a reader finds wrong with it later
+}
+
+// Spot is a line of a file.
+type Spot struct {
+	File string
+	Line int
 }
 
 // Bounds of what Read takes.
@@ -32,7 +39,7 @@ const (
 // it names has to be there, with lines of the type it says, and no other; without one, the files are taken as they
 // are. Every problem is told with file, line and member, and where there is one nothing is returned.
 func Read(files []lines.File) (Feed, lines.Problems) {
-	r := reader{ids: map[string]spot{}}
+	r := reader{ids: map[string]Spot{}, starts: map[string]time.Time{}}
 	if len(files) > MaxFiles {
 		r.problems.Add("", 0, "", "files", "too many files")
 		return Feed{}, r.problems
@@ -51,6 +58,7 @@ func Read(files []lines.File) (Feed, lines.Problems) {
 	if r.problems.Any() {
 		return Feed{}, r.problems
 	}
+	r.feed.Where = r.ids
 	return r.feed, r.problems
 }
 
@@ -58,19 +66,15 @@ func Read(files []lines.File) (Feed, lines.Problems) {
 type reader struct {
 	problems lines.Problems
 	feed     Feed
-	ids      map[string]spot // "Location/123" → where it stands
+	starts   map[string]time.Time // end of the slot of a schedule at a start
+	ids      map[string]Spot      // "Location/123" → where it stands
 	pointers []pointer
 	lines    int
 }
 
-type spot struct {
-	file string
-	line int
-}
-
 // pointer is a reference that can be followed once everything is read.
 type pointer struct {
-	spot
+	Spot
 	field, to string
 }
 
@@ -218,7 +222,7 @@ func (r *reader) id(o object, kind string) string {
 			o.at.add("id", "id-twice", "stands in an earlier line too")
 			return id
 		}
-		r.ids[kind+"/"+id] = spot{o.at.file, o.at.line}
+		r.ids[kind+"/"+id] = Spot{o.at.file, o.at.line}
 	}
 	return id
 }
@@ -232,7 +236,7 @@ func (r *reader) point(o object, kind string) string {
 		o.at.add(o.child("reference"), "reference-kind", "points at the wrong kind of thing")
 		return to
 	}
-	r.pointers = append(r.pointers, pointer{spot{o.at.file, o.at.line}, o.child("reference"), to})
+	r.pointers = append(r.pointers, pointer{Spot{o.at.file, o.at.line}, o.child("reference"), to})
 	return to
 }
 
@@ -240,7 +244,7 @@ func (r *reader) point(o object, kind string) string {
 func (r *reader) references() {
 	for _, p := range r.pointers {
 		if _, ok := r.ids[p.to]; !ok {
-			r.problems.Add(p.file, p.line, p.field, "reference", "points at nothing in these files")
+			r.problems.Add(p.File, p.Line, p.field, "reference", "points at nothing in these files")
 		}
 	}
 }
@@ -306,10 +310,21 @@ func (r *reader) slot(o object) Slot {
 			o.at.add("end", "end", "is not after the start")
 		case length > 24*time.Hour:
 			o.at.add("end", "end-far", "is more than a day after the start")
+		default:
+			r.once(o, s)
 		}
 	}
 	s.Extension = extensions(o)
 	return s
+}
+
+// once checks that slots of a schedule which begin together end together: else nobody could tell which is meant.
+func (r *reader) once(o object, s Slot) {
+	key := s.Schedule.Reference + " " + s.Start.UTC().Format(time.RFC3339Nano)
+	if end, there := r.starts[key]; there && !end.Equal(s.End) {
+		o.at.add("end", "end-other", "is not that of an earlier slot with the same start")
+	}
+	r.starts[key] = s.End
 }
 
 // extensions reads those the specification names, by either of the addresses they have been published under.

@@ -152,6 +152,17 @@ func Read(files []lines.File, known Known) (Book, lines.Problems) {
 	return r.book, r.problems
 }
 
+// ReadRow reads one row that was typed into a form: cells by the names of their columns. A column that is left out is
+// empty. Problems are at line 1 and carry no file.
+func ReadRow(table string, cells map[string]string, known Known) (Book, lines.Problems) {
+	r := reader{known: known, seen: map[string]bool{}}
+	r.row(table, row{&r, "", 1, table, cells})
+	if r.problems.Any() {
+		return Book{}, r.problems
+	}
+	return r.book, r.problems
+}
+
 // tableOf is the table a file is, by its name.
 func tableOf(name string) string {
 	stem, ok := strings.CutSuffix(strings.ToLower(path.Base(name)), ".csv")
