@@ -49,6 +49,9 @@ func (s *Service) SaveRow(ctx context.Context, facility kernel.AgencyID, r Row) 
 		if problems.Any() {
 			return "", inColumns(problems)
 		}
+		if err := c.keepsFixed(r); err != nil {
+			return "", err
+		}
 		return s.saveRow(ctx, tx, facility, c, r, book)
 	})
 }
