@@ -98,7 +98,9 @@ func (s *Service) dayFixtures() []ui.Fixture {
 			return s.showVisit(w, r, v, tried{})
 		}),
 		fixture("miss", "appointments/x/miss", desk, func(w http.ResponseWriter, r *http.Request) error { return s.showMiss(w, r, visitAs(StateBooked)) }),
-		fixture("walk-in", "walk-in", desk, func(w http.ResponseWriter, r *http.Request) error { return s.showWalkIn(w, r, fixtureChoices(), "", nil) }),
+		fixture("walk-in", "walk-in", desk, func(w http.ResponseWriter, r *http.Request) error {
+			return s.showWalkIn(w, r, fixtureChoices(), "", nil)
+		}),
 		fixture("walk-in-times", "walk-in", desk, func(w http.ResponseWriter, r *http.Request) error {
 			return s.showWalkIn(w, r, fixtureChoices(), "consultation", nil)
 		}),
