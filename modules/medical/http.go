@@ -13,8 +13,10 @@ func (s *Service) contract() web.Contract {
 		Name: "medical", Prefix: "/medical/v1", Title: "Townhall medical API",
 		Description: "Appointments with clinics: what can be booked where and when, the citizen's own appointments, the clinic's day and calendar, and the same for other systems as FHIR R4 and SMART Scheduling Links.",
 		Tags: map[string]string{
-			"Visits":       "What can be booked.",
-			"Appointments": "The signed-in citizen's own appointments.",
+			"Visits":           "What can be booked.",
+			"Appointments":     "The signed-in citizen's own appointments.",
+			"FHIR":             "The calendars and appointments, read-only, as HL7 FHIR R4 (4.0.1).",
+			"Scheduling links": "The free times as SMART Scheduling Links: a manifest and files of one resource per line.",
 		},
 		Register: s.register,
 	}
