@@ -96,6 +96,8 @@ func (m *matrix) sample(o web.Operation) (path string, form url.Values, body any
 		}
 	case strings.Contains(o.Path, "/effects/"):
 		ids["{id}"] = m.effect
+	case strings.Contains(o.Path, "/smart/"):
+		ids["{file}"] = "riverside-clinic_2026-11-23.ndjson"
 	case strings.HasPrefix(o.Path, "/developers/{"):
 		ids["{page}"] = "civic"
 	case o.Contract == "civic" || strings.HasPrefix(o.Path, "/cases/"):
