@@ -176,13 +176,13 @@ func (s *Service) fhirFind(ctx context.Context, v fhir.View, search fhir.Search)
 		}
 		out = s.few(ctx, v, search, r)
 		out = slices.DeleteFunc(out, func(f resource) bool { return f.mark <= after })
-		out, more = cut(out, search.Count)
+		out, more = upTo(out, search.Count)
 		return nil
 	})
 	return out, more, err
 }
 
-func cut[T any](list []T, n int) ([]T, bool) {
+func upTo[T any](list []T, n int) ([]T, bool) {
 	if len(list) > n {
 		return list[:n], true
 	}
@@ -410,7 +410,7 @@ func (s *Service) slots(ctx context.Context, tx kernel.Tx, v fhir.View, search f
 			break
 		}
 	}
-	out, more := cut(out, search.Count)
+	out, more := upTo(out, search.Count)
 	return out, more, nil
 }
 
@@ -516,7 +516,7 @@ func (s *Service) appointmentsSeen(ctx context.Context, v fhir.View, search fhir
 		if err != nil {
 			return err
 		}
-		rows, more = cut(rows, search.Count)
+		rows, more = upTo(rows, search.Count)
 		for _, row := range rows {
 			seen := kernel.AuditEntry{Action: action, Case: kernel.CaseID(row.Case), Subject: kernel.PersonID(row.Applicant)}
 			if err := s.Audit.Record(ctx, tx, seen); err != nil {
