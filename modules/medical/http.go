@@ -15,6 +15,7 @@ func (s *Service) contract() web.Contract {
 		Tags: map[string]string{
 			"Visits":           "What can be booked.",
 			"Appointments":     "The signed-in citizen's own appointments.",
+			"Calendar":         "What a clinic's planners set up: places, people, schedules, days off, and imports.",
 			"FHIR":             "The calendars and appointments, read-only, as HL7 FHIR R4 (4.0.1).",
 			"Scheduling links": "The free times as SMART Scheduling Links: a manifest and files of one resource per line.",
 		},

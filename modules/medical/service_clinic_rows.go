@@ -1,6 +1,7 @@
 package medical
 
 import (
+	"errors"
 	"strconv"
 	"strings"
 
@@ -154,4 +155,29 @@ func (c setup) keepsFixed(r Row) error {
 		return kernel.InvalidFields(fields...)
 	}
 	return nil
+}
+
+func textAt(s *string) string {
+	if s == nil {
+		return ""
+	}
+	return *s
+}
+
+// inBody names the fields of an error as a program sent them: "zone" → "body.cells.zone".
+func inBody(prefix string, err error) error {
+	var e *kernel.Error
+	if !errors.As(err, &e) || len(e.Fields) == 0 {
+		return err
+	}
+	if prefix = "body." + prefix; !strings.HasSuffix(prefix, ".") {
+		prefix += "."
+	}
+	c := *e
+	c.Fields = make([]kernel.FieldError, len(e.Fields))
+	for i, f := range e.Fields {
+		f.Path = prefix + f.Path
+		c.Fields[i] = f
+	}
+	return &c
 }

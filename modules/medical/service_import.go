@@ -369,3 +369,20 @@ func (s *Service) importFeed(ctx context.Context, tx kernel.Tx, facility kernel.
 	out.Made, err = s.fit(ctx, tx, facility, b.wishes(all, now), existing, now)
 	return out, err
 }
+
+// byLine turns a refusal into the error a program reads: one field per problem, "places.csv:3:zone".
+func byLine(err error) error {
+	var r *Refusal
+	if !errors.As(err, &r) {
+		return err
+	}
+	e := *errRefused
+	for _, p := range r.Problems.List {
+		path := p.File + ":" + itoa(p.Line)
+		if p.Field != "" {
+			path += ":" + p.Field
+		}
+		e.Fields = append(e.Fields, kernel.FieldError{Path: path, Slug: "medical.setup.line." + p.Slug, Message: p.Message})
+	}
+	return &e
+}
