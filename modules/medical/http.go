@@ -2,7 +2,6 @@ package medical
 
 import (
 	"context"
-	"net/http"
 
 	"townhall/modules/kernel"
 	"townhall/modules/kernel/web"
@@ -13,7 +12,8 @@ func (s *Service) contract() web.Contract {
 		Name: "medical", Prefix: "/medical/v1", Title: "Townhall medical API",
 		Description: "Appointments with clinics: what can be booked where and when, the citizen's own appointments, the clinic's day and calendar, and the same for other systems as FHIR R4 and SMART Scheduling Links.",
 		Tags: map[string]string{
-			"Visits":           "What can be booked.",
+			"Visits":           "What can be booked, where, with whom and when.",
+			"Waiting list":     "Waiting for a time that suits, and what is offered.",
 			"Appointments":     "The signed-in citizen's own appointments.",
 			"Calendar":         "What a clinic's planners set up: places, people, schedules, days off, and imports.",
 			"FHIR":             "The calendars and appointments, read-only, as HL7 FHIR R4 (4.0.1).",
@@ -24,16 +24,13 @@ func (s *Service) contract() web.Contract {
 }
 
 func (s *Service) register(api *web.API) {
-	s.registerCitizen(api)
+	s.registerFind(api)
+	s.registerMine(api)
+	s.registerWaiting(api)
 	s.registerBooking(api)
 	s.registerClinic(api)
 	s.registerStaff(api)
 	s.registerStandards(api)
-}
-
-func (s *Service) registerCitizen(api *web.API) {
-	web.Register(api, web.Op{ID: "list-visit-types", Method: http.MethodGet, Path: "/visit-types", Tags: []string{"Visits"}, Policy: web.Public,
-		Summary: "List the types of visits", Returns: "The types of visits.", Description: "Those that can be booked in the municipality, in the language asked for by Accept-Language."}, s.listVisitTypes)
 }
 
 // VisitTypesOutput lists types of visits.

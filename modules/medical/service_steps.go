@@ -66,15 +66,7 @@ func (s *Service) stepPass(ctx context.Context, tx kernel.Tx, t kernel.StepTaken
 	if err != nil {
 		return err
 	}
-	if err := s.giveBack(ctx, tx, a); err != nil {
-		return err
-	}
-	a.State, a.HoldSlot, a.HoldUntil, a.UpdatedAt = t.To, "", time.Time{}, t.At
-	a.StartsAt, a.EndsAt, a.Place, a.Practitioner = time.Time{}, time.Time{}, "", ""
-	if err := waitOn(ctx, tx, a.Case); err != nil {
-		return err
-	}
-	return saveAppointment(ctx, tx, a)
+	return s.passOn(ctx, tx, &a, t.To, t.At)
 }
 
 // stepArrive checks somebody in. The citizen may around the time of the visit, staff all day.

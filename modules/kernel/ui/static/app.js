@@ -41,6 +41,17 @@
     addEventListener("beforeunload", (e) => { if (changed && !leaving) e.preventDefault(); });
   }
 
+  // Searching from where one stands: about a kilometre exactly, and only when somebody presses the button.
+  for (const b of document.querySelectorAll("button[data-near]")) {
+    const field = document.getElementById(b.dataset.near);
+    if (!field || !navigator.geolocation) continue;
+    b.hidden = false;
+    b.addEventListener("click", () => navigator.geolocation.getCurrentPosition((p) => {
+      field.value = p.coords.latitude.toFixed(2) + "," + p.coords.longitude.toFixed(2);
+      field.form.requestSubmit();
+    }, () => { b.hidden = true; field.focus(); }));
+  }
+
   // Copying an address; the button appears only where it works.
   for (const b of document.querySelectorAll("button[data-copy]")) {
     if (!navigator.clipboard) continue;
