@@ -19,9 +19,9 @@ import (
 	"townhall/modules/kernel/pg"
 )
 
-// clinicDay is a town in which Riverside has two practitioners with slots today, by the clock of a zone in which it is
+// surgery is a town in which Riverside has two practitioners with slots today, by the clock of a zone in which it is
 // about noon, so that no test meets midnight.
-type clinicDay struct {
+type surgery struct {
 	*apptest.App
 	t      *testing.T
 	zone   string
@@ -30,9 +30,9 @@ type clinicDay struct {
 	people []apptest.Who
 }
 
-func newClinicDay(t *testing.T, options ...apptest.Option) *clinicDay {
+func newSurgery(t *testing.T, options ...apptest.Option) *surgery {
 	t.Helper()
-	d := &clinicDay{App: apptest.Start(t, options...), t: t}
+	d := &surgery{App: apptest.Start(t, options...), t: t}
 	d.Know("northwick", apptest.Anna, apptest.Boris, apptest.Rosa, apptest.Amara, apptest.Petra, apptest.Hannah, apptest.Oliver)
 	for i := range 4 {
 		d.people = append(d.people, apptest.Who{Subject: fmt.Sprintf("patient-%d", i), Name: fmt.Sprintf("Patient Number%d", i), ACR: "substantial", Client: "northwick.doctor-appointment"})
@@ -98,7 +98,7 @@ type booked struct {
 }
 
 // book books a slot by the contract.
-func (d *clinicDay) book(who apptest.Who, slot, reason string) (b booked) {
+func (d *surgery) book(who apptest.Who, slot, reason string) (b booked) {
 	d.t.Helper()
 	a := d.Do(apptest.Call{Who: &who, Method: http.MethodPost, Path: "/medical/v1/appointments", Key: apptest.Key(),
 		Body: map[string]any{"slot": slot, "visit_type": "consultation", "locale": "en", "patient": map[string]any{"reason": reason}}})
@@ -110,7 +110,7 @@ func (d *clinicDay) book(who apptest.Who, slot, reason string) (b booked) {
 }
 
 // at fetches a page of the clinic as somebody and returns it.
-func (d *clinicDay) at(who apptest.Who, path string, want int) string {
+func (d *surgery) at(who apptest.Who, path string, want int) string {
 	d.t.Helper()
 	a := d.Page(apptest.PageRequest{Tenant: "northwick", Method: http.MethodGet, Path: "/staff/clinics/riverside-clinic/" + path, Cookie: d.Cookie("northwick", who)})
 	if a.Status != want {
@@ -123,7 +123,7 @@ func (d *clinicDay) at(who apptest.Who, path string, want int) string {
 }
 
 // post sends a form of the clinic as somebody; want 303 returns where it leads, otherwise the page.
-func (d *clinicDay) post(who apptest.Who, path string, form url.Values, want int) string {
+func (d *surgery) post(who apptest.Who, path string, form url.Values, want int) string {
 	d.t.Helper()
 	if form == nil {
 		form = url.Values{}
@@ -145,7 +145,7 @@ const canaryReason = "CANARY: сыпь on the left arm, 皮疹"
 
 func TestReceptionChecksInAndThePractitionerReadsWhyAndCertifies(t *testing.T) {
 	t.Parallel()
-	d := newClinicDay(t)
+	d := newSurgery(t)
 	b := d.book(d.people[0], d.osei[0], canaryReason)
 	d.Settle()
 
@@ -212,7 +212,7 @@ func TestReceptionChecksInAndThePractitionerReadsWhyAndCertifies(t *testing.T) {
 }
 
 // confirmation is the number of the confirmation of an appointment.
-func (d *clinicDay) confirmation(who apptest.Who, id string) string {
+func (d *surgery) confirmation(who apptest.Who, id string) string {
 	d.t.Helper()
 	var all struct {
 		Documents []struct{ Number, Type, State, Case string }
@@ -227,7 +227,7 @@ func (d *clinicDay) confirmation(who apptest.Who, id string) string {
 	return ""
 }
 
-func (d *clinicDay) holds(who apptest.Who, docType, state string) bool {
+func (d *surgery) holds(who apptest.Who, docType, state string) bool {
 	d.t.Helper()
 	var all struct {
 		Documents []struct{ Type, State string }
@@ -243,7 +243,7 @@ func (d *clinicDay) holds(who apptest.Who, docType, state string) bool {
 
 // sealed fetches a person's valid document of one type and lets poppler judge its seal and read its words; why the patient
 // came is not among them.
-func (d *clinicDay) sealed(who apptest.Who, docType string, words ...string) {
+func (d *surgery) sealed(who apptest.Who, docType string, words ...string) {
 	d.t.Helper()
 	var all struct {
 		Documents []struct{ ID, Type, State string }
@@ -274,7 +274,7 @@ func (d *clinicDay) sealed(who apptest.Who, docType string, words ...string) {
 }
 
 // nowhere looks through every column of every table for a text.
-func (d *clinicDay) nowhere(text string) {
+func (d *surgery) nowhere(text string) {
 	d.t.Helper()
 	tables := 0
 	must(d.t, d.DB.InTx(d.t.Context(), "northwick", func(tx *pg.Tx) error {
@@ -301,7 +301,7 @@ func (d *clinicDay) nowhere(text string) {
 
 func TestPatientsAreMovedAndCalledOffInBulkEachWithANotice(t *testing.T) {
 	t.Parallel()
-	d := newClinicDay(t)
+	d := newSurgery(t)
 	var all []booked
 	chosen := url.Values{}
 	for i := range 4 {
@@ -373,7 +373,7 @@ func TestPatientsAreMovedAndCalledOffInBulkEachWithANotice(t *testing.T) {
 
 func TestSomebodyWithoutAnAppointmentIsAdmittedAtTheDesk(t *testing.T) {
 	t.Parallel()
-	d := newClinicDay(t)
+	d := newSurgery(t)
 	if page := d.at(apptest.Rosa, "walk-in", http.StatusOK); !strings.Contains(page, "Consultation") {
 		t.Fatalf("types of visits: %s", page)
 	}
@@ -420,7 +420,7 @@ func TestSomebodyWithoutAnAppointmentIsAdmittedAtTheDesk(t *testing.T) {
 
 func TestWhoDoesNotComeIsPutDownOnlyOnceTheTimeHasBegun(t *testing.T) {
 	t.Parallel()
-	d := newClinicDay(t)
+	d := newSurgery(t)
 	b := d.book(d.people[0], d.osei[0], "")
 	path := "appointments/" + b.ID
 	if page := d.post(apptest.Rosa, path+"/miss", nil, http.StatusConflict); !strings.Contains(page, "not begun") {
@@ -449,17 +449,17 @@ func between(text, before, after string) (all []string) {
 	return all[1:]
 }
 
-func (d *clinicDay) one(query string, args ...any) (out string) {
+func (d *surgery) one(query string, args ...any) (out string) {
 	d.t.Helper()
 	must(d.t, d.DB.Read(d.t.Context(), "northwick", func(tx *pg.Tx) error { return tx.Get(&out, query, args...) }))
 	return out
 }
 
-func (d *clinicDay) slotOf(id string) string {
+func (d *surgery) slotOf(id string) string {
 	return d.one(`SELECT coalesce(slot_id::text, '') FROM medical.appointment WHERE tenant_id = 'northwick' AND case_id = $1`, id)
 }
 
-func (d *clinicDay) slotsOf(all []booked) string {
+func (d *surgery) slotsOf(all []booked) string {
 	var out []string
 	for _, b := range all {
 		out = append(out, d.slotOf(b.ID))
@@ -467,12 +467,12 @@ func (d *clinicDay) slotsOf(all []booked) string {
 	return strings.Join(out, " ")
 }
 
-func (d *clinicDay) practitionerOf(slot string) string {
+func (d *surgery) practitionerOf(slot string) string {
 	return d.one(`SELECT practitioner_id::text FROM medical.slot WHERE tenant_id = 'northwick' AND id = $1`, slot)
 }
 
 // notices counts the messages of one name that were written for people.
-func (d *clinicDay) notices(name string) (n int) {
+func (d *surgery) notices(name string) (n int) {
 	d.t.Helper()
 	must(d.t, d.DB.Read(d.t.Context(), "northwick", func(tx *pg.Tx) error {
 		return tx.Get(&n, `SELECT count(*) FROM kernel.effect WHERE tenant_id = 'northwick' AND name = 'case.notice/notify' AND payload->>'notice' = $1`, name)
