@@ -69,6 +69,7 @@ type house struct {
 	steps     map[string]map[string]kernel.StepEffect // sector → name
 	pages     map[string]app.CasePage                 // sector →
 	cases     kernel.Cases
+	clinics   clinics
 }
 
 type module interface{ Module() app.Module }
@@ -156,11 +157,13 @@ func list() []entry {
 			})
 		}},
 		{"medical", medical.Texts(), func(h *house) (module, error) {
-			return medical.New(medical.Deps{
+			s, err := medical.New(medical.Deps{
 				DB: h.DB, Library: h.library, Directory: h.directory, Cases: h.cases, Documents: h.documents, People: h.people, Audit: h.log,
 				Clock: h.Clock, Log: h.Log, Texts: h.texts, Citizen: h.citizen, Staff: h.staff, Channel: h.channel,
 				Keys: filepath.Join(h.Data, "health"), Printable: h.printable,
 			})
+			h.clinics = s
+			return s, err
 		}},
 		{"citizen", citizen.Texts(), func(h *house) (module, error) {
 			return citizen.New(citizen.Deps{
@@ -184,6 +187,7 @@ type Town struct {
 	Fixtures  []ui.Fixture // page states for the gallery
 
 	dispatcher *pg.Dispatcher
+	clinics    clinics
 	db         *pg.DB
 	log        *slog.Logger
 }
@@ -208,6 +212,7 @@ func New(o Options) (*Town, error) {
 			t.Fixtures = append(t.Fixtures, f.Fixtures()...)
 		}
 	}
+	t.clinics = h.clinics
 	if t.Server, err = h.server(t.Modules, t.ready); err != nil {
 		return nil, err
 	}

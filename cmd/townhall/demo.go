@@ -176,6 +176,9 @@ func startDemo(ctx context.Context, o demoOptions) (d *running, err error) {
 	if err != nil {
 		return d, err
 	}
+	if err := seedClinics(ctx, d.town); err != nil {
+		return d, err
+	}
 	d.wallet, err = newDemoWallet(d.town.Directory, walletOrigin, secret, filepath.Join(d.data, "wallet"), log)
 	if err != nil {
 		return d, err

@@ -101,7 +101,7 @@ func (p Persona) release(names []string) map[string]any {
 }
 
 // DemoPersonas are three citizens, whose names are in Latin, Cyrillic and Chinese letters, and the officials of
-// two municipalities. The PIN of every identity card is 123456.
+// two municipalities and their clinics. The PIN of every identity card is 123456.
 func DemoPersonas() []Persona {
 	citizen := func(id, locale string, level, max kernel.Level, title kernel.Text, claims map[string]any) Persona {
 		claims["locale"], claims["email_verified"] = locale, true
@@ -138,6 +138,16 @@ func DemoPersonas() []Persona {
 		official("tomasz", "Tomasz", "Nowak", "tomasz.nowak@eastmere.example", registrar("Eastmere", "Истмир", "伊斯特米尔"), "eastmere-registrars"),
 		official("helen", "Helen", "Marsh", "helen.marsh@northwick.example",
 			kernel.Text{"en": "Auditor, Northwick", "ru": "Аудитор, Нортуик", "zh": "诺斯威克审计员"}, "northwick-auditors"),
+		official("rosa", "Rosa", "Delgado", "rosa.delgado@riverside.example",
+			kernel.Text{"en": "Reception, Riverside Clinic", "ru": "Регистратура, клиника «Риверсайд»", "zh": "河畔诊所前台"}, "riverside-clinic-reception"),
+		official("amara", "Amara", "Osei", "amara.osei@riverside.example",
+			kernel.Text{"en": "Doctor, Riverside Clinic", "ru": "Врач, клиника «Риверсайд»", "zh": "河畔诊所医生"}, "riverside-clinic-practitioners"),
+		official("petra", "Petra", "Novak", "petra.novak@riverside.example",
+			kernel.Text{"en": "Plans the calendars, Riverside Clinic", "ru": "Составляет расписание, клиника «Риверсайд»", "zh": "河畔诊所排班员"}, "riverside-clinic-planners"),
+		official("hannah", "Hannah", "Weiss", "hannah.weiss@harbour.example",
+			kernel.Text{"en": "Doctor, Harbour Health Centre", "ru": "Врач, медицинский центр «Харбор»", "zh": "港湾健康中心医生"}, "harbour-health-practitioners", "harbour-health-planners"),
+		official("liam", "Liam", "Byrne", "liam.byrne@oak.example",
+			kernel.Text{"en": "Doctor, Oak Surgery", "ru": "Врач, клиника «Дубовая роща»", "zh": "橡树诊所医生"}, "oak-surgery-practitioners", "oak-surgery-reception", "oak-surgery-planners"),
 	}
 }
 
