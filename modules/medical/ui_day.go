@@ -305,6 +305,9 @@ func (s *Service) clinicTabs(r *http.Request, f kernel.AgencyID, current string,
 	if who.Has(f, RoleReception) || who.Has(f, RolePractitioner) {
 		add("walk-in", base+"/walk-in", -1)
 	}
+	if who.Has(f, RolePlanner) {
+		add("setup", base+"/setup", -1)
+	}
 	return out
 }
 
