@@ -479,3 +479,89 @@ func (d *surgery) notices(name string) (n int) {
 	}))
 	return n
 }
+
+func TestTheClinicsDayByContract(t *testing.T) {
+	t.Parallel()
+	d := newSurgery(t)
+	b := d.book(d.people[0], d.osei[0], canaryReason)
+	const clinic = "/medical/v1/clinics/riverside-clinic"
+	call := func(who apptest.Who, method, path string, body any, want int, out any) {
+		t.Helper()
+		c := apptest.Call{Who: &who, Method: method, Path: clinic + path, Body: body}
+		if method == http.MethodPost {
+			c.Key = apptest.Key()
+		}
+		a := d.Do(c)
+		if a.Status != want {
+			t.Fatalf("%s %s %s: %d %s", who.Name, method, path, a.Status, a.Body)
+		}
+		if out != nil {
+			a.JSON(t, out)
+		}
+	}
+	var day struct {
+		Appointments []struct{ ID, Patient, State string }
+	}
+	call(apptest.Rosa, http.MethodGet, "/day", nil, 200, &day)
+	if len(day.Appointments) != 1 || day.Appointments[0].Patient != d.people[0].Name {
+		t.Errorf("the day: %+v", day)
+	}
+	call(apptest.Hannah, http.MethodGet, "/day", nil, 404, nil)
+	call(apptest.Rosa, http.MethodPost, "/check-ins", map[string]any{"code": "VA-2026-AAAA-AAAA"}, 422, nil)
+	call(apptest.Rosa, http.MethodPost, "/check-ins", map[string]any{"code": b.Number}, 200, nil)
+	var seen struct {
+		Reason  string
+		Version int
+		Actions []string
+	}
+	for who, want := range map[*apptest.Who]string{&apptest.Rosa: "", &apptest.Petra: "", &apptest.Amara: canaryReason} {
+		seen.Reason = ""
+		if call(*who, http.MethodGet, "/appointments/"+b.ID, nil, 200, &seen); seen.Reason != want {
+			t.Errorf("%s reads %q", who.Name, seen.Reason)
+		}
+	}
+	call(apptest.Hannah, http.MethodGet, "/appointments/"+b.ID, nil, 404, nil)
+	call(apptest.Rosa, http.MethodPost, "/appointments/"+b.ID+"/actions/complete", map[string]any{"version": seen.Version, "input": map[string]any{"outcome": "treated"}}, 403, nil)
+	call(apptest.Amara, http.MethodPost, "/appointments/"+b.ID+"/actions/complete", map[string]any{"version": seen.Version, "input": map[string]any{"outcome": "cured"}}, 422, nil)
+	call(apptest.Amara, http.MethodPost, "/appointments/"+b.ID+"/actions/complete", map[string]any{"version": seen.Version, "input": map[string]any{"outcome": "treated"}}, 200, nil)
+
+	other := d.book(d.people[1], d.osei[1], "")
+	var plan struct{ Moves []struct{ Appointment, From, To string } }
+	call(apptest.Petra, http.MethodPost, "/move-previews", map[string]any{"appointments": []string{other.ID}, "practitioner": d.practitionerOf(d.weir[0])}, 200, &plan)
+	if len(plan.Moves) != 1 || plan.Moves[0].To != d.weir[0] {
+		t.Fatalf("plan: %+v", plan)
+	}
+	var became struct {
+		Done     int
+		Outcomes []struct{ Code string }
+	}
+	call(apptest.Petra, http.MethodPost, "/moves", map[string]any{"moves": plan.Moves[:1]}, 422, nil) // upper case members
+	move := map[string]any{"appointment": other.ID, "from": plan.Moves[0].From, "to": plan.Moves[0].To}
+	call(apptest.Petra, http.MethodPost, "/moves", map[string]any{"moves": []any{move}}, 200, &became)
+	if became.Done != 1 || d.slotOf(other.ID) != d.weir[0] {
+		t.Errorf("moved: %+v", became)
+	}
+	call(apptest.Rosa, http.MethodPost, "/call-offs", map[string]any{"appointments": []string{other.ID, b.ID}, "reason": "The doctor is ill today."}, 200, &became)
+	if became.Done != 1 || became.Outcomes[1].Code != "action-not-possible" {
+		t.Errorf("called off: %+v", became)
+	}
+	call(apptest.Rosa, http.MethodPost, "/walk-ins", map[string]any{"visit_type": "consultation", "patient_name": "Wanda Walker", "patient_birthdate": "1950-02-01"}, 201, nil)
+	call(apptest.Rosa, http.MethodPost, "/walk-ins", map[string]any{"visit_type": "consultation", "patient_name": "Wanda Walker", "patient_birthdate": "2950-02-01"}, 422, nil)
+
+	task := kernel.NewID()
+	must(t, d.DB.InTx(t.Context(), "northwick", func(tx *pg.Tx) error {
+		_, err := tx.Exec(`INSERT INTO medical.task (tenant_id, id, facility, kind, case_id, created_at) VALUES ('northwick', $1, 'riverside-clinic', 'blocked', $2, now())`, task, b.ID)
+		return err
+	}))
+	if page := d.at(apptest.Petra, "tasks", http.StatusOK); !strings.Contains(page, "The time is blocked") || !strings.Contains(page, d.people[0].Name) {
+		t.Errorf("tasks: %s", page)
+	}
+	var tasks struct{ Tasks []struct{ ID, Kind string } }
+	call(apptest.Petra, http.MethodGet, "/tasks", nil, 200, &tasks)
+	if len(tasks.Tasks) != 1 || tasks.Tasks[0].ID != task {
+		t.Errorf("tasks: %+v", tasks)
+	}
+	call(apptest.Amara, http.MethodPost, "/tasks/"+task+"/settlement", map[string]any{"how": "kept"}, 403, nil)
+	call(apptest.Petra, http.MethodPost, "/tasks/"+task+"/settlement", map[string]any{"how": "kept"}, 204, nil)
+	call(apptest.Petra, http.MethodPost, "/tasks/"+task+"/settlement", map[string]any{"how": "kept"}, 404, nil)
+}

@@ -15,6 +15,7 @@ func (s *Service) contract() web.Contract {
 			"Visits":           "What can be booked, where, with whom and when.",
 			"Waiting list":     "Waiting for a time that suits, and what is offered.",
 			"Appointments":     "The signed-in citizen's own appointments.",
+			"Day":              "A clinic's day for its staff: who comes, who is there, moves, and what is to be settled.",
 			"Calendar":         "What a clinic's planners set up: places, people, schedules, days off, and imports.",
 			"FHIR":             "The calendars and appointments, read-only, as HL7 FHIR R4 (4.0.1).",
 			"Scheduling links": "The free times as SMART Scheduling Links: a manifest and files of one resource per line.",

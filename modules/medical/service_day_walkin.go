@@ -88,7 +88,7 @@ func (s *Service) Admit(ctx context.Context, w WalkIn) (Appointment, error) {
 		if err != nil {
 			return Appointment{}, err
 		}
-		a.Number, a.Applicant = c.Number, c.Applicant
+		a.Number, a.Applicant, a.Version = c.Number, c.Applicant, c.Version
 		return a, insertAppointment(ctx, tx, a)
 	})
 	return a, s.instead(ctx, o, err)
