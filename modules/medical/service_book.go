@@ -27,6 +27,9 @@ type Booking struct {
 // errGone stands for "no free place": the transaction is taken back, and the answer, with other times, is made outside of it.
 var errGone = errors.New("no free place in the slot")
 
+// draftFor is when the workflow lets a draft lapse (its timer "hold"). A draft whose hold would outlive it is not taken up.
+const draftFor = 30 * time.Minute
+
 // Hold holds a place in the slot for the signed-in citizen for HoldFor, once per idempotency key. The case it opens is a
 // draft; somebody who is still drafting an appointment of the same service takes their hold along to the new slot, so
 // that nobody keeps two. Errors: NotFound, ErrSlotTaken with what is free instead, StepUp, ErrNotForAge.
@@ -34,7 +37,7 @@ func (s *Service) Hold(ctx context.Context, b Booking) (Appointment, error) {
 	return s.booked(ctx, b, func(tx *pg.Tx, o offer) (Appointment, error) {
 		who := kernel.PrincipalOf(ctx)
 		now := s.Clock.Now()
-		a, found, err := draftOf(ctx, tx, who.Person, o.Visit.Service, now.Add(-HoldFor))
+		a, found, err := draftOf(ctx, tx, who.Person, o.Visit.Service, now.Add(HoldFor-draftFor))
 		if err != nil {
 			return Appointment{}, err
 		}

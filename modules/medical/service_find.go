@@ -1,6 +1,7 @@
 package medical
 
 import (
+	"cmp"
 	"context"
 	"math"
 	"slices"
@@ -85,6 +86,7 @@ type found struct {
 	more          bool
 	places        map[PlaceID]Place
 	practitioners map[PractitionerID]Practitioner
+	choiceIDs     []PlaceID
 	choice        []Place  // where such visits are
 	languages     []string // in which
 	example       string   // a postcode that is known
@@ -141,6 +143,9 @@ func (s *Service) find(ctx context.Context, q search) (found, error) {
 		if err != nil {
 			return err
 		}
+		if err := f.choose(ctx, tx); err != nil {
+			return err
+		}
 		return s.lookUp(ctx, tx, &f, in)
 	})
 	return f, err
@@ -180,10 +185,12 @@ func (s *Service) narrow(ctx context.Context, tx kernel.Tx, f *found) ([]candida
 	if err != nil {
 		return nil, err
 	}
-	var ids []PlaceID
 	for _, c := range in {
-		if !slices.Contains(ids, c.Place) {
-			ids = append(ids, c.Place)
+		if !slices.Contains(f.choiceIDs, c.Place) {
+			f.choiceIDs = append(f.choiceIDs, c.Place)
+		}
+		if f.example == "" {
+			f.example = c.words.PostalCode
 		}
 		for _, l := range c.Languages {
 			if l, _, _ = strings.Cut(l, "-"); !slices.Contains(f.languages, l) {
@@ -192,76 +199,62 @@ func (s *Service) narrow(ctx context.Context, tx kernel.Tx, f *found) ([]candida
 		}
 	}
 	slices.Sort(f.languages)
-	if f.places, err = placesByID(ctx, tx, ids); err != nil {
-		return nil, err
-	}
-	for _, id := range ids {
-		f.choice = append(f.choice, f.places[id])
-		if f.example == "" {
-			f.example = f.places[id].PostalCode
-		}
-	}
 	return f.only(in), nil
 }
 
+// choose reads the places to choose from: those of every schedule, whatever the search leaves out.
+func (f *found) choose(ctx context.Context, tx kernel.Tx) (err error) {
+	if f.places, err = placesByID(ctx, tx, f.choiceIDs); err != nil {
+		return err
+	}
+	f.choice = nil
+	for _, id := range f.choiceIDs {
+		f.choice = append(f.choice, f.places[id])
+	}
+	return nil
+}
+
 // only leaves out the schedules that do not match, and puts the nearest first.
-func (f *found) only(in []candidate) []candidate {
-	in = slices.DeleteFunc(in, func(c candidate) bool {
+func (f *found) only(all []candidate) []candidate {
+	in := slices.DeleteFunc(slices.Clone(all), func(c candidate) bool {
 		return f.Place != "" && string(c.Place) != f.Place ||
 			f.Language != "" && !slices.ContainsFunc(c.Languages, func(l string) bool { return l == f.Language || strings.HasPrefix(l, f.Language+"-") })
 	})
 	if f.Near == "" {
 		return in
 	}
-	at, ok := f.locate()
+	at, ok := locate(f.Near, all)
 	if !ok {
 		f.unknown = true
 		return in
 	}
 	for i, c := range in {
-		if p := f.places[c.Place]; p.Latitude != nil {
-			in[i].distance = at.metres(point{*p.Latitude, *p.Longitude})
+		if c.at != nil {
+			in[i].distance = at.metres(*c.at)
 		}
 	}
 	slices.SortStableFunc(in, func(a, b candidate) int {
-		switch {
-		case (a.distance < 0) != (b.distance < 0): // what is not on the map comes last
-			if a.distance < 0 {
-				return 1
-			}
-			return -1
-		case a.distance < b.distance:
-			return -1
-		case a.distance > b.distance:
-			return 1
+		if (a.distance < 0) != (b.distance < 0) { // what is not on the map comes last
+			return cmp.Compare(b.distance, a.distance)
 		}
-		return 0
+		return cmp.Compare(a.distance, b.distance)
 	})
 	return in
 }
 
-// locate is where people mean: a position, or a postcode or part of town in which one of the places is. Nobody outside is
+// locate is where people mean: a position, or the postcode, part of town or street of one of the places. Nobody outside is
 // asked.
-func (f *found) locate() (point, bool) {
-	if at, ok := parsePoint(f.Near); ok {
+func locate(near string, in []candidate) (point, bool) {
+	if at, ok := parsePoint(near); ok {
 		return at, true
 	}
-	want := plainly(f.Near)
+	want := plainly(near)
 	for _, exact := range []bool{true, false} {
 		var sum point
 		n := 0
-		for _, p := range f.choice {
-			if p.Latitude == nil || want == "" {
-				continue
-			}
-			code, town := plainly(p.PostalCode), plainly(p.Locality)
-			hit := code == want || town == want
-			if !exact { // the first half of a postcode, or a postcode that begins as one of ours does
-				half, _, _ := strings.Cut(strings.ToLower(p.PostalCode), " ")
-				hit = half != "" && strings.HasPrefix(want, plainly(half)) || strings.HasPrefix(code, want) || strings.HasPrefix(town, want) || strings.Contains(plainly(p.Street), want)
-			}
-			if hit {
-				sum.Lat, sum.Lon, n = sum.Lat+*p.Latitude, sum.Lon+*p.Longitude, n+1
+		for _, c := range in {
+			if c.at != nil && want != "" && c.words.meant(want, exact) {
+				sum.Lat, sum.Lon, n = sum.Lat+c.at.Lat, sum.Lon+c.at.Lon, n+1
 			}
 		}
 		if n > 0 {
@@ -269,6 +262,17 @@ func (f *found) locate() (point, bool) {
 		}
 	}
 	return point{}, false
+}
+
+// meant reports whether somebody who typed want may mean this place: inexactly by the first half of a postcode, by how the
+// town begins, by a part of the street's name.
+func (w placeWords) meant(want string, exact bool) bool {
+	code, town := plainly(w.PostalCode), plainly(w.Locality)
+	if exact {
+		return code == want || town == want
+	}
+	half, _, _ := strings.Cut(w.PostalCode, " ")
+	return half != "" && strings.HasPrefix(want, plainly(half)) || strings.HasPrefix(code, want) || strings.HasPrefix(town, want) || strings.Contains(plainly(w.Street), want)
 }
 
 // plainly is text for comparing: small letters without spaces.

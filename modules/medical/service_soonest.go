@@ -15,8 +15,10 @@ import (
 // offerings reads where and in which languages a type of visit is offered. Errors: NotThere.
 func (s *Service) offerings(ctx context.Context, q search) (f found, err error) {
 	err = s.DB.Read(ctx, kernel.TenantOf(ctx).ID, func(tx *pg.Tx) error {
-		f, _, err = s.matching(ctx, tx, q)
-		return err
+		if f, _, err = s.matching(ctx, tx, q); err != nil {
+			return err
+		}
+		return f.choose(ctx, tx)
 	})
 	return f, err
 }
@@ -99,7 +101,7 @@ func (s *Service) freeSlots(ctx context.Context, q search, until, cursor string,
 		if !at.IsZero() {
 			span.From = at
 		}
-		l = freeList{places: f.places, by: map[ScheduleID]candidate{}}
+		l = freeList{by: map[ScheduleID]candidate{}}
 		if l.times, err = soonest(ctx, tx, in, span, after, limit+1); err != nil {
 			return err
 		}
@@ -112,16 +114,23 @@ func (s *Service) freeSlots(ctx context.Context, q search, until, cursor string,
 	return l, err
 }
 
-// refer reads who the times are with.
+// refer reads where and with whom the times are.
 func (l *freeList) refer(ctx context.Context, tx kernel.Tx, in []candidate) (err error) {
 	var who []PractitionerID
 	for _, c := range in {
 		l.by[c.ID] = c
 	}
+	var where []PlaceID
 	for _, t := range l.times {
+		if p := l.by[t.Schedule].Place; !slices.Contains(where, p) {
+			where = append(where, p)
+		}
 		if p := l.by[t.Schedule].Practitioner; p != "" && !slices.Contains(who, p) {
 			who = append(who, p)
 		}
+	}
+	if l.places, err = placesByID(ctx, tx, where); err != nil {
+		return err
 	}
 	l.practitioners, err = practitionersByID(ctx, tx, who)
 	return err

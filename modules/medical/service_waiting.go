@@ -216,7 +216,10 @@ func (s *Service) waitingAt(ctx context.Context, service, code string) (t VisitT
 			return err
 		}
 		f := found{search: search{Service: service, Visit: code}, visit: t}
-		_, err = s.narrow(ctx, tx, &f)
+		if _, err = s.narrow(ctx, tx, &f); err != nil {
+			return err
+		}
+		err = f.choose(ctx, tx)
 		places = f.choice
 		return err
 	})

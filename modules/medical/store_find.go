@@ -23,7 +23,16 @@ type candidate struct {
 	Place        PlaceID
 	Practitioner PractitionerID
 	Languages    []string
+	at           *point // of the place; nil: not known
+	words        placeWords
 	distance     float64 // in metres; negative: not known
+}
+
+// placeWords are what somebody may type to say where they look.
+type placeWords struct {
+	PostalCode string `db:"postal_code"`
+	Locality   string `db:"locality"`
+	Street     string `db:"street"`
 }
 
 type candidateRow struct {
@@ -31,9 +40,13 @@ type candidateRow struct {
 	Place        string         `db:"place_id"`
 	Practitioner sql.NullString `db:"practitioner_id"`
 	Languages    pq.StringArray `db:"languages"`
+
+	Latitude  sql.NullFloat64 `db:"latitude"`
+	Longitude sql.NullFloat64 `db:"longitude"`
+	placeWords
 }
 
-const candidatesSQL = `SELECT c.id, c.place_id, c.practitioner_id, coalesce(d.languages, '{}') AS languages
+const candidatesSQL = `SELECT c.id, c.place_id, c.practitioner_id, coalesce(d.languages, '{}') AS languages, p.latitude, p.longitude, p.postal_code, p.locality, p.street
 	FROM medical.schedule c
 	JOIN medical.facility f ON f.tenant_id = $1 AND f.id = c.facility AND f.published
 	JOIN medical.place p ON p.tenant_id = $1 AND p.id = c.place_id AND p.active
@@ -50,7 +63,10 @@ func candidates(ctx context.Context, tx kernel.Tx, visit string, facility kernel
 	}
 	out := make([]candidate, len(rows))
 	for i, r := range rows {
-		out[i] = candidate{ID: ScheduleID(r.ID), Place: PlaceID(r.Place), Practitioner: PractitionerID(r.Practitioner.String), Languages: r.Languages, distance: -1}
+		out[i] = candidate{ID: ScheduleID(r.ID), Place: PlaceID(r.Place), Practitioner: PractitionerID(r.Practitioner.String), Languages: r.Languages, words: r.placeWords, distance: -1}
+		if r.Latitude.Valid {
+			out[i].at = &point{r.Latitude.Float64, r.Longitude.Float64}
+		}
 	}
 	return out, nil
 }

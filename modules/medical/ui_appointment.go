@@ -167,7 +167,10 @@ func (s *Service) documentRows(r *http.Request, o opened) []ui.DocumentRow {
 			continue
 		}
 		row := ui.DocumentRow{Title: d.Title, Number: d.Number, IssuedAt: d.IssuedAt, Href: "/documents/" + string(d.ID), Page: true, Pending: d.State == "pending"}
-		if d.State == "revoked" {
+		switch d.State {
+		case "pending":
+			row.IssuedAt = time.Time{}
+		case "revoked":
 			row.Tag = ui.Tag{Text: s.t(r, "document.revoked"), Tone: ui.Danger}
 		}
 		rows = append(rows, row)

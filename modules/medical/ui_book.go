@@ -118,7 +118,7 @@ func (s *Service) showDetails(w http.ResponseWriter, r *http.Request, v myVisit,
 		Back: r.FormValue("return") == "check", Button: s.t(r, "details.continue"), Other: otherTimes(v)}
 	data.Rest = []ui.Field{{Name: "reason", Kind: "textarea", Label: s.t(r, "details.reason"), Rows: 4, MaxLength: maxReason, Value: p.Reason,
 		Hint: s.t(r, "details.reason-hint", "clinic", s.facilityName(r, v))}}
-	view := ui.View{Title: s.t(r, "details.title"), Active: "services", Task: true, Back: otherTimes(v)}
+	view := ui.View{Title: s.t(r, "details.heading"), Active: "services", Task: true, Back: otherTimes(v)}
 	if data.Back {
 		view.Back = bookPath(v.Service, v.Case) + "/check"
 	}
@@ -252,10 +252,26 @@ func (s *Service) postHold(w http.ResponseWriter, r *http.Request, d *workflows.
 	if err != nil {
 		return err
 	}
-	if q.Case == a.Case { // only the time was chosen again
-		return seeOther(w, r, bookPath(d.Slug, a.Case)+"/check")
+	if q.Case == "" {
+		return seeOther(w, r, bookPath(d.Slug, a.Case))
 	}
-	return seeOther(w, r, bookPath(d.Slug, a.Case))
+	return s.holdAgain(w, r, q.Case, a)
+}
+
+// holdAgain goes on with what was typed before the time was chosen again, in a new draft too when the old one is too old.
+func (s *Service) holdAgain(w http.ResponseWriter, r *http.Request, before kernel.CaseID, a Appointment) error {
+	if before != a.Case {
+		old, err := s.open(r.Context(), before)
+		if err != nil {
+			return err
+		}
+		p := old.kept()
+		p.Reason = old.reason
+		if err := s.saveDetails(r.Context(), a.Case, p); err != nil {
+			return err
+		}
+	}
+	return seeOther(w, r, bookPath(a.Service, a.Case)+"/check")
 }
 
 // draft reads what is being booked; what is none any more lives on the appointment's page.
