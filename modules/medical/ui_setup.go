@@ -95,6 +95,9 @@ func (s *Service) showTable(w http.ResponseWriter, r *http.Request, c setup, tab
 	f := facilityOf(r)
 	v := listView{Notices: s.doneNotices(r), Add: ui.Button{Href: setupPath(f, table, "new"), Label: s.p(r, "add."+table)}, Table: ui.Table{Caption: s.p(r, "table."+table)}}
 	for _, column := range shown[table] {
+		if column == "rule" {
+			column = "days"
+		}
 		v.Table.Head = append(v.Table.Head, s.p(r, "column."+column))
 	}
 	for _, row := range c.rows(table) {

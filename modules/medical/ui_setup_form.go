@@ -153,8 +153,7 @@ func (s *Service) showRow(w http.ResponseWriter, r *http.Request, c setup, row R
 	view := ui.View{Title: title, Lead: s.clinicName(r, f), Active: "clinics", Back: setupPath(f, row.Table)}
 	if problem != nil {
 		view.Status = statusOf(problem)
-		errs := s.Texts.FieldErrors(locale, problem)
-		all, problems := ui.WithErrors(slices.Concat(v.Fields, v.More), errs)
+		all, problems := s.withErrors(r, slices.Concat(v.Fields, v.More), problem)
 		v.Fields, v.More, v.Problems = all[:len(v.Fields)], all[len(v.Fields):], problems
 		v.Open = slices.ContainsFunc(v.More, func(f ui.Field) bool { return f.Error != "" })
 		if len(v.Problems) == 0 {
@@ -168,6 +167,17 @@ func (s *Service) showRow(w http.ResponseWriter, r *http.Request, c setup, row R
 	}
 	view.Data = v
 	return s.Staff.Render(w, r, s.views, "setup-form", view)
+}
+
+// withErrors says at each field what is wrong with it: "Time zone: is not a time zone, such as Europe/London".
+func (s *Service) withErrors(r *http.Request, fields []ui.Field, problem error) ([]ui.Field, []ui.Problem) {
+	errs := s.Texts.FieldErrors(kernel.LocaleOf(r.Context()), problem)
+	for _, f := range fields {
+		if text := errs[f.Name]; text != "" {
+			errs[f.Name] = s.p(r, "wrong", "what", f.Label, "problem", text)
+		}
+	}
+	return ui.WithErrors(fields, errs)
 }
 
 // sessionInWords says when a session is and how many times it has: "Monday, 30 November 2026, 09:00–12:00: 9 times".

@@ -165,7 +165,7 @@ func (s *Service) showException(w http.ResponseWriter, r *http.Request, c setup,
 	view := ui.View{Title: s.p(r, "add."+kind), Lead: s.clinicName(r, f), Active: "clinics", Back: setupPath(f, "exceptions")}
 	if problem != nil {
 		view.Status = statusOf(problem)
-		v.Fields, v.Problems = ui.WithErrors(v.Fields, s.Texts.FieldErrors(locale, problem))
+		v.Fields, v.Problems = s.withErrors(r, v.Fields, problem)
 	}
 	view.Data = v
 	return s.Staff.Render(w, r, s.views, "setup-form", view)
@@ -305,12 +305,17 @@ func (s *Service) refusalView(r *http.Request, refused *Refusal) importView {
 		if key := "medical.setup.line." + p.Slug; s.Texts.Has(key) {
 			text = s.Texts.T(locale, key)
 		}
-		v.Lines.Rows = append(v.Lines.Rows, ui.TableRow{Cells: []ui.Cell{{Text: orDash(where)}, {Text: orDash(p.Field)}, {Text: text}}})
+		v.Lines.Rows = append(v.Lines.Rows, ui.TableRow{Cells: []ui.Cell{{Text: orDash(breakable(where))}, {Text: orDash(breakable(p.Field))}, {Text: text}}})
 	}
 	if more := refused.Problems.Total - len(refused.Problems.List); more > 0 {
 		v.More = s.p(r, "import.more", "n", more)
 	}
 	return v
+}
+
+// breakable lets a long name without spaces go on in the next line of a narrow screen.
+func breakable(s string) string {
+	return strings.NewReplacer(".", ".\u200b", "]", "]\u200b", "-", "-\u200b", "_", "_\u200b").Replace(s)
 }
 
 func (s *Service) countsTable(r *http.Request, v Imported) *ui.Table {
