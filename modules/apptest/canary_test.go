@@ -12,6 +12,7 @@ import (
 	"strings"
 	"sync"
 	"testing"
+	"time"
 
 	"townhall/modules/apptest"
 	"townhall/modules/kernel/pg"
@@ -25,6 +26,7 @@ var canaries = map[string]string{
 	"question": "Canary Question Heron?", "answer": "Canary Answer 金丝雀", "assessment": "Canary Assessment Lynx", "remarks": "Canary Remarks Newt",
 	"refusal": "Canary Refusal Reason Stoat, told at length", "revocation": "Canary Revocation Vole",
 	"label": "Canary Label Shrew", "reissue": "Canary Reissue Marten",
+	"visit": "Canary Visit Kestrel Сыпь", "child": "Canary Child Dormouse", "call-off": "Canary Calloff Adder", "walk-in": "Canary Walkin Polecat",
 }
 
 // sink collects what leaves by one way.
@@ -89,7 +91,7 @@ func newAviary(t *testing.T) *aviary {
 	v.App = apptest.Start(t, apptest.WithLog(v.log), apptest.WithWebhook(wallet.URL+"/hooks", "whsec_am91cm5leS1qb3VybmV5LWpvdXJuZXktam91cm5leS0wMQ=="))
 	v.zoe = apptest.Anna
 	v.zoe.Subject, v.zoe.Name = "zephyrine", canaries["name"]
-	v.Know("northwick", v.zoe, apptest.Boris, apptest.Oliver, apptest.Priya)
+	v.Know("northwick", v.zoe, apptest.Boris, apptest.Oliver, apptest.Priya, apptest.Rosa, apptest.Amara, apptest.Hannah)
 	claims, err := json.Marshal(map[string]string{"name": canaries["name"], "birthdate": canaries["birthdate"], "email": canaries["email"],
 		"address.street_address": canaries["street"], "address.locality": canaries["town"], "address.postal_code": canaries["postcode"], "address.country": "GB"})
 	if err != nil {
@@ -192,6 +194,7 @@ func TestPersonalDataStaysInside(t *testing.T) {
 	v.walkShares(certificate.ID)
 	v.walkWrongly(refusedCase)
 	v.walkPages(refusedCase, certificate.ID, certificate.Number)
+	v.walkClinic()
 
 	if len(v.log.all) < 40 || len(v.hooks.all) < 10 || len(v.addresses.all) < 100 || len(v.problems.all) < 12 {
 		t.Fatalf("too little was watched: %d lines, %d of webhooks, %d addresses, %d errors", len(v.log.all), len(v.hooks.all), len(v.addresses.all), len(v.problems.all))
@@ -229,6 +232,63 @@ func (v *aviary) walkShares(document string) {
 	v.refused(apptest.Oliver, http.MethodPost, "/documents/v1/documents/"+document+"/reissue", map[string]any{"reason": canaries["reissue"]}) // it is revoked
 	v.refused(apptest.Oliver, http.MethodPost, "/documents/v1/halt/end", map[string]any{"reason": canaries["reissue"]})                       // it is not halted
 	v.refused(apptest.Oliver, http.MethodGet, "/documents/v1/issued-documents?limit="+url.QueryEscape(canaries["name"]), nil)
+}
+
+// walkClinic takes a child to a doctor, up to the day on which the clinic calls it off, and lets somebody else walk in.
+func (v *aviary) walkClinic() {
+	t, get, post := v.t, http.MethodGet, http.MethodPost
+	slots := v.Slots(t, 1, 1)
+	book := func(slot, name string) map[string]any {
+		return map[string]any{"slot": slot, "visit_type": apptest.Consultation, "patient": map[string]any{
+			"for_whom": "child", "name": name, "birthdate": "2019-05-04", "relation": "parent", "declared": true, "reason": canaries["visit"]}}
+	}
+	a := v.Do(apptest.Call{Who: &v.zoe, Method: post, Path: "/medical/v1/appointments", Key: apptest.Key(), Body: book(slots[0], canaries["child"])})
+	var visit struct {
+		ID, Number string
+		StartsAt   time.Time `json:"starts_at"`
+	}
+	if a.JSON(t, &visit); a.Status != http.StatusCreated {
+		t.Fatalf("a visit: %d %s", a.Status, a.Body)
+	}
+	v.settle()
+	clinic, api := "/staff/clinics/riverside-clinic/", "/medical/v1/clinics/riverside-clinic/"
+	v.refused(v.zoe, post, "/medical/v1/appointments", book(slots[0], canaries["child"])) // taken
+	v.refused(v.zoe, post, "/medical/v1/appointments", book(slots[1], canaries["child"]+"\x00"))
+	v.refused(v.zoe, post, "/medical/v1/appointments", book(canaries["child"], canaries["child"]))
+	v.refused(apptest.Hannah, get, api+"appointments/"+visit.ID, nil)
+	v.refused(apptest.Boris, get, "/medical/v1/appointments/"+visit.ID, nil)
+	v.refused(apptest.Rosa, get, api+"day?place="+url.QueryEscape(canaries["child"]), nil)
+	v.refused(apptest.Rosa, post, api+"check-ins", map[string]any{"code": visit.Number}) // it is tomorrow
+	v.refused(apptest.Rosa, post, api+"check-ins", map[string]any{"code": canaries["child"]})
+	v.refused(apptest.Rosa, post, api+"call-offs", map[string]any{"appointments": []string{canaries["child"]}, "reason": canaries["call-off"]})
+	v.refused(apptest.Rosa, post, api+"walk-ins", map[string]any{"visit_type": canaries["visit"], "patient_name": canaries["walk-in"], "patient_birthdate": "1950-02-01"})
+	v.refused(apptest.Rosa, post, api+"walk-ins", map[string]any{"visit_type": apptest.Consultation, "patient_name": canaries["walk-in"], "patient_birthdate": canaries["birthdate"] + "x"})
+	if b := v.page(apptest.Amara, get, clinic+"appointments/"+visit.ID, nil, 200); !bytes.Contains(b, []byte(canaries["visit"])) {
+		t.Error("the practitioner does not read why the child comes: what is watched is not there")
+	}
+	if b := v.page(apptest.Rosa, get, clinic+"day?day="+visit.StartsAt.In(london(t)).Format(time.DateOnly), nil, 200); !bytes.Contains(b, []byte(canaries["child"])) {
+		t.Error("reception does not see who comes")
+	}
+	for _, path := range []string{"appointments/" + visit.ID, "move?case=" + visit.ID, "call-off?case=" + visit.ID, "tasks", "walk-in?visit=" + apptest.Consultation} {
+		if b := v.page(apptest.Rosa, get, clinic+path, nil, 200); bytes.Contains(b, []byte(canaries["visit"])) {
+			t.Errorf("reception reads why the child comes at %s", path)
+		}
+	}
+	v.page(apptest.Rosa, post, clinic+"walk-in", url.Values{"visit": {apptest.Consultation}, "slot": {"now"}, "patient_name": {canaries["walk-in"]}, "patient_birthdate": {"1950-02-01"}}, 303)
+	v.page(apptest.Rosa, post, clinic+"call-off", url.Values{"case": {visit.ID}, "call_off_reason": {canaries["call-off"]}}, 200)
+	v.settle()
+	for _, path := range []string{"/cases/" + visit.ID, "/access", "/messages"} {
+		v.page(v.zoe, get, path, nil, 200)
+	}
+}
+
+func london(t *testing.T) *time.Location {
+	t.Helper()
+	zone, err := time.LoadLocation("Europe/London")
+	if err != nil {
+		t.Fatal(err)
+	}
+	return zone
 }
 
 // walkWrongly sends what is refused, with canaries in it.

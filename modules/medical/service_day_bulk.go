@@ -178,6 +178,11 @@ func (s *Service) forEach(ctx context.Context, facility kernel.AgencyID, pairs [
 	}
 	out := make([]outcome, 0, len(pairs))
 	for _, p := range pairs {
+		if !kernel.ValidID(string(p.Case)) { // not said back to whoever sent it
+			return nil, kernel.NotThere("appointment")
+		}
+	}
+	for _, p := range pairs {
 		e, version, err := s.look(ctx, facility, p.Case)
 		if err == nil {
 			err = do(partOf(ctx, p.Case), p, e, version)
