@@ -32,6 +32,7 @@ func (s *Service) Start(ctx context.Context, tx kernel.Tx, n kernel.NewCase) (ke
 	if err != nil {
 		return kernel.Case{}, err
 	}
+	rec.Number = newNumber(def.Prefix, rec.CreatedAt.In(s.tenant(tx).Location())) // before the first step: its notices quote it
 	who := kernel.PrincipalOf(ctx)
 	actor := workflows.ActorOf(who, rec.Agency)
 	actor.Sector = n.Sector != "" && n.Sector == def.Sector
@@ -47,10 +48,6 @@ func (s *Service) Start(ctx context.Context, tx kernel.Tx, n kernel.NewCase) (ke
 			return kernel.Case{}, err
 		}
 		steps = append(steps, s.stepOf(def, steps[0].record, out, who))
-	}
-	number := newNumber(def.Prefix, rec.CreatedAt.In(s.tenant(tx).Location()))
-	for i := range steps {
-		steps[i].Number = number
 	}
 	if err := insert(ctx, tx, steps); err != nil {
 		return kernel.Case{}, err
