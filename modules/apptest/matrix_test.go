@@ -10,6 +10,7 @@ import (
 	"regexp"
 	"strings"
 	"testing"
+	"time"
 
 	"townhall/modules/apptest"
 	"townhall/modules/kernel"
@@ -42,11 +43,13 @@ var columns = []column{
 	{"registrar of eastmere at northwick", &apptest.Tomasz, "northwick"},
 }
 
-// matrix is one town with one submitted case of Anna's, one document, and the samples that fill the paths.
+// matrix is one town with one submitted case of Anna's, one document, one visit, and the samples that fill the paths.
 type matrix struct {
 	*apptest.App
 	kase, document, number, effect string
 	share, token                   string // a link that is ended on the way, and the secret of another
+	practice                       apptest.Practice
+	visit                          string // Anna's, at Riverside
 }
 
 func newMatrix(t *testing.T, options ...apptest.Option) *matrix {
@@ -54,7 +57,8 @@ func newMatrix(t *testing.T, options ...apptest.Option) *matrix {
 	a.Know("northwick", apptest.Anna, apptest.Boris, apptest.Low, apptest.Oliver, apptest.Priya, apptest.Visitor, apptest.Tomasz,
 		apptest.Rosa, apptest.Amara, apptest.Petra, apptest.Hannah)
 	a.Know("eastmere", apptest.Anna, apptest.Tomasz)
-	m := &matrix{App: a}
+	m := &matrix{App: a, practice: a.Practice(2, 0)}
+	m.visit = a.Book(patient(apptest.Anna), m.practice.Slots[0], "consultation").ID
 	issued := apptest.Issue(a, apptest.Anna)
 	m.document, m.number = issued.Document, issued.Number
 	m.kase = apptest.Submit(a, apptest.Anna).ID
@@ -86,7 +90,7 @@ func (m *matrix) sample(o web.Operation) (path string, form url.Values, body any
 	ids := map[string]string{
 		"{id}": m.kase, "{facility}": "riverside-clinic", "{table}": "places", "{visit_type}": "consultation", "{kind}": "places", "{case}": m.kase, "{app}": "residence-certificate", "{slug}": "residence-certificate", "{app_id}": "residence-certificate",
 		"{number}": m.number, "{action}": "assign", "{page}": "purpose", "{page...}": "apps/residence-certificate", "{contract}": "civic", "{file}": "swagger-ui.css", "{$}": "",
-		"{effect}": m.effect, "{share}": m.share, "{token}": m.token, "{list}": "1", "{request...}": "MAA",
+		"{effect}": m.effect, "{share}": m.share, "{token}": m.token, "{table}": "places", "{kind}": "closed", "{list}": "1", "{request...}": "MAA",
 	}
 	switch {
 	case strings.Contains(o.Path, "documents/{"):
@@ -94,10 +98,17 @@ func (m *matrix) sample(o web.Operation) (path string, form url.Values, body any
 		if strings.HasSuffix(o.Path, "/{file}") {
 			ids["{file}"] = m.document + ".pdf"
 		}
+	case strings.Contains(o.Path, "/fhir/R4/"):
+		ids["{id}"] = map[string]string{"Appointment": m.visit, "Location": m.practice.Place, "Practitioner": m.practice.Doctor, "Schedule": m.practice.Doctors, "Slot": m.practice.Slots[1]}[strings.Split(o.Path, "/")[5]]
+	case strings.Contains(o.Path, "/visit-types/"):
+		ids["{visit_type}"], ids["{code}"] = "consultation", "consultation"
+	case o.Contract == "medical" && strings.Contains(o.Path, "/appointments/"), strings.HasPrefix(o.Path, "/apps/doctor-appointment/"), strings.HasPrefix(o.Path, "/apps/vaccination/"), strings.Contains(o.Path, "/clinics/{facility}/appointments/"):
+		ids["{id}"], ids["{case}"], ids["{code}"] = m.visit, m.visit, m.practice.Place
 	case strings.Contains(o.Path, "/effects/"):
 		ids["{id}"] = m.effect
 	case strings.Contains(o.Path, "/smart/"):
-		ids["{file}"] = "riverside-clinic_2026-11-23.ndjson"
+		day := m.practice.First.UTC()
+		ids["{file}"] = "riverside-clinic_" + day.AddDate(0, 0, -(int(day.Weekday())+6)%7).Format(time.DateOnly) + ".ndjson"
 	case strings.HasPrefix(o.Path, "/developers/{"):
 		ids["{page}"] = "civic"
 	case o.Contract == "civic" || strings.HasPrefix(o.Path, "/cases/"):
