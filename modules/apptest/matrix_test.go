@@ -90,7 +90,7 @@ func (m *matrix) sample(o web.Operation) (path string, form url.Values, body any
 	ids := map[string]string{
 		"{id}": m.kase, "{facility}": "riverside-clinic", "{table}": "places", "{visit_type}": "consultation", "{kind}": "places", "{case}": m.kase, "{app}": "residence-certificate", "{slug}": "residence-certificate", "{app_id}": "residence-certificate",
 		"{number}": m.number, "{action}": "assign", "{page}": "purpose", "{page...}": "apps/residence-certificate", "{contract}": "civic", "{file}": "swagger-ui.css", "{$}": "",
-		"{effect}": m.effect, "{share}": m.share, "{token}": m.token, "{table}": "places", "{kind}": "closed", "{list}": "1", "{request...}": "MAA",
+		"{effect}": m.effect, "{share}": m.share, "{token}": m.token, "{list}": "1", "{request...}": "MAA",
 	}
 	switch {
 	case strings.Contains(o.Path, "documents/{"):
