@@ -28,16 +28,24 @@ type Batcher[I, O any] struct {
 	writers *semaphore.Weighted // first come, first served, so that tenants take turns
 
 	mu      sync.Mutex
-	queues  map[kernel.TenantID][]*Call[I, O] // a tenant with a worker has an entry, be it empty
+	queues  map[kernel.TenantID]*queue[I, O] // of tenants that have a worker
 	closed  bool
 	workers sync.WaitGroup
 }
 
 // BatchOptions tunes a Batcher; zero values are right for a server.
 type BatchOptions struct {
-	Size    int // calls in one transaction, at most; default 128
-	Queue   int // calls of one tenant that may wait; default 1024. More are refused with ErrBusy
-	Writers int // transactions at once; default 2. One tenant never has more than one
+	Size  int // calls in one transaction, at most; default 128
+	Queue int // calls of one tenant that may wait; default 1024. More are refused with ErrBusy
+
+	PerTenant int // transactions of one tenant at once; default 2: while one waits for the disk, the other works
+	Writers   int // transactions at once; default one more than PerTenant, so that no tenant keeps the others waiting
+}
+
+// queue is what waits of one tenant.
+type queue[I, O any] struct {
+	waiting []*Call[I, O]
+	workers int
 }
 
 // Call is one request inside a batch. Ctx carries its principal, locale, tenant and idempotency key; it does not end
@@ -84,8 +92,9 @@ func (c *Call[I, O]) Fail(err error) { c.err = err }
 func NewBatcher[I, O any](db *DB, o BatchOptions, run func(context.Context, *Tx, []*Call[I, O]) error) *Batcher[I, O] {
 	defaults(&o.Size, 128)
 	defaults(&o.Queue, 1024)
-	defaults(&o.Writers, 2)
-	b := &Batcher[I, O]{db: db, o: o, run: run, writers: semaphore.NewWeighted(int64(o.Writers)), queues: map[kernel.TenantID][]*Call[I, O]{}}
+	defaults(&o.PerTenant, 2)
+	defaults(&o.Writers, o.PerTenant+1)
+	b := &Batcher[I, O]{db: db, o: o, run: run, writers: semaphore.NewWeighted(int64(o.Writers)), queues: map[kernel.TenantID]*queue[I, O]{}}
 	if db != nil { // only to be described: contracts and pages are made without a database
 		db.onClose(b.Close)
 	}
@@ -124,16 +133,20 @@ func (b *Batcher[I, O]) Do(ctx context.Context, tenant kernel.TenantID, in I) (O
 func (b *Batcher[I, O]) enqueue(tenant kernel.TenantID, c *Call[I, O]) error {
 	b.mu.Lock()
 	defer b.mu.Unlock()
-	waiting, working := b.queues[tenant]
+	q := b.queues[tenant]
 	switch {
 	case b.closed:
 		return ErrNoDatabase
-	case len(waiting) >= b.o.Queue:
+	case q == nil:
+		q = &queue[I, O]{}
+		b.queues[tenant] = q
+	case len(q.waiting) >= b.o.Queue:
 		return ErrBusy
 	}
-	b.queues[tenant] = append(waiting, c)
-	if !working {
-		b.workers.Go(func() { b.work(tenant) })
+	q.waiting = append(q.waiting, c)
+	if q.workers < b.o.PerTenant {
+		q.workers++
+		b.workers.Go(func() { b.work(tenant, q) })
 	}
 	return nil
 }
@@ -147,7 +160,7 @@ func (b *Batcher[I, O]) Close() {
 }
 
 // work serves one tenant until nothing of it waits.
-func (b *Batcher[I, O]) work(tenant kernel.TenantID) {
+func (b *Batcher[I, O]) work(tenant kernel.TenantID, q *queue[I, O]) {
 	ctx := context.Background() // a batch belongs to no request
 	for {
 		_ = b.writers.Acquire(ctx, 1) // ctx does not end
@@ -155,7 +168,7 @@ func (b *Batcher[I, O]) work(tenant kernel.TenantID) {
 		for range 4 {
 			runtime.Gosched()
 		}
-		calls, more := b.take(tenant)
+		calls, more := b.take(tenant, q)
 		if len(calls) > 0 {
 			b.settle(ctx, tenant, calls)
 		}
@@ -167,21 +180,22 @@ func (b *Batcher[I, O]) work(tenant kernel.TenantID) {
 }
 
 // take returns the calls of the next batch; more is false when there were none and the worker has been struck off.
-func (b *Batcher[I, O]) take(tenant kernel.TenantID) (calls []*Call[I, O], more bool) {
+func (b *Batcher[I, O]) take(tenant kernel.TenantID, q *queue[I, O]) (calls []*Call[I, O], more bool) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
-	waiting := b.queues[tenant]
-	n := min(len(waiting), b.o.Size)
+	n := min(len(q.waiting), b.o.Size)
 	if n == 0 {
-		delete(b.queues, tenant)
+		if q.workers--; q.workers == 0 {
+			delete(b.queues, tenant)
+		}
 		return nil, false
 	}
-	for _, c := range waiting[:n] {
+	for _, c := range q.waiting[:n] {
 		if c.state.CompareAndSwap(callWaits, callTaken) {
 			calls = append(calls, c)
 		}
 	}
-	b.queues[tenant] = append([]*Call[I, O](nil), waiting[n:]...)
+	q.waiting = append([]*Call[I, O](nil), q.waiting[n:]...)
 	return calls, true
 }
 

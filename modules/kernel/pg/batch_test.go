@@ -114,7 +114,7 @@ func TestFiveHundredCallsAtOnceEachGetTheirOwnAnswer(t *testing.T) {
 	t.Parallel()
 	db, _ := notes(t)
 	var seen sizes
-	b := workers(db, pg.BatchOptions{}, &seen)
+	b := workers(db, pg.BatchOptions{PerTenant: 1}, &seen)
 	var all sync.WaitGroup
 	var wrong, refused atomic.Int32
 	for i := range 500 {
@@ -151,7 +151,7 @@ func TestNobodySuffersForAnothersViolation(t *testing.T) {
 	t.Parallel()
 	db, _ := notes(t)
 	var seen sizes
-	b := workers(db, pg.BatchOptions{}, &seen)
+	b := workers(db, pg.BatchOptions{PerTenant: 1}, &seen)
 	calls := make([]work, 32)
 	for i := range calls {
 		calls[i] = put("n"+strconv.Itoa(i), 1)
@@ -188,7 +188,7 @@ func TestACallThatFailsAfterItsOwnStatementIsTakenOutOfTheTransaction(t *testing
 	t.Parallel()
 	db, _ := notes(t)
 	var runs atomic.Int32
-	b := workers(db, pg.BatchOptions{}, &sizes{})
+	b := workers(db, pg.BatchOptions{PerTenant: 1}, &sizes{})
 	direct := func(id string, then error) work {
 		return func(ctx context.Context, tx *pg.Tx) (string, error) {
 			runs.Add(1)
@@ -208,7 +208,7 @@ func TestACallThatFailsAfterItsOwnStatementIsTakenOutOfTheTransaction(t *testing
 func TestAReadInsideABatchSeesWhatWasPutBefore(t *testing.T) {
 	t.Parallel()
 	db, _ := notes(t)
-	b := workers(db, pg.BatchOptions{}, &sizes{})
+	b := workers(db, pg.BatchOptions{PerTenant: 1}, &sizes{})
 	var n int
 	if _, err := b.Do(t.Context(), north, func(ctx context.Context, tx *pg.Tx) (string, error) {
 		_, err := put("a", 1)(ctx, tx)
@@ -221,7 +221,7 @@ func TestAReadInsideABatchSeesWhatWasPutBefore(t *testing.T) {
 func TestACallWhoseRequestEndedBeforeItBeganDoesNothing(t *testing.T) {
 	t.Parallel()
 	db, _ := notes(t)
-	b := workers(db, pg.BatchOptions{}, &sizes{})
+	b := workers(db, pg.BatchOptions{PerTenant: 1}, &sizes{})
 	ctx, cancel := context.WithCancel(t.Context())
 	first, inside, open := gate()
 	var all sync.WaitGroup
@@ -259,7 +259,7 @@ func TestACallWhoseRequestEndedBeforeItBeganDoesNothing(t *testing.T) {
 func TestAFullQueueRefusesAtOnceAndAClosedOneForGood(t *testing.T) {
 	t.Parallel()
 	db, _ := notes(t)
-	b := workers(db, pg.BatchOptions{Queue: 3}, &sizes{})
+	b := workers(db, pg.BatchOptions{Queue: 3, PerTenant: 1}, &sizes{})
 	first, inside, open := gate()
 	var all sync.WaitGroup
 	all.Go(func() { b.Do(t.Context(), north, first) })
@@ -307,7 +307,7 @@ func TestAFullQueueRefusesAtOnceAndAClosedOneForGood(t *testing.T) {
 func TestABusyMunicipalityDoesNotHoldUpAnother(t *testing.T) {
 	t.Parallel()
 	db, _ := notes(t)
-	b := workers(db, pg.BatchOptions{Size: 2, Writers: 1}, &sizes{})
+	b := workers(db, pg.BatchOptions{Size: 2, PerTenant: 1, Writers: 1}, &sizes{})
 	first, inside, open := gate()
 	var all sync.WaitGroup
 	all.Go(func() { b.Do(t.Context(), north, first) })
@@ -351,7 +351,7 @@ func TestABusyMunicipalityDoesNotHoldUpAnother(t *testing.T) {
 func TestALostConnectionIsNobodysAnswer(t *testing.T) {
 	t.Parallel()
 	db, url := notes(t)
-	b := workers(db, pg.BatchOptions{}, &sizes{})
+	b := workers(db, pg.BatchOptions{PerTenant: 1}, &sizes{})
 	calls := make([]work, 16)
 	for i := range calls {
 		calls[i] = put("n"+strconv.Itoa(i), 1)
@@ -395,7 +395,7 @@ func TestADrawThatWasTakenIsDrawnAgain(t *testing.T) {
 		id := strconv.Itoa(int(tries.Add(1)) - 1)
 		return id, drawn.Put(ctx, tx, note{id: id})
 	}
-	if got, err := workers(db, pg.BatchOptions{}, &sizes{}).Do(t.Context(), north, draw); err != nil || got != "1" {
+	if got, err := workers(db, pg.BatchOptions{PerTenant: 1}, &sizes{}).Do(t.Context(), north, draw); err != nil || got != "1" {
 		t.Errorf("in a batch: %q, %v after %d tries", got, err, tries.Load())
 	}
 	tries.Store(0)

@@ -9,5 +9,8 @@ const ClaimSQL = claimSQL
 func Waiting[I, O any](b *Batcher[I, O], tenant kernel.TenantID) int {
 	b.mu.Lock()
 	defer b.mu.Unlock()
-	return len(b.queues[tenant])
+	if q := b.queues[tenant]; q != nil {
+		return len(q.waiting)
+	}
+	return 0
 }
