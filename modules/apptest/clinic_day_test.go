@@ -25,7 +25,7 @@ type surgery struct {
 	*apptest.App
 	t      *testing.T
 	zone   string
-	osei   []string // slots of Dr Osei: the first begins in some minutes, the others follow
+	osei   []string // slots of Dr Osei: the first begins within twenty minutes, the others follow
 	weir   []string // of Dr Weir: later
 	people []apptest.Who
 }
@@ -67,7 +67,7 @@ func newSurgery(t *testing.T, options ...apptest.Option) *surgery {
 					VALUES ('northwick', $1, 'riverside-clinic', $2, $3, 'plan', $4, 20, now(), 'FREQ=DAILY', '00:00', '23:59')`, schedules[i], place, practitioners[i], pq.Array([]string{"consultation"}))
 			}
 			for n := range 4 {
-				at := now.Add(time.Duration(3+20*n+120*i) * time.Minute).Truncate(time.Minute)
+				at := now.Truncate(20 * time.Minute).Add(time.Duration(20+20*n+120*i) * time.Minute) // as the plan makes them
 				id := kernel.NewID()
 				if err == nil {
 					err = run(`INSERT INTO medical.slot (tenant_id, id, facility, place_id, schedule_id, practitioner_id, starts_at, ends_at, capacity)
@@ -427,7 +427,7 @@ func TestWhoDoesNotComeIsPutDownOnlyOnceTheTimeHasBegun(t *testing.T) {
 		t.Errorf("before its time: %s", page)
 	}
 	must(t, d.DB.InTx(t.Context(), "northwick", func(tx *pg.Tx) error {
-		_, err := tx.Exec(`UPDATE medical.appointment SET starts_at = starts_at - interval '20 minutes', ends_at = ends_at - interval '20 minutes' WHERE tenant_id = 'northwick' AND case_id = $1`, b.ID)
+		_, err := tx.Exec(`UPDATE medical.appointment SET starts_at = starts_at - interval '40 minutes', ends_at = ends_at - interval '40 minutes' WHERE tenant_id = 'northwick' AND case_id = $1`, b.ID)
 		return err
 	}))
 	if page := d.at(apptest.Rosa, path+"/miss", http.StatusOK); !strings.Contains(page, "cannot be undone") {
@@ -564,4 +564,38 @@ func TestTheClinicsDayByContract(t *testing.T) {
 	call(apptest.Amara, http.MethodPost, "/tasks/"+task+"/settlement", map[string]any{"how": "kept"}, 403, nil)
 	call(apptest.Petra, http.MethodPost, "/tasks/"+task+"/settlement", map[string]any{"how": "kept"}, 204, nil)
 	call(apptest.Petra, http.MethodPost, "/tasks/"+task+"/settlement", map[string]any{"how": "kept"}, 404, nil)
+}
+
+func TestBlockedTimeIsNotOfferedAndWhoIsBookedBecomesATask(t *testing.T) {
+	t.Parallel()
+	d := newSurgery(t)
+	b := d.book(d.people[0], d.osei[0], "")
+	d.at(apptest.Rosa, "block", http.StatusForbidden)
+	if page := d.post(apptest.Petra, "block", url.Values{"from_day": {"2026-12-01"}, "from": {"9"}, "until": {"10:00"}}, http.StatusUnprocessableEntity); !strings.Contains(page, `href="#f-from"`) {
+		t.Errorf("a time that is none: %s", page)
+	}
+	zone, err := time.LoadLocation(d.zone)
+	must(t, err)
+	now := time.Now().In(zone)
+	day := now.Format(time.DateOnly)
+	to := d.post(apptest.Petra, "block", url.Values{"practitioner": {d.practitionerOf(d.osei[0])}, "from_day": {day}, "from": {"00:00"}, "until_day": {day}, "until": {"23:59"}, "reason": {"Ill."}}, http.StatusSeeOther)
+	page := d.at(apptest.Petra, strings.TrimPrefix(to, "/staff/clinics/riverside-clinic/"), http.StatusOK)
+	if !strings.Contains(page, d.people[0].Name) || !strings.Contains(page, "The time is blocked") || strings.Contains(page, d.people[1].Name) {
+		t.Errorf("tasks: %s", page)
+	}
+	if d.slotOf(b.ID) != d.osei[0] {
+		t.Error("the block took the appointment away")
+	}
+	if page := d.at(apptest.Rosa, "walk-in?visit=consultation", http.StatusOK); strings.Contains(page, d.osei[1]) {
+		t.Error("a blocked time is offered")
+	}
+	// From the task to another time: the task ends with it.
+	pairs := between(d.at(apptest.Petra, "move?case="+b.ID, http.StatusOK), `name="pair" value="`, `"`)
+	if len(pairs) != 1 {
+		t.Fatalf("pairs: %v", pairs)
+	}
+	d.post(apptest.Petra, "move", url.Values{"pair": pairs}, http.StatusOK)
+	if page := d.at(apptest.Petra, "tasks", http.StatusOK); !strings.Contains(page, "Nothing to settle") {
+		t.Errorf("after the move: %s", page)
+	}
 }

@@ -34,6 +34,8 @@ func (s *Service) dayPages() []web.Page {
 		{Pattern: "POST " + at + "move", Policy: staff, Handle: s.postMove},
 		{Pattern: "GET " + at + "call-off", Policy: staff, Handle: s.callOffPage},
 		{Pattern: "POST " + at + "call-off", Policy: staff, Handle: s.postCallOff},
+		{Pattern: "GET " + at + "block", Policy: staff, Handle: s.blockPage},
+		{Pattern: "POST " + at + "block", Policy: staff, Handle: s.postBlock},
 		{Pattern: "GET " + at + "tasks", Policy: staff, Handle: s.tasksPage},
 		{Pattern: "POST " + at + "tasks/{id}", Policy: staff, Handle: s.postTask},
 	}
@@ -304,6 +306,9 @@ func (s *Service) clinicTabs(r *http.Request, f kernel.AgencyID, current string,
 	add("tasks", base+"/tasks", tasks)
 	if who.Has(f, RoleReception) || who.Has(f, RolePractitioner) {
 		add("walk-in", base+"/walk-in", -1)
+	}
+	if who.Has(f, RolePlanner) {
+		add("block", base+"/block", -1)
 	}
 	if who.Has(f, RolePlanner) {
 		add("setup", base+"/setup", -1)
