@@ -43,6 +43,12 @@ type tour struct {
 	certificate     string // path of the file
 	reissued        string // path of the one that took its place
 	bundle          string
+
+	rosa, hannah, amara *Browser // reception and doctors
+	visit, visitNumber  string   // the citizen's page of the appointment, and its reference
+	clinic              string   // where it is
+	clinicStaff         *Browser
+	walkInVisit         string // the staff's page of it
 }
 
 // Run walks the journey and writes what it saw into Out. The first step that fails ends it.
@@ -50,7 +56,8 @@ func Run(ctx context.Context, c Config) error {
 	if err := os.MkdirAll(c.Out, 0o755); err != nil {
 		return err
 	}
-	t := &tour{Config: c, began: time.Now(), citizen: NewBrowser("en"), oliver: NewBrowser("en"), priya: NewBrowser("en"), stranger: NewBrowser("en")}
+	t := &tour{Config: c, began: time.Now(), citizen: NewBrowser("en"), oliver: NewBrowser("en"), priya: NewBrowser("en"), stranger: NewBrowser("en"),
+		rosa: NewBrowser("en"), hannah: NewBrowser("en"), amara: NewBrowser("en")}
 	err := t.walk(ctx)
 	fmt.Fprintf(&t.transcript, "%s in %.2f s\n", map[bool]string{true: "passed", false: "FAILED"}[err == nil], time.Since(t.began).Seconds())
 	fmt.Fprintf(c.Print, "%s in %.2f s; see %s\n", map[bool]string{true: "passed", false: "FAILED"}[err == nil], time.Since(t.began).Seconds(), c.Out)
@@ -85,6 +92,13 @@ func (t *tour) walk(ctx context.Context) error {
 		{"citizen", "withdraws another application", t.withdraw},
 		{"registrar", "refuses a third one with a reason; a second confirms", t.refuse},
 		{"citizen", "a sign-in that is too weak is asked to step up", t.stepUp},
+		{"wallet", "the search finds the doctor in three languages", t.findDoctor},
+		{"citizen", "books the first free time with a doctor", t.bookDoctor},
+		{"clinic", "has the visit on the day sheet", t.daySheet},
+		{"citizen", "moves the visit to another time", t.moveVisit},
+		{"citizen", "cancels it and is told so in the wallet's inbox", t.cancelVisit},
+		{"reception", "admits somebody who has no appointment", t.walkIn},
+		{"doctor", "certifies unfitness for work; the note is sealed", t.sickNote},
 		{"citizen", "sees who looked at the data", t.whoLooked},
 	} {
 		began := time.Now()
@@ -182,7 +196,7 @@ func launch(ctx context.Context, b *Browser, wallet, client, persona string) err
 	if err := passProvider(ctx, b, persona); err != nil {
 		return err
 	}
-	if !strings.HasPrefix(b.Page.URL.Path, "/apps/residence-certificate") {
+	if _, app, _ := strings.Cut(client, "."); !strings.HasPrefix(b.Page.URL.Path, "/apps/"+app) {
 		return fmt.Errorf("the launch ended at %s", b.Page.URL)
 	}
 	return nil
