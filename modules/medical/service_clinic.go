@@ -44,20 +44,20 @@ func (s *Service) Setup(ctx context.Context, facility kernel.AgencyID) (c setup,
 // idempotency key. What is booked is never lost by it. Errors: NotFound, Forbidden, Invalid with the names of columns,
 // Conflict changed-meanwhile.
 func (s *Service) SaveRow(ctx context.Context, facility kernel.AgencyID, r Row) (Saved, error) {
-	return s.planning(ctx, facility, r.Table, func(tx *pg.Tx, c setup) (string, error) {
-		book, problems := sheet.ReadRow(r.Table, r.Cells, s.known(ctx, c))
+	return s.planning(ctx, facility, r.Table, func(tx *pg.Tx, c *setup) (string, error) {
+		book, problems := sheet.ReadRow(r.Table, r.Cells, s.known(ctx, *c))
 		if problems.Any() {
 			return "", inColumns(problems)
 		}
 		if err := c.keepsFixed(r); err != nil {
 			return "", err
 		}
-		return s.saveRow(ctx, tx, facility, c, r, book)
+		return s.saveRow(ctx, tx, facility, *c, r, book)
 	})
 }
 
 // planning runs a planner's change of a clinic, and brings the slots to what it says.
-func (s *Service) planning(ctx context.Context, facility kernel.AgencyID, what string, fn func(*pg.Tx, setup) (string, error)) (Saved, error) {
+func (s *Service) planning(ctx context.Context, facility kernel.AgencyID, what string, fn func(*pg.Tx, *setup) (string, error)) (Saved, error) {
 	if err := works(ctx, facility, RolePlanner); err != nil {
 		return Saved{}, err
 	}
@@ -69,16 +69,43 @@ func (s *Service) planning(ctx context.Context, facility kernel.AgencyID, what s
 		if err != nil {
 			return Saved{}, err
 		}
-		id, err := fn(tx, c)
+		id, err := fn(tx, &c)
 		if err != nil {
 			return Saved{}, err
 		}
 		if err := s.noted(ctx, tx, "clinic.change", map[string]string{"facility": string(facility), "what": what, "id": id}); err != nil {
 			return Saved{}, err
 		}
-		made, err := s.remakeFacility(ctx, tx, facility)
+		groups, err := planGroups(ctx, tx, facility, "")
+		if err != nil {
+			return Saved{}, err
+		}
+		made, err := s.remake(ctx, tx, slices.DeleteFunc(groups, func(g group) bool { return !touched(g, what, id, c) }))
 		return Saved{ID: id, Made: made}, err
 	})
+}
+
+// touched reports whether a change can concern the slots of a group: that of a plan, of a practitioner, or of what names
+// one of them; rooms and types of visit make no slots. Everything else concerns everybody.
+func touched(g group, what, id string, c setup) bool {
+	switch what {
+	case sheet.Resources, sheet.VisitTypes:
+		return false
+	case sheet.Practitioners:
+		return g.practitioner == id
+	case sheet.Schedules:
+		return slices.Contains(g.schedules, id)
+	case "exception":
+		for _, e := range c.exceptions {
+			if e.ID == id && e.Practitioner != nil {
+				return g.practitioner == *e.Practitioner
+			}
+			if e.ID == id && e.Schedule != nil {
+				return slices.Contains(g.schedules, *e.Schedule)
+			}
+		}
+	}
+	return true
 }
 
 // inColumns turns what is wrong with a row into the errors of its fields.
@@ -145,7 +172,7 @@ func (s *Service) remove(ctx context.Context, facility kernel.AgencyID, table, i
 	if !kernel.ValidID(id) {
 		return Saved{}, kernel.NotThere(table)
 	}
-	return s.planning(ctx, facility, table, func(tx *pg.Tx, _ setup) (string, error) {
+	return s.planning(ctx, facility, table, func(tx *pg.Tx, _ *setup) (string, error) {
 		return id, removeOwn(ctx, tx, table, facility, id)
 	})
 }
@@ -167,11 +194,12 @@ type Exception struct {
 // SaveException adds a block or an extra session, for a planner. Errors as SaveRow; fields schedule, practitioner, place,
 // from_day, from, until_day, until, reason.
 func (s *Service) SaveException(ctx context.Context, facility kernel.AgencyID, e Exception) (Saved, error) {
-	return s.planning(ctx, facility, "exception", func(tx *pg.Tx, c setup) (string, error) {
-		d, err := s.exceptionDoc(ctx, facility, c, e)
+	return s.planning(ctx, facility, "exception", func(tx *pg.Tx, c *setup) (string, error) {
+		d, err := s.exceptionDoc(ctx, facility, *c, e)
 		if err != nil {
 			return "", err
 		}
+		c.exceptions = append(c.exceptions, d)
 		return d.ID, exceptionTable.put(ctx, tx, []exceptionDoc{d})
 	})
 }

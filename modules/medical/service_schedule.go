@@ -277,10 +277,11 @@ func (s *Service) fit(ctx context.Context, tx kernel.Tx, facility kernel.AgencyI
 	if m.Tasks, err = raiseTasks(ctx, tx, facility, stayed, kinds, now); err != nil {
 		return Made{}, err
 	}
-	if _, err = adjustSlots(ctx, tx, d.wanted, d.capacities); err != nil {
+	altered, err := adjustSlots(ctx, tx, d.wanted, d.capacities)
+	if err != nil {
 		return Made{}, err
 	}
-	var fresh []SlotID
+	var opened []ScheduleID
 	var ids []string
 	for i, w := range all {
 		ids = append(ids, string(w.schedule.ID))
@@ -290,8 +291,8 @@ func (s *Service) fit(ctx context.Context, tx kernel.Tx, facility kernel.AgencyI
 			return Made{}, err
 		}
 		m.Made += len(made)
-		for _, id := range made {
-			fresh = append(fresh, id)
+		if len(made)+altered > 0 {
+			opened = append(opened, w.schedule.ID)
 		}
 		var clashes []slotWish
 		for _, x := range missing {
@@ -311,7 +312,7 @@ func (s *Service) fit(ctx context.Context, tx kernel.Tx, facility kernel.AgencyI
 	if err := dropTasks(ctx, tx, ids, now); err != nil {
 		return Made{}, err
 	}
-	return m, s.tellWaiting(ctx, tx, facility, fresh)
+	return m, s.tellWaiting(ctx, tx, facility, opened)
 }
 
 // touches reports whether a slot would overlap one that stays for who booked it: of the same schedule, or of any when
@@ -362,18 +363,17 @@ func compare(all []wishes, existing []madeSlot) difference {
 	return d
 }
 
-// tellWaiting offers new slots to the waiting list, when there is one.
-func (s *Service) tellWaiting(ctx context.Context, tx kernel.Tx, facility kernel.AgencyID, fresh []SlotID) error {
-	if len(fresh) == 0 {
+// tellWaiting offers what has opened to the waiting list, when there is one.
+func (s *Service) tellWaiting(ctx context.Context, tx kernel.Tx, facility kernel.AgencyID, opened []ScheduleID) error {
+	if len(opened) == 0 {
 		return nil
 	}
 	waits, err := anybodyWaits(ctx, tx, facility)
 	if err != nil || !waits {
 		return err
 	}
-	slices.Sort(fresh)
-	for _, id := range fresh {
-		if err := s.freed(ctx, tx, id); err != nil {
+	for _, id := range opened {
+		if err := s.slotsOpened(ctx, tx, id); err != nil {
 			return err
 		}
 	}
