@@ -74,7 +74,12 @@ drill: ## The long crash drill: 200 × kill -9 during 5,000 submissions and deci
 .PHONY: bench
 bench: ## All sides of every figure in one run; copy the table into BENCHMARKS.md
 	@.ci/need pgbench=postgresql
-	go test ./modules/apptest/bench -count=1 -timeout 30m -run '^$$' -bench . -benchtime 1x
+	go test ./modules/apptest/bench -count=1 -timeout 30m -run '^$$' -bench Town -benchtime 1x
+
+.PHONY: bench-booking
+bench-booking: ## Bookings through HTTP against pgbench running the booking as one prepared statement; the search among a million slots
+	@.ci/need pgbench=postgresql
+	go test ./modules/apptest/bench -count=1 -timeout 30m -run '^$$' -bench Booking -benchtime 1x
 
 .PHONY: bench-documents
 bench-documents: ## What a signed document costs at each level, as ratios to layout, raw signature and plain fpdf

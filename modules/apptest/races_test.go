@@ -222,3 +222,74 @@ func TestNobodyWhoReschedulesLosesWhatTheyHad(t *testing.T) {
 			round+1, movers, places(), winners, movers-winners, before.Appointments, after.Appointments, time.Since(began).Round(time.Millisecond))
 	}
 }
+
+func TestAPlaceThatBecomesFreeIsTheirsWhoWaitedAndNobodyElses(t *testing.T) {
+	t.Parallel()
+	const had, waiting, freed = 20, 20, 12 // people with an appointment, people on the list, and how many let theirs go
+	c := newCrowd(t, 100)
+	c.Slots(t, 1000) // what losers are told about; far too late for those who wait
+	for round := range rounds {
+		day := time.Now().AddDate(0, 0, 30+2*round) // where nothing else is
+		slots := c.SlotsFrom(t, day, 5, 5, 5, 5)
+		booked := c.all(t, func(i int) apptest.Call { return book(slots[i%len(slots)]) })
+		var theirs []int
+		for i, o := range booked {
+			if o.status == http.StatusCreated {
+				theirs = append(theirs, i)
+			}
+		}
+		if len(theirs) != had {
+			t.Fatalf("run %d: %d appointments", round+1, len(theirs))
+		}
+		joined := map[int]string{}
+		for i, o := range booked {
+			if o.status != http.StatusCreated && len(joined) < waiting {
+				a := c.Do(apptest.Call{Who: &c.people[i], Method: http.MethodPost, Path: "/medical/v1/waiting", Key: apptest.Key(), Body: map[string]any{
+					"visit_type": apptest.Consultation, "facility": "riverside-clinic", "from": day.Format(time.DateOnly), "until": day.AddDate(0, 0, 1).Format(time.DateOnly)}})
+				var made struct{ ID string }
+				a.JSON(t, &made)
+				joined[i] = made.ID
+			}
+		}
+		began := time.Now()
+		let := map[int]bool{}
+		for _, i := range theirs[:freed] {
+			let[i] = true
+		}
+		// While some let their places go, everybody else tries to get one, in the first half of the slots.
+		c.all(t, func(i int) apptest.Call {
+			if let[i] {
+				return apptest.Call{Path: "/medical/v1/appointments/" + booked[i].id + "/cancel", Body: map[string]any{"version": 2, "reason": "time"}}
+			}
+			return book(slots[i%2])
+		})
+		c.Settle()
+		after := c.Occupied(t, slots)
+		offered := after.Holds
+		// Those who were offered one accept, all at once, while everybody else tries again.
+		accepted := c.all(t, func(i int) apptest.Call {
+			if id := joined[i]; id != "" {
+				return apptest.Call{Path: "/medical/v1/appointments/" + id + "/confirm", Body: map[string]any{"version": 3}}
+			}
+			return book(slots[i%len(slots)])
+		})
+		won := 0
+		if offered == 0 {
+			t.Errorf("run %d: nobody who waited was offered a place", round+1)
+		}
+		for i, o := range accepted {
+			switch {
+			case joined[i] != "" && o.status == http.StatusOK:
+				won++
+			case joined[i] == "" && o.status == http.StatusCreated:
+				t.Errorf("racer %d booked what was offered to others: %s", i, o.body)
+			}
+		}
+		o := c.Occupied(t, slots)
+		if after.Booked+offered != had || after.Over != 0 || won != offered || o.Booked != had || o.Appointments != had || o.Cases != had || o.Holds != 0 || o.Over != 0 {
+			t.Errorf("run %d: %d offers, %d accepted; then %+v, in the end %+v", round+1, offered, won, after, o)
+		}
+		t.Logf("run %d: %d of %d places given back, %d taken by whoever came first, %d offered to the first of %d who waited: %d accepted; booked %d = appointments %d = booked cases %d, over capacity %d; %v",
+			round+1, freed, had, freed-offered, offered, waiting, won, o.Booked, o.Appointments, o.Cases, o.Over, time.Since(began).Round(time.Millisecond))
+	}
+}

@@ -17,8 +17,14 @@ const Consultation = "consultation"
 // tomorrow on, and returns their ids.
 func (a *App) Slots(t testing.TB, capacities ...int) []string {
 	t.Helper()
+	return a.SlotsFrom(t, time.Now().Add(24*time.Hour), capacities...)
+}
+
+// SlotsFrom is Slots from that day on.
+func (a *App) SlotsFrom(t testing.TB, day time.Time, capacities ...int) []string {
+	t.Helper()
 	place, schedule := kernel.NewID(), kernel.NewID()
-	first := time.Now().Add(24 * time.Hour).Truncate(time.Hour)
+	first := day.Truncate(time.Hour)
 	var c pg.Columns
 	ids := make([]string, len(capacities))
 	for i, n := range capacities {
@@ -36,8 +42,8 @@ func (a *App) Slots(t testing.TB, capacities ...int) []string {
 				('northwick', $1, 'doctor-appointment', '{"en":"Consultation","ru":"Консультация","zh":"门诊"}', 20, 'low') ON CONFLICT DO NOTHING`, []any{Consultation}},
 			{`INSERT INTO medical.place (tenant_id, id, facility, code, name, street, postal_code, locality, country, zone, door_code)
 				VALUES ('northwick', $1, 'riverside-clinic', $2, '{"en":"Riverside Clinic","ru":"Клиника «Риверсайд»","zh":"河畔诊所"}', '3 Quay Street', 'NW1 4RS', 'Northwick', 'GB', 'Europe/London', $2)`, []any{place, place}},
-			{`INSERT INTO medical.schedule (tenant_id, id, facility, place_id, origin, visit_types, slot_minutes, starts_on)
-				VALUES ('northwick', $1, 'riverside-clinic', $2, 'desk', $3, 20, now())`, []any{schedule, place, pq.Array([]string{Consultation})}},
+			{`INSERT INTO medical.schedule (tenant_id, id, facility, place_id, origin, feed_key, visit_types, slot_minutes, starts_on)
+				VALUES ('northwick', $1, 'riverside-clinic', $2, 'feed', $4, $3, 20, now())`, []any{schedule, place, pq.Array([]string{Consultation}), schedule}},
 			{`INSERT INTO medical.slot (tenant_id, id, facility, place_id, schedule_id, starts_at, ends_at, capacity)
 				SELECT 'northwick', s.id, 'riverside-clinic', $1, $2, s.starts_at, s.ends_at, s.n
 				FROM unnest($3::uuid[], $4::timestamptz[], $5::timestamptz[], $6::int[]) AS s (id, starts_at, ends_at, n)`, c.Args(place, schedule)},

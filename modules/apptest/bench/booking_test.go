@@ -9,6 +9,7 @@ import (
 	"os/exec"
 	"path/filepath"
 	"strconv"
+	"strings"
 	"sync/atomic"
 	"testing"
 	"time"
@@ -17,7 +18,11 @@ import (
 	"townhall/modules/kernel"
 )
 
-const bookingTime = 3 * time.Second // one measurement of a rate
+const (
+	bookingTime = 3 * time.Second // one measurement of a rate
+	searchPace  = 30              // searches per second
+	searchTime  = 4 * time.Second
+)
 
 // BenchmarkBooking measures a booking through HTTP against pgbench running it as one prepared statement, and the search
 // for free slots among a million, in one go.
@@ -41,7 +46,34 @@ func BenchmarkBooking(b *testing.B) {
 			f.ratio(fmt.Sprintf("bookings_%d_to_pgbench_one_statement", clients), rate[0]/rate[1])
 		}
 	}
+	for range rounds {
+		d.search(f)
+	}
 	f.print(os.Stdout)
+}
+
+// searches are what people ask for, in turn.
+var searches = []string{"", "?place=FILL", "?language=zh", "?near=NW7%204RS", "?day=FILL", "?language=ru&day=FILL"}
+
+// search asks for free slots at a constant rate, and notes how long the answers took from the moment they were due.
+func (d *desk) search(f *figures) {
+	d.t.Helper()
+	var n atomic.Int64
+	requests := make([][]byte, len(searches))
+	for i, q := range searches {
+		fill := "a" + caseID(int64(i))[1:]
+		if strings.Contains(q, "day=") {
+			fill = time.Now().AddDate(0, 0, 5+10*i).Format(time.DateOnly)
+		}
+		q = strings.Replace(q, "FILL", fill, 1)
+		requests[i] = message("GET", d.host, "/medical/v1/visit-types/"+visitType+"/slots"+q, nil, d.token(booker(0), "/medical/v1/x"))
+	}
+	l := load{addr: d.addr, want: http.StatusOK, next: func() []byte { return requests[int(n.Add(1))%len(requests)] }}
+	took, err := l.paced(8, searchPace, searchTime)
+	if err != nil {
+		d.t.Fatal(err)
+	}
+	f.p95(fmt.Sprintf("search_among_%d_slots_at_%d_per_second", allSlots, searchPace), took)
 }
 
 // desk is where bookings are measured: the application on one database, the statements on a copy of it.
