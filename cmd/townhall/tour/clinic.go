@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"net/http"
 	"net/url"
 	"regexp"
 	"strings"
@@ -112,19 +113,41 @@ func (t *tour) daySheet(ctx context.Context) error {
 	return t.clinicStaff.expect("Anna Whitfield", "Booked")
 }
 
+// patiently does something to the visit, and does it again from the start when the case moved on meanwhile: a confirmation
+// that is being sealed arrives in it a moment after the step.
+func (t *tour) patiently(ctx context.Context, do func() error) (err error) {
+	for range 20 {
+		if err = t.citizen.Open(ctx, t.visit); err != nil {
+			return err
+		}
+		if err = do(); err == nil || t.citizen.Page.Status != http.StatusConflict {
+			return err
+		}
+		select {
+		case <-ctx.Done():
+			return ctx.Err()
+		case <-time.After(200 * time.Millisecond):
+		}
+	}
+	return err
+}
+
 func (t *tour) moveVisit(ctx context.Context) error {
 	b := t.citizen
 	before, err := visitTime(b.Page)
 	if err != nil {
 		return err
 	}
-	if err := b.Follow(ctx, "/times?"); err != nil {
-		return err
-	}
-	if err := choose(ctx, b, 1); err != nil {
-		return err
-	}
-	if err := b.Submit(ctx, "/move", nil); err != nil {
+	err = t.patiently(ctx, func() error {
+		if err := b.Follow(ctx, "/times?"); err != nil {
+			return err
+		}
+		if err := choose(ctx, b, 1); err != nil {
+			return err
+		}
+		return b.Submit(ctx, "/move", nil)
+	})
+	if err != nil {
 		return err
 	}
 	if err := b.Open(ctx, t.visit); err != nil {
@@ -139,13 +162,13 @@ func (t *tour) moveVisit(ctx context.Context) error {
 
 func (t *tour) cancelVisit(ctx context.Context) error {
 	b := t.citizen
-	if err := b.Open(ctx, t.visit); err != nil {
-		return err
-	}
-	if err := b.Follow(ctx, "/cancel"); err != nil {
-		return err
-	}
-	if err := b.Submit(ctx, "/cancel", url.Values{"cancel_reason": {"time"}}); err != nil {
+	err := t.patiently(ctx, func() error {
+		if err := b.Follow(ctx, "/cancel"); err != nil {
+			return err
+		}
+		return b.Submit(ctx, "/cancel", url.Values{"cancel_reason": {"time"}})
+	})
+	if err != nil {
 		return err
 	}
 	if err := b.expect("Cancelled"); err != nil {
