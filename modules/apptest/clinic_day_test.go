@@ -526,7 +526,9 @@ func TestTheClinicsDayByContract(t *testing.T) {
 	call(apptest.Amara, http.MethodPost, "/appointments/"+b.ID+"/actions/complete", map[string]any{"version": seen.Version, "input": map[string]any{"outcome": "treated"}}, 200, nil)
 
 	other := d.book(d.people[1], d.osei[1], "")
-	var plan struct{ Moves []struct{ Appointment, From, To string } }
+	var plan struct {
+		Moves []struct{ Appointment, From, To string }
+	}
 	call(apptest.Petra, http.MethodPost, "/move-previews", map[string]any{"appointments": []string{other.ID}, "practitioner": d.practitionerOf(d.weir[0])}, 200, &plan)
 	if len(plan.Moves) != 1 || plan.Moves[0].To != d.weir[0] {
 		t.Fatalf("plan: %+v", plan)
