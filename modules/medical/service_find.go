@@ -300,41 +300,48 @@ func (f *found) stretchOf(day string) stretch {
 func (s *Service) lookUp(ctx context.Context, tx kernel.Tx, f *found, in []candidate) error {
 	now := s.Clock.Now()
 	today := now.In(f.zone).Format(time.DateOnly)
-	first, err := firstFree(ctx, tx, in, now)
-	if err != nil {
-		return err
-	}
-	f.day = f.Day
-	if f.day == "" && !first.IsZero() {
-		f.day = first.In(f.zone).Format(time.DateOnly)
+	first := "" // the first free day, once it is known
+	if f.day = f.Day; f.day == "" {
+		at, err := firstFree(ctx, tx, in, now)
+		if err != nil {
+			return err
+		}
+		if !at.IsZero() {
+			first = at.In(f.zone).Format(time.DateOnly)
+			f.day = first
+		}
 	}
 	start := stripOf(today, max(f.day, today))
-	if err := f.countDays(ctx, tx, in, start); err != nil {
+	if err := f.countDays(ctx, tx, in, start, first); err != nil {
 		return err
 	}
 	if start > today {
 		f.earlier = shifted(start, -stripDays)
 	}
-	after, err := firstFree(ctx, tx, in, f.stretchOf(shifted(start, stripDays)).From)
+	later, err := anyFree(ctx, tx, in, f.stretchOf(shifted(start, stripDays)).From)
 	if err != nil {
 		return err
 	}
-	if !after.IsZero() {
+	if later {
 		f.later = shifted(start, stripDays)
 	}
 	if f.day == "" {
 		return nil
 	}
-	if err := f.timesOfDay(ctx, tx, in); err != nil {
+	if err := f.timesOfDay(ctx, tx, in); err != nil || len(f.groups) > 0 {
 		return err
 	}
-	if len(f.groups) == 0 {
-		switch {
-		case !first.IsZero() && first.In(f.zone).Format(time.DateOnly) != f.day:
-			f.next = first.In(f.zone).Format(time.DateOnly)
-		case !after.IsZero():
-			f.next = after.In(f.zone).Format(time.DateOnly)
-		}
+	return f.findNext(ctx, tx, in, now)
+}
+
+// findNext finds a day to look at instead of one on which nothing is free: the first free one.
+func (f *found) findNext(ctx context.Context, tx kernel.Tx, in []candidate, now time.Time) error {
+	at, err := firstFree(ctx, tx, in, now)
+	if err != nil || at.IsZero() {
+		return err
+	}
+	if f.next = at.In(f.zone).Format(time.DateOnly); f.next == f.day {
+		f.next = ""
 	}
 	return nil
 }
@@ -357,16 +364,19 @@ func shifted(day string, days int) string {
 	return t.AddDate(0, 0, days).Format(time.DateOnly)
 }
 
-func (f *found) countDays(ctx context.Context, tx kernel.Tx, in []candidate, start string) error {
+// countDays counts what is free on the days of a strip; on those before first nothing is known to be.
+func (f *found) countDays(ctx context.Context, tx kernel.Tx, in []candidate, start, first string) error {
 	var spans []stretch
 	for i := range stripDays {
 		day := shifted(start, i)
 		f.days = append(f.days, dayCount{Day: day})
-		spans = append(spans, f.stretchOf(day))
+		if day >= first {
+			spans = append(spans, f.stretchOf(day))
+		}
 	}
 	counts, err := countFree(ctx, tx, in, spans, countUpTo)
 	for i, n := range counts {
-		f.days[i].Free = n
+		f.days[i+stripDays-len(spans)].Free = n
 	}
 	return err
 }

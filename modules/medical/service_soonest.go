@@ -60,7 +60,7 @@ func (s *Service) freeDays(ctx context.Context, q search) (first string, days []
 		if q.Day != "" {
 			start = q.Day
 		}
-		err = f.countDays(ctx, tx, in, start)
+		err = f.countDays(ctx, tx, in, start, first)
 		days = f.days
 		return err
 	})

@@ -201,6 +201,17 @@ func firstFree(ctx context.Context, tx kernel.Tx, in []candidate, from time.Time
 	return moment(at), nil
 }
 
+const anyFreeSQL = `SELECT EXISTS (SELECT FROM unnest($2::uuid[]) AS c (id) CROSS JOIN LATERAL (
+		SELECT FROM medical.slot s WHERE ` + isFree + ` AND s.starts_at > now() AND s.starts_at >= $3 LIMIT 1) f)`
+
+// anyFree reports whether the schedules have a free slot at or after from.
+func anyFree(ctx context.Context, tx kernel.Tx, in []candidate, from time.Time) (there bool, err error) {
+	if err := pg.From(tx).GetContext(ctx, &there, anyFreeSQL, tx.TenantID(), candidateIDs(in), from); err != nil {
+		return false, fmt.Errorf("any free slot: %w", err)
+	}
+	return there, nil
+}
+
 // Counting stops at the limit: on a day with more than that nobody needs the number, and an empty day costs one look into
 // the index per schedule.
 const countFreeSQL = `SELECT d.n, (SELECT count(*) FROM (SELECT FROM unnest($2::uuid[]) AS c (id) CROSS JOIN LATERAL (
