@@ -260,6 +260,8 @@ func (s *surgery) checkInAtTheDoor(p *person) {
 	p.see("arrived")
 	p.Go(door)
 	p.expect(s.Texts.T("en", "medical.citizen.check-in.done"))
+	p.Go(s.url("/check-in/%s", s.doorCode)) // what the code itself holds
+	p.expect(s.Texts.T("en", "medical.citizen.check-in.done"))
 	p.Go(s.url("/apps/doctor-appointment/check-in/%s", "no-such-door-here"))
 	p.expect(s.Texts.T("en", "ui.error.404"))
 }

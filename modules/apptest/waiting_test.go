@@ -118,7 +118,12 @@ func TestAPlaceThatBecomesFreeGoesDownTheWaitingList(t *testing.T) {
 	var fresh []string
 	s.tx(func(tx *pg.Tx) error {
 		fresh = s.newSlots(tx, s.second, s.local(s.firstDay, 2, "08:00"), 2)
-		return pg.Emit(t.Context(), tx, kernel.Event{Name: "medical.slots-opened", Payload: map[string]any{"schedule": s.second}})
+		for i, id := range fresh {
+			if err := pg.Emit(t.Context(), tx, kernel.Event{Name: "medical.slot-freed", Payload: map[string]any{"slot": id, "n": i}}); err != nil {
+				return err
+			}
+		}
+		return nil
 	})
 	s.Settle()
 	if d, a := s.read(dora, other.ID), s.read(Anna, anna.ID); d.State != "offered" || d.Slot != "" && d.Slot != fresh[0] || a.State != "offered" {

@@ -296,8 +296,20 @@ func (s *Service) doorFixtures() []ui.Fixture {
 	shift := func(d time.Duration) func(*opened) {
 		return func(o *opened) { o.StartsAt, o.EndsAt = o.StartsAt.Add(d), o.EndsAt.Add(d) }
 	}
-	return []ui.Fixture{
+	out := []ui.Fixture{
 		page("", func(*opened) {}), page("-early", shift(3*time.Hour)), page("-late", shift(-4*time.Hour)), page("-none", nil),
 		page("-done", func(o *opened) { o.State = StateArrived }), page("-elsewhere", func(o *opened) { o.place = fixturePlaces()[fixtureSecond] }),
 	}
+	if s.Staff != nil {
+		out = append(out, ui.Fixture{Name: "medical-doors", As: kernel.Staff, Render: func(w http.ResponseWriter, r *http.Request) error {
+			var places []Place
+			for _, id := range []PlaceID{fixturePlace, fixtureSecond} {
+				p := fixturePlaces()[id]
+				p.DoorCode = "kq3v9m2x7c4b8n1z5w6r0t"
+				places = append(places, p)
+			}
+			return s.showDoors(w, r, fixtureFacility, places)
+		}})
+	}
+	return out
 }

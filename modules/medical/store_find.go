@@ -136,6 +136,22 @@ func placesByID(ctx context.Context, tx kernel.Tx, ids []PlaceID) (map[PlaceID]P
 	return out, nil
 }
 
+// placesOf reads the places of a clinic that are open.
+func placesOf(ctx context.Context, tx kernel.Tx, f kernel.AgencyID) ([]Place, error) {
+	var rows []placeRow
+	err := pg.From(tx).SelectContext(ctx, &rows, `SELECT `+placeColumns+` FROM medical.place WHERE tenant_id = $1 AND facility = $2 AND active ORDER BY code LIMIT 200`, tx.TenantID(), f)
+	if err != nil {
+		return nil, fmt.Errorf("places of %s: %w", f, err)
+	}
+	out := make([]Place, len(rows))
+	for i, r := range rows {
+		if out[i], err = r.place(); err != nil {
+			return nil, err
+		}
+	}
+	return out, nil
+}
+
 // placeAtDoor reads the place whose door has the code. NotThere when there is none.
 func placeAtDoor(ctx context.Context, tx kernel.Tx, code string) (Place, error) {
 	var rows []placeRow

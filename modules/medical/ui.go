@@ -22,7 +22,7 @@ func (s *Service) citizenPages() []web.Page {
 	for _, d := range s.definitions() {
 		pages = append(pages, s.pagesOf(d)...)
 	}
-	return pages
+	return append(pages, s.doorPages()...)
 }
 
 func (s *Service) pagesOf(d *workflows.Definition) []web.Page {

@@ -7,7 +7,6 @@ import (
 	"townhall/modules/kernel"
 	"townhall/modules/kernel/ui"
 	"townhall/modules/kernel/web"
-	"townhall/workflows"
 )
 
 // atDoor is what the code at a door leads to: the place, the citizen's appointments of today, here and elsewhere.
@@ -80,12 +79,4 @@ func (s *Service) welcome(r *http.Request, d atDoor, now time.Time) (*ui.Notice,
 		}
 	}
 	return say(ui.Info, "check-in.none", "check-in.none-body"), []ui.Button{{Label: s.t(r, "appointment.book-again"), Href: appPath(d.slug), Tone: "secondary"}}
-}
-
-func (s *Service) doorPage(w http.ResponseWriter, r *http.Request, d *workflows.Definition) error {
-	at, err := s.atDoorOf(r.Context(), d.Slug, r.PathValue("code"))
-	if err != nil {
-		return err
-	}
-	return s.showCheckIn(w, r, at, nil)
 }

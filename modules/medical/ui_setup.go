@@ -25,6 +25,7 @@ func (s *Service) setupPages() []web.Page {
 		{Pattern: "POST " + at + "/exceptions/{kind}", Policy: planners, Handle: s.postException},
 		{Pattern: "POST " + at + "/exceptions/{id}/remove", Policy: planners, Handle: s.postRemoveException},
 		{Pattern: "POST " + at + "/holidays/{id}/remove", Policy: planners, Handle: s.postRemoveHoliday},
+		{Pattern: "GET " + at + "/doors", Policy: planners, Handle: s.doorsPage},
 		{Pattern: "GET " + at + "/{table}", Policy: planners, Handle: s.tablePage},
 		{Pattern: "GET " + at + "/{table}/{id}", Policy: planners, Handle: s.rowPage},
 		{Pattern: "POST " + at + "/{table}/{id}", Policy: planners, Handle: s.postRow},
@@ -118,6 +119,9 @@ func (s *Service) showTable(w http.ResponseWriter, r *http.Request, c setup, tab
 	}
 	if len(v.Table.Rows) == 0 {
 		v.Empty = &ui.Empty{Title: s.p(r, "none"), Body: s.p(r, "none-body")}
+	}
+	if table == sheet.Places {
+		v.Notices = append(v.Notices, ui.Notice{Tone: ui.Neutral, Body: s.t(r, "door.lead"), Link: ui.Link{Label: s.t(r, "door.title"), Href: setupPath(f, "doors")}})
 	}
 	return s.Staff.Render(w, r, s.views, "setup-list", ui.View{Title: s.p(r, "table."+table), Lead: s.clinicName(r, f), Data: v, Active: "clinics", Wide: true, Back: setupPath(f)})
 }
