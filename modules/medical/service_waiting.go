@@ -19,15 +19,20 @@ import (
 
 // Events of the waiting list; medical listens itself.
 const (
-	eventSlotFreed = "medical.slot-freed" // slotFreed: a place has become free
-	eventWished    = "medical.wished"     // wished: somebody has joined
-	eventOfferOver = "medical.offer-over" // offerOver, due at the end of an offer
+	eventSlotFreed   = "medical.slot-freed"   // slotFreed: a place has become free
+	eventSlotsOpened = "medical.slots-opened" // slotsOpened: a schedule has new slots
+	eventWished      = "medical.wished"       // wished: somebody has joined
+	eventOfferOver   = "medical.offer-over"   // offerOver, due at the end of an offer
 )
 
 // slotFreed is a place to offer, to those who stand behind After when somebody has let it go.
 type slotFreed struct {
 	Slot  SlotID `json:"slot"`
 	After inLine `json:"after"`
+}
+
+type slotsOpened struct {
+	Schedule ScheduleID `json:"schedule"`
 }
 
 type wished struct {
@@ -60,12 +65,26 @@ func (s *Service) freed(ctx context.Context, tx kernel.Tx, slot SlotID) error {
 	return pg.Emit(ctx, tx, kernel.Event{Name: eventSlotFreed, Payload: slotFreed{Slot: slot}})
 }
 
+// slotsOpened tells the waiting list about a schedule's new slots, in the transaction that makes them.
+func (s *Service) slotsOpened(ctx context.Context, tx kernel.Tx, schedule ScheduleID) error {
+	return pg.Emit(ctx, tx, kernel.Event{Name: eventSlotsOpened, Payload: slotsOpened{Schedule: schedule}})
+}
+
 func (s *Service) effects() pg.Effects {
 	return pg.Effects{
 		kernel.EventDocumentIssued: s.confirmed,
 		eventSlotFreed:             inTx(func(ctx context.Context, tx *pg.Tx, e slotFreed) error { return s.offerSlot(ctx, tx, e.Slot, e.After) }),
-		eventWished:                inTx(func(ctx context.Context, tx *pg.Tx, e wished) error { return s.offerAny(ctx, tx, e.Case) }),
-		eventOfferOver:             inTx(s.endOffer),
+		eventSlotsOpened: inTx(func(ctx context.Context, tx *pg.Tx, e slotsOpened) error {
+			line, err := lineFor(ctx, tx, e.Schedule, 500)
+			for _, c := range line {
+				if err == nil {
+					err = s.offerAny(ctx, tx, c)
+				}
+			}
+			return err
+		}),
+		eventWished:    inTx(func(ctx context.Context, tx *pg.Tx, e wished) error { return s.offerAny(ctx, tx, e.Case) }),
+		eventOfferOver: inTx(s.endOffer),
 	}
 }
 

@@ -77,6 +77,19 @@ func fittingSlot(ctx context.Context, tx kernel.Tx, c kernel.CaseID) (SlotID, er
 	return id, nil
 }
 
+// lineFor lists who waits for what a schedule offers, longest first.
+func lineFor(ctx context.Context, tx kernel.Tx, schedule ScheduleID, most int) ([]kernel.CaseID, error) {
+	var out []kernel.CaseID
+	err := pg.From(tx).SelectContext(ctx, &out, `SELECT w.case_id FROM medical.schedule c
+		JOIN medical.waiting w ON w.tenant_id = $1 AND w.facility = c.facility AND w.state = 'waiting' AND w.visit_type = ANY (c.visit_types)
+			AND (w.place_id IS NULL OR w.place_id = c.place_id)
+		WHERE c.tenant_id = $1 AND c.id = $2 ORDER BY w.joined_at, w.case_id LIMIT $3`, tx.TenantID(), schedule, most)
+	if err != nil {
+		return nil, fmt.Errorf("line for schedule %s: %w", schedule, err)
+	}
+	return out, nil
+}
+
 // markOffered writes the offer to whoever still waits. false when they no longer do.
 func markOffered(ctx context.Context, tx kernel.Tx, c kernel.CaseID, slot SlotID, until time.Time) (bool, error) {
 	return changed(pg.From(tx).ExecContext(ctx, `UPDATE medical.waiting SET state = 'offered', offered_slot = $3, offer_until = $4, offers = offers + 1
