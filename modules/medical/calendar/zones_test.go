@@ -2,6 +2,7 @@ package calendar_test
 
 import (
 	"archive/zip"
+	"fmt"
 	"os/exec"
 	"path/filepath"
 	"strings"
@@ -78,9 +79,16 @@ func fits(s calendar.Session, minutes int) string {
 
 func TestNineOClockStaysNineOClockAroundEveryChangeInEveryZone(t *testing.T) {
 	t.Parallel()
-	nights := 0
+	nights, judged := 0, map[string]bool{}
 	for _, z := range zones(t) {
-		for _, change := range changes(z) {
+		all := changes(z)
+		same := fmt.Sprint(all)
+		if judged[same] { // another name of a zone that has been judged
+			nights += len(all)
+			continue
+		}
+		judged[same] = true
+		for _, change := range all {
 			nights++
 			day := calendar.DateOf(change, z)
 			for _, hours := range [][2]calendar.Clock{{9 * 60, 12 * 60}, {0, 6 * 60}, {22 * 60, 5 * 60}} {
