@@ -53,6 +53,8 @@ type Place struct {
 	DoorCode   string
 	Active     bool
 	Version    int
+
+	location *time.Location // of Zone, when it has been read; nil: not yet
 }
 
 // Opening is when a place is open; days count from Monday = 1, times are local, HH:MM.
@@ -63,7 +65,12 @@ type Opening struct {
 }
 
 // Location returns the place's time zone; UTC when this machine does not know it.
-func (p Place) Location() *time.Location { return locationOf(p.Zone) }
+func (p Place) Location() *time.Location {
+	if p.location != nil {
+		return p.location
+	}
+	return locationOf(p.Zone)
+}
 
 // Address is the place's address in one line.
 func (p Place) Address() string {

@@ -104,11 +104,16 @@ func loadOffers(ctx context.Context, tx kernel.Tx, wanted []asked) (map[asked]of
 	if err := pg.From(tx).SelectContext(ctx, &rows, offerSQL, c.Args(tx.TenantID())...); err != nil {
 		return nil, fmt.Errorf("slot %s: %w", wanted[0].slot, err)
 	}
+	zones := map[string]*time.Location{} // reading one costs more than the rest of an offer
 	for _, r := range rows {
 		o, err := r.offer()
 		if err != nil {
 			return nil, err
 		}
+		if zones[o.Place.Zone] == nil {
+			zones[o.Place.Zone] = o.Place.Location()
+		}
+		o.Place.location = zones[o.Place.Zone]
 		out[asked{o.ID, o.Visit.Code}] = o
 	}
 	return out, nil
