@@ -261,7 +261,7 @@ func takeResource(ctx context.Context, tx kernel.Tx, o offer, kind string) (bool
 const nextFreeSQL = `SELECT f.id, f.starts_at, f.ends_at, p.name AS place FROM medical.schedule c CROSS JOIN LATERAL (
 		SELECT s.id, s.starts_at, s.ends_at, s.place_id FROM medical.slot s
 		WHERE s.tenant_id = $1 AND s.schedule_id = c.id AND s.spare AND s.open AND s.starts_at > clock_timestamp()
-			AND s.booked + medical.live_holds(s.hold_until) < s.capacity
+			AND (s.hold_until = '{}' OR s.booked + medical.live_holds(s.hold_until) < s.capacity)
 		ORDER BY s.starts_at LIMIT $4) f
 	JOIN medical.place p ON p.tenant_id = $1 AND p.id = f.place_id
 	WHERE c.tenant_id = $1 AND c.facility = $2 AND c.active AND c.visit_types @> ARRAY[$3]
