@@ -9,3 +9,4 @@ package clients
 //go:generate go tool oapi-codegen -config workflow.yaml ../../workflow.3.0.yaml
 //go:generate go tool oapi-codegen -config documents.yaml ../../documents.3.0.yaml
 //go:generate go tool oapi-codegen -config wallet.yaml ../../wallet.3.0.yaml
+//go:generate go tool oapi-codegen -config medical.yaml ../../medical.3.0.yaml
