@@ -515,3 +515,16 @@ func TestWhateverPlannersAndBookersDoNothingBookedIsLostAndEveryConflictIsATask(
 		})
 	})
 }
+
+func TestNoNewSlotLiesOverOneThatStaysForWhoBookedIt(t *testing.T) {
+	t.Parallel()
+	h := newClinicHouse(t)
+	c := h.daily("", "09:00", "12:00", 20) // a station: no practitioner whom the database would keep apart
+	h.add(c)
+	h.book(h.slots(c.ID)[100].ID)
+	h.alter(c.ID, func(d *scheduleDoc) { d.Minutes = 45 })
+	if m := h.remakeAll(); m.Kept != 1 || m.Tasks != 1 || m.Overlaps != 0 {
+		t.Fatalf("%+v", m)
+	}
+	h.mustHold()
+}
