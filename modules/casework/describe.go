@@ -101,7 +101,7 @@ func (s *Service) previewWith(ctx context.Context, id, action string, input map[
 			}
 			snap = snap.After(out)
 		}
-		intent, err = s.intent(tx, d.def, snap, name)
+		intent, err = s.intent(tx, d.def, d.rec.Agency, snap, name)
 		return err
 	})
 	if err != nil {

@@ -116,7 +116,7 @@ func (s *Service) act(ctx context.Context, tx kernel.Tx, a kernel.Act) (detail, 
 	if err != nil {
 		return detail{}, err
 	}
-	if a.Version != rec.Version && !onlyIssuedSince(rec, a.Version) {
+	if a.Version != rec.Version {
 		return detail{}, kernel.ErrChanged
 	}
 	def, err := s.definition(rec)
@@ -126,14 +126,6 @@ func (s *Service) act(ctx context.Context, tx kernel.Tx, a kernel.Act) (detail, 
 	actor := workflows.ActorOf(who, rec.Agency)
 	actor.Sector = a.Sector != "" && a.Sector == rec.Sector
 	return s.step(ctx, tx, def, rec, workflows.Command{Action: a.Action, Input: a.Input, Now: s.Clock.Now(), Locale: kernel.LocaleOf(ctx), Actor: actor})
-}
-
-// onlyIssuedSince reports that nothing but the publication of documents has happened since a version: the case is still
-// the one the person looked at.
-func onlyIssuedSince(rec record, version int) bool {
-	return version >= 1 && version < rec.Version && !slices.ContainsFunc(rec.Events, func(e event) bool {
-		return e.Seq > version && e.Action != ActionDocumentIssued
-	})
 }
 
 // step computes a command and writes everything it does.
@@ -196,7 +188,7 @@ func (s *Service) stepOf(def *workflows.Definition, rec record, out workflows.Ou
 func (s *Service) tell(ctx context.Context, tx kernel.Tx, def *workflows.Definition, st step, out workflows.Outcome, person kernel.Person) (detail, error) {
 	after := s.snapshot(tx, st.record, person)
 	for _, name := range out.Documents {
-		intent, err := s.intent(tx, def, after, name)
+		intent, err := s.intent(tx, def, st.Agency, after, name)
 		if err != nil {
 			return detail{}, err
 		}
@@ -272,16 +264,16 @@ func auditOf(st step, out workflows.Outcome) kernel.AuditEntry {
 	}
 }
 
-// intent is what the named document of a case says now.
-func (s *Service) intent(tx kernel.Tx, def *workflows.Definition, snap workflows.Snapshot, name string) (kernel.DocumentIntent, error) {
+// intent is what the named document of a case says now. It belongs to the case's agency, which need not be the definition's.
+func (s *Service) intent(tx kernel.Tx, def *workflows.Definition, of kernel.AgencyID, snap workflows.Snapshot, name string) (kernel.DocumentIntent, error) {
 	tenant := s.tenant(tx)
-	agency, _ := s.Directory.Agency(tenant.ID, kernel.AgencyID(def.Agency))
+	agency, _ := s.Directory.Agency(tenant.ID, of)
 	content, err := def.Content(name, "", snap, workflows.Issuer{Municipality: tenant.Name, Agency: agency.Name, Now: s.Clock.Now()})
 	if err != nil {
 		return kernel.DocumentIntent{}, err
 	}
 	doc := def.Document(name)
-	return kernel.DocumentIntent{Case: snap.Case, Holder: snap.Applicant, Agency: kernel.AgencyID(def.Agency), Type: doc.Type, Content: content}, nil
+	return kernel.DocumentIntent{Case: snap.Case, Holder: snap.Applicant, Agency: of, Type: doc.Type, Content: content}, nil
 }
 
 // definition returns the version of the workflow a case is pinned to.
