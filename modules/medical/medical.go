@@ -226,6 +226,8 @@ var (
 	ErrNotForAge = kernel.NewError(kernel.Conflict, "not-for-this-age", "This visit is for people of another age.")
 	// ErrSameTime is the answer to somebody who has another appointment at that time already.
 	ErrSameTime = kernel.NewError(kernel.Conflict, "same-time", "There is another appointment for the same patient at that time.")
+	// ErrWaits is the answer to somebody who waits already: nobody stands in the line twice.
+	ErrWaits = kernel.NewError(kernel.Conflict, "already-waiting", "This patient is on the waiting list for this visit already. Leave it first if you want to wait for other days.")
 )
 
 // fits reports whether the visit is for somebody born on birthdate, on the local day of the visit.

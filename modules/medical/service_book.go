@@ -31,23 +31,18 @@ var errGone = errors.New("no free place in the slot")
 const draftFor = 30 * time.Minute
 
 // Hold holds a place in the slot for the signed-in citizen for HoldFor, once per idempotency key. The case it opens is a
-// draft; somebody who is still drafting an appointment of the same service takes their hold along to the new slot, so
-// that nobody keeps two. Errors: NotFound, ErrSlotTaken with what is free instead, StepUp, ErrNotForAge.
+// draft; somebody who is still drafting an appointment of the same service at this clinic takes their hold along to the
+// new slot. Whatever else they hold of the service is given back, so that nobody keeps two. Errors: NotFound, ErrSlotTaken with what is free instead, StepUp, ErrNotForAge.
 func (s *Service) Hold(ctx context.Context, b Booking) (Appointment, error) {
 	return s.booked(ctx, b, func(tx *pg.Tx, o offer) (Appointment, error) {
 		who := kernel.PrincipalOf(ctx)
 		now := s.Clock.Now()
-		a, found, err := draftOf(ctx, tx, who.Person, o.Visit.Service, now.Add(HoldFor-draftFor))
+		a, found, err := s.takeUp(ctx, tx, who.Person, o, now)
 		if err != nil {
 			return Appointment{}, err
 		}
 		if !found {
 			a = s.newAppointment(ctx, o, b, now)
-		}
-		if found && a.HoldSlot != "" && a.HoldSlot != o.ID {
-			if err := s.giveBack(ctx, tx, a); err != nil {
-				return Appointment{}, err
-			}
 		}
 		until, ok, err := claimHold(ctx, tx, o.ID, a.Case, HoldFor)
 		if err != nil {
@@ -69,6 +64,32 @@ func (s *Service) Hold(ctx context.Context, b Booking) (Appointment, error) {
 		a.Number = c.Number
 		return a, insertAppointment(ctx, tx, a)
 	})
+}
+
+// takeUp finds the draft that a hold of the offered slot goes on with, and gives back what the person's drafts of the service
+// hold otherwise. A case stays with its clinic, so that a draft at another one is not taken up.
+func (s *Service) takeUp(ctx context.Context, tx kernel.Tx, person kernel.PersonID, o offer, now time.Time) (a Appointment, found bool, err error) {
+	begun := now.Add(HoldFor - draftFor)
+	drafts, err := draftsOf(ctx, tx, person, o.Visit.Service, begun)
+	if err != nil {
+		return Appointment{}, false, err
+	}
+	for _, d := range drafts {
+		mine := !found && d.Facility == o.Facility && d.CreatedAt.After(begun)
+		if d.HoldSlot != "" && (!mine || d.HoldSlot != o.ID) {
+			if err := s.giveBack(ctx, tx, d); err != nil {
+				return Appointment{}, false, err
+			}
+			d.HoldSlot, d.HoldUntil, d.UpdatedAt = "", time.Time{}, now
+			if err := saveAppointment(ctx, tx, d); err != nil {
+				return Appointment{}, false, err
+			}
+		}
+		if mine {
+			a, found = d, true
+		}
+	}
+	return a, found, nil
 }
 
 // Confirm turns the hold, or an offer of the waiting list, into an appointment, once per idempotency key. A hold whose
@@ -102,7 +123,7 @@ func (s *Service) Confirm(ctx context.Context, c kernel.CaseID, version int, p P
 }
 
 // Reschedule gives a booked appointment another slot: the new one is the citizen's before the old one is given back, in one
-// transaction. Errors: NotFound, Conflict (changed-meanwhile, slot-taken with other times, too-late-to-change), StepUp.
+// transaction. Errors: NotFound, Conflict (changed-meanwhile, slot-taken with other times, too-late-to-change, not-for-this-age), StepUp.
 func (s *Service) Reschedule(ctx context.Context, c kernel.CaseID, version int, to SlotID) (Appointment, error) {
 	return s.moveTo(ctx, c, version, to, "reschedule")
 }
@@ -113,13 +134,15 @@ func (s *Service) moveTo(ctx context.Context, c kernel.CaseID, version int, to S
 		switch {
 		case a.Slot == "":
 			return Appointment{}, kernel.ErrChanged
-		case a.Facility != o.Facility:
+		case a.Facility != o.Facility || !o.Offered && a.Slot != o.ID:
 			return Appointment{}, kernel.NotThere("slot")
 		case a.Slot == o.ID:
 			a.Version = version
 			return a, nil
 		case action == "reschedule" && s.late(a, o.Visit):
 			return Appointment{}, ErrTooLate
+		case action == "reschedule" && !o.Visit.fits(a.Birthdate, o.StartsAt.In(o.Place.Location())):
+			return Appointment{}, ErrNotForAge
 		}
 		if err := lockSlots(ctx, tx, a.Slot, o.ID); err != nil {
 			return Appointment{}, err
@@ -150,6 +173,9 @@ func (s *Service) booked(ctx context.Context, b Booking, fn func(*pg.Tx, offer) 
 	a, err := pg.Once(ctx, s.DB, kernel.TenantOf(ctx).ID, func(tx *pg.Tx) (_ Appointment, err error) {
 		if o, err = loadOffer(ctx, tx, b.Slot, b.VisitType); err != nil {
 			return Appointment{}, err
+		}
+		if !o.Offered {
+			return Appointment{}, kernel.NotThere("slot")
 		}
 		if err := offered(ctx, o.Visit); err != nil {
 			return Appointment{}, err

@@ -55,7 +55,7 @@ func allAsked(calls []*bookCall) []asked {
 // prepare finds out everything that speaks against a booking but the slot's being full.
 func (s *Service) prepare(tx *pg.Tx, c *bookCall, offers map[asked]offer) error {
 	o, ok := offers[c.In.asked()]
-	if !ok {
+	if !ok || !o.Offered {
 		return kernel.NotThere("slot")
 	}
 	if err := s.allowed(c.Ctx, o.Visit); err != nil {

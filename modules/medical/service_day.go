@@ -229,7 +229,8 @@ func (s *Service) Do(ctx context.Context, d deed) (kernel.Case, error) {
 	})
 }
 
-// take is Do inside a transaction.
+// take is Do inside a transaction. It does not act as the sector: what needs a time (move) goes through MoveAll, which gives
+// one, and whoever asks for it here by name is refused.
 func (s *Service) take(ctx context.Context, tx kernel.Tx, e dayEntry, d deed) (kernel.Case, error) {
 	if d.Version == 0 {
 		c, err := s.caseOf(ctx, tx, e.Case)
@@ -238,7 +239,7 @@ func (s *Service) take(ctx context.Context, tx kernel.Tx, e dayEntry, d deed) (k
 		}
 		d.Version = c.Version
 	}
-	return s.Cases.Act(ctx, tx, kernel.Act{Case: e.Case, Version: d.Version, Action: d.Action, Input: d.Input, Sector: Sector})
+	return s.Cases.Act(ctx, tx, kernel.Act{Case: e.Case, Version: d.Version, Action: d.Action, Input: d.Input})
 }
 
 // CheckIn says that a patient is there, by what was scanned or typed: the number of the appointment, the number of its

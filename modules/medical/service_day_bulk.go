@@ -58,6 +58,9 @@ func fewEnough[T any](all []T) error {
 // their type of visit, not before the wished day. Everybody with a role at the clinic that may move. Errors: NotFound,
 // Forbidden, Invalid.
 func (s *Service) PlanMove(ctx context.Context, facility kernel.AgencyID, ids []kernel.CaseID, to moveTarget) (all []planned, err error) {
+	if to.Practitioner != "" && !kernel.ValidID(string(to.Practitioner)) || to.Place != "" && !kernel.ValidID(string(to.Place)) {
+		return nil, kernel.NotThere("place or practitioner")
+	}
 	entries, err := s.Chosen(ctx, facility, ids)
 	if err != nil {
 		return nil, err

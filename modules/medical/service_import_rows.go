@@ -125,10 +125,15 @@ func (b *feedBook) check(services []string) {
 		}
 	}
 	b.visits = map[string][]string{}
-	for _, c := range b.feed.Schedules {
+	was := b.setup.fed()
+	for _, c := range b.feed.Schedules { // people who have booked were told where: its times do not move to another place
 		b.visits[c.ID] = b.visitsOf(c, services)
-		if spot := at(feed.TypeSchedule, c.ID); len(b.visits[c.ID]) == 0 {
+		spot := at(feed.TypeSchedule, c.ID)
+		if len(b.visits[c.ID]) == 0 {
 			b.problems.Add(spot.File, spot.Line, "serviceType", "service-unknown", "is no type of visit of this municipality")
+		}
+		if old, there := was[c.ID]; there && b.setup.placeCode(old.Place) != strings.TrimPrefix(c.Actor[0].Reference, feed.TypeLocation+"/") {
+			b.problems.Add(spot.File, spot.Line, "actor[0].reference", "fixed", "cannot be changed; end this one and add another")
 		}
 	}
 	room := map[string]int{}
@@ -139,6 +144,27 @@ func (b *feedBook) check(services []string) {
 			b.problems.Add(spot.File, spot.Line, "extension", "capacity", "makes room for more people than a slot can have")
 		}
 	}
+}
+
+// fed are the schedules that came from a feed, by its ids.
+func (c setup) fed() map[string]scheduleDoc {
+	out := map[string]scheduleDoc{}
+	for _, d := range c.schedules {
+		if d.FeedKey != nil {
+			out[*d.FeedKey] = d
+		}
+	}
+	return out
+}
+
+// slotsOf are the feed's slots by the id of their schedule.
+func (b *feedBook) slotsOf() map[string][]feed.Slot {
+	out := map[string][]feed.Slot{}
+	for _, x := range b.feed.Slots {
+		id := strings.TrimPrefix(x.Schedule.Reference, feed.TypeSchedule+"/")
+		out[id] = append(out[id], x)
+	}
+	return out
 }
 
 // visitsOf are the types of visit a schedule of the feed is for: those with one of its codes.
@@ -206,20 +232,15 @@ func cut(s string, most int) string {
 
 // schedules are the feed's, and those it does not name any more, which are closed.
 func (b *feedBook) schedules(now time.Time) (docs []scheduleDoc) {
-	named := map[string]bool{}
+	named, was, slots := map[string]bool{}, b.setup.fed(), b.slotsOf()
 	for _, c := range b.feed.Schedules {
 		named[c.ID] = true
 		d := scheduleDoc{ID: ScheduleID(kernel.NewID()), Minutes: 15, StartsOn: now.Format(time.DateOnly)}
-		for _, old := range b.setup.schedules {
-			if old.FeedKey != nil && *old.FeedKey == c.ID {
-				d = old
-			}
+		if old, there := was[c.ID]; there {
+			d = old
 		}
-		for _, x := range b.feed.Slots {
-			if x.Schedule.Reference == feed.TypeSchedule+"/"+c.ID {
-				d.Minutes = max(1, int(x.End.Sub(x.Start).Minutes()))
-				break
-			}
+		if all := slots[c.ID]; len(all) > 0 {
+			d.Minutes = max(1, int(all[0].End.Sub(all[0].Start).Minutes()))
 		}
 		key := c.ID
 		d.Facility, d.Place, d.Origin, d.FeedKey, d.VisitTypes, d.Capacity, d.Active = b.facility, b.setup.place(strings.TrimPrefix(c.Actor[0].Reference, feed.TypeLocation+"/")), OriginFeed, &key, b.visits[c.ID], 1, true
@@ -236,12 +257,13 @@ func (b *feedBook) schedules(now time.Time) (docs []scheduleDoc) {
 
 // wishes are the feed's times from now on. Slots of one schedule that begin together are one, with the room of all.
 func (b *feedBook) wishes(schedules []scheduleDoc, now time.Time) (all []wishes) {
+	slots := b.slotsOf()
 	for _, c := range schedules {
 		w := wishes{schedule: c, why: func(madeSlot) string { return taskFeedGone }}
 		at := map[int64]int{}
-		for _, x := range b.feed.Slots {
+		for _, x := range slots[*c.FeedKey] {
 			start := x.Start.UTC().Truncate(time.Second)
-			if x.Schedule.Reference != feed.TypeSchedule+"/"+*c.FeedKey || !start.After(now) {
+			if !start.After(now) {
 				continue
 			}
 			i, there := at[start.Unix()]

@@ -121,8 +121,11 @@ func (s *Service) openIn(ctx context.Context, tx kernel.Tx, c kernel.CaseID) (o 
 	return o, err
 }
 
-// mine lists the citizen's appointments, newest first.
+// mine lists the citizen's appointments, newest first. Errors: Invalid for a cursor that is none of ours.
 func (s *Service) mine(ctx context.Context, service string, open bool, before kernel.CaseID, limit int) (out []myVisit, err error) {
+	if before != "" && !kernel.ValidID(string(before)) {
+		return nil, errCursor
+	}
 	err = s.DB.Read(ctx, kernel.TenantOf(ctx).ID, func(tx *pg.Tx) error {
 		all, err := appointmentsOf(ctx, tx, kernel.PrincipalOf(ctx).Person, service, open, before, limit)
 		if err != nil {

@@ -79,7 +79,7 @@ type freeList struct {
 // nearby is how far around a point is searched, in metres, before only the nearest place counts.
 const nearby = 25_000
 
-// freeSlots searches free times, soonest first. Errors: NotThere, Malformed for a cursor that is none of ours.
+// freeSlots searches free times, soonest first. Errors: NotThere, Invalid for a cursor that is none of ours.
 func (s *Service) freeSlots(ctx context.Context, q search, until, cursor string, limit int) (l freeList, err error) {
 	at, after, err := readCursor(cursor)
 	if err != nil {
@@ -163,7 +163,7 @@ func writeCursor(t freeTime) string {
 	return base64.RawURLEncoding.EncodeToString(binary.BigEndian.AppendUint64(nil, uint64(t.StartsAt.UnixMicro()))) + "." + string(t.ID)
 }
 
-var errCursor = kernel.NewError(kernel.Malformed, "malformed-request", "The request cannot be read.")
+var errCursor = kernel.InvalidFields(kernel.FieldError{Path: "cursor", Slug: "medical.cursor-unknown", Message: "This cursor is not one of ours."})
 
 func readCursor(s string) (time.Time, SlotID, error) {
 	if s == "" {

@@ -38,8 +38,11 @@ func (s *Service) stepRelease(ctx context.Context, tx kernel.Tx, t kernel.StepTa
 		return err
 	}
 	if t.Action == "cancel" && a.Slot != "" {
-		o, err := loadOffer(ctx, tx, a.Slot, a.VisitType)
-		if err == nil && s.late(a, o.Visit) {
+		types, err := visitTypesOf(ctx, tx, true) // the schedule may have other visits by now
+		if err != nil {
+			return err
+		}
+		if v, _ := visitType(types, a.Service, a.VisitType); s.late(a, v) {
 			return ErrTooLate
 		}
 	}

@@ -100,7 +100,7 @@ func inTx[P any](do func(context.Context, *pg.Tx, P) error) pg.Handler {
 }
 
 // Join puts the signed-in citizen, or somebody they act for, on the waiting list, once per idempotency key. Errors:
-// NotThere, StepUp where the type of visit asks for it, Invalid with fields, ErrNotForAge.
+// NotThere, StepUp where the type of visit asks for it, Invalid with fields, ErrNotForAge, ErrWaits.
 func (s *Service) Join(ctx context.Context, w Wish) (Appointment, error) {
 	return pg.Once(ctx, s.DB, kernel.TenantOf(ctx).ID, func(tx *pg.Tx) (Appointment, error) {
 		types, err := visitTypesOf(ctx, tx, false)
@@ -123,6 +123,13 @@ func (s *Service) Join(ctx context.Context, w Wish) (Appointment, error) {
 		a := s.newAppointment(ctx, offer{Slot: Slot{Facility: w.Facility}, Visit: t}, Booking{Locale: w.Locale}, now)
 		a.State = StateWaiting
 		if err := s.patient(ctx, tx, &a, offer{Slot: Slot{StartsAt: from}, Place: Place{Zone: kernel.TenantOf(ctx).Zone}, Visit: t}, w.Patient); err != nil {
+			return Appointment{}, err
+		}
+		there, err := waits(ctx, tx, a)
+		if err == nil && there {
+			err = ErrWaits
+		}
+		if err != nil {
 			return Appointment{}, err
 		}
 		if err := s.startWaiting(ctx, tx, &a, w, t, where, until); err != nil {

@@ -91,19 +91,31 @@ func loadAppointment(ctx context.Context, tx kernel.Tx, c kernel.CaseID, lock bo
 	return r.appointment(), nil
 }
 
-// draftOf reads the newest draft of a person for a service that was begun after since, if there is one.
-func draftOf(ctx context.Context, tx kernel.Tx, person kernel.PersonID, service string, since time.Time) (Appointment, bool, error) {
-	var r appointmentRow
-	err := pg.From(tx).GetContext(ctx, &r, `SELECT `+appointmentColumns+` FROM medical.appointment
-		WHERE tenant_id = $1 AND applicant = $2 AND service = $3 AND state = 'draft' AND created_at > $4
-		ORDER BY case_id DESC LIMIT 1 FOR NO KEY UPDATE`, tx.TenantID(), person, service, since)
-	if errors.Is(err, sql.ErrNoRows) {
-		return Appointment{}, false, nil
+const draftsSQL = `SELECT ` + appointmentColumns + ` FROM medical.appointment
+	WHERE tenant_id = $1 AND applicant = $2 AND service = $3 AND state = 'draft' AND (created_at > $4 OR hold_until > clock_timestamp())
+	ORDER BY case_id DESC LIMIT 50 FOR NO KEY UPDATE`
+
+// draftsOf reads the drafts of a person for a service that were begun after since or hold a time, newest first. Until the
+// transaction ends nobody else reads them so: two requests at once must not both find none.
+func draftsOf(ctx context.Context, tx kernel.Tx, person kernel.PersonID, service string, since time.Time) ([]Appointment, error) {
+	if err := lockPerson(ctx, tx, person); err != nil {
+		return nil, err
 	}
+	var rows []appointmentRow
+	if err := pg.From(tx).SelectContext(ctx, &rows, draftsSQL, tx.TenantID(), person, service, since); err != nil {
+		return nil, fmt.Errorf("drafts: %w", err)
+	}
+	return appointmentsIn(rows), nil
+}
+
+// lockPerson lets one request of a person at a time find out what they have and write what follows from it, until the
+// transaction ends.
+func lockPerson(ctx context.Context, tx kernel.Tx, person kernel.PersonID) error {
+	_, err := pg.From(tx).ExecContext(ctx, `SELECT pg_advisory_xact_lock(hashtextextended(concat_ws(chr(1), 'medical.person', $1::text, $2::text), 0))`, tx.TenantID(), person)
 	if err != nil {
-		return Appointment{}, false, fmt.Errorf("drafts: %w", err)
+		return fmt.Errorf("person: %w", err)
 	}
-	return r.appointment(), true, nil
+	return nil
 }
 
 var constraints = map[string]*kernel.Error{

@@ -20,6 +20,7 @@ type offer struct {
 	Place        Place
 	Practitioner Practitioner // zero: nobody in particular
 	Visit        VisitType
+	Offered      bool // to somebody new: the type of visit, the schedule and the place are in use
 }
 
 // offerRow is an offer as the driver scans it.
@@ -58,12 +59,14 @@ type offerRow struct {
 	Bring       []byte        `db:"bring"`
 	Needs       []byte        `db:"needs"` // as JSON: a null array of the driver's would need a type of its own
 	CancelHours int           `db:"cancel_hours"`
+	Offered     bool          `db:"offered"`
 }
 
 const offerColumns = `s.id, s.facility, s.schedule_id, s.practitioner_id, s.starts_at, s.ends_at, s.capacity, s.booked, s.open,
 	p.id AS place_id, p.name AS place_name, p.street, p.postal_code, p.locality, p.country, p.zone, p.phone, p.directions,
 	d.name AS practitioner_name, d.specialty,
-	v.code AS visit, v.service, v.name AS visit_name, v.minutes, v.level, v.min_age, v.max_age, v.preparation, v.bring, to_json(v.needs) AS needs, v.cancel_hours`
+	v.code AS visit, v.service, v.name AS visit_name, v.minutes, v.level, v.min_age, v.max_age, v.preparation, v.bring, to_json(v.needs) AS needs, v.cancel_hours,
+	v.active AND p.active AND c.active AS offered`
 
 const offerSQL = `SELECT ` + offerColumns + `
 	FROM unnest($2::uuid[], $3::text[]) AS w (slot, visit)
@@ -128,6 +131,7 @@ func (r offerRow) offer() (offer, error) {
 		Practitioner: Practitioner{ID: PractitionerID(r.Practitioner.String), Name: r.PractitionerName.String},
 		Visit: VisitType{Code: r.Visit, Service: r.Service, Minutes: r.Minutes, MinAge: int(r.MinAge.Int64), MaxAge: int(r.MaxAge.Int64),
 			CancelHours: r.CancelHours, Active: true},
+		Offered: r.Offered,
 	}
 	err := o.Visit.Level.UnmarshalText([]byte(r.Level))
 	for _, f := range []struct {

@@ -72,6 +72,9 @@ func deskSlot(ctx context.Context, tx kernel.Tx, w WalkIn, v VisitType, now time
 // deskSchedule finds or makes the desk's schedule of a place, under a lock on the place, and lets it take the visit.
 func deskSchedule(ctx context.Context, tx kernel.Tx, w WalkIn, v VisitType, now time.Time) (ScheduleID, PlaceID, error) {
 	t := pg.From(tx)
+	if w.Place != "" && !kernel.ValidID(string(w.Place)) {
+		return "", "", kernel.NotThere("place")
+	}
 	var place PlaceID
 	err := t.GetContext(ctx, &place, `SELECT id FROM medical.place WHERE tenant_id = $1 AND facility = $2 AND ($3::uuid IS NULL OR id = $3) AND active
 		ORDER BY code LIMIT 1 FOR NO KEY UPDATE`, tx.TenantID(), w.Facility, nullText(w.Place))

@@ -90,12 +90,12 @@ func dropNote(ctx context.Context, tx kernel.Tx, c kernel.CaseID, kind string) e
 	return err
 }
 
-// dropNotesOver deletes the notes of visits that ended before a moment, and those of visits that never took place and ended
-// before another.
+// dropNotesOver deletes the notes of visits that ended before a moment, also where nobody wrote down what became of them, and
+// those of visits that never took place and ended before another.
 func dropNotesOver(ctx context.Context, tx kernel.Tx, service string, visited, unvisited time.Time) error {
 	_, err := pg.From(tx).ExecContext(ctx, `DELETE FROM medical.note n USING medical.appointment a
 		WHERE n.tenant_id = $1 AND a.tenant_id = $1 AND a.case_id = n.case_id AND a.service = $2
-		  AND (a.state IN ('attended', 'closed', 'missed') AND a.ends_at < $3 OR a.state IN ('draft', 'cancelled', 'lapsed') AND a.updated_at < $4)`,
+		  AND (a.state IN ('booked', 'arrived', 'attended', 'closed', 'missed') AND a.ends_at < $3 OR a.state IN ('draft', 'cancelled', 'lapsed') AND a.updated_at < $4)`,
 		tx.TenantID(), service, visited, unvisited)
 	if err != nil {
 		return fmt.Errorf("notes: %w", err)

@@ -28,6 +28,20 @@ func insertWaiting(ctx context.Context, tx kernel.Tx, c kernel.CaseID, w Wish, a
 	return nil
 }
 
+// waits reports whether somebody is on the waiting list of a clinic already, for the same visit and the same patient.
+func waits(ctx context.Context, tx kernel.Tx, a Appointment) (there bool, err error) {
+	if err := lockPerson(ctx, tx, a.Applicant); err != nil {
+		return false, err
+	}
+	err = pg.From(tx).GetContext(ctx, &there, `SELECT EXISTS (SELECT FROM medical.appointment
+		WHERE tenant_id = $1 AND applicant = $2 AND facility = $3 AND visit_type = $4 AND patient_name = $5 AND state IN ('waiting', 'offered'))`,
+		tx.TenantID(), a.Applicant, a.Facility, a.VisitType, a.Patient)
+	if err != nil {
+		return false, fmt.Errorf("waiting list: %w", err)
+	}
+	return there, nil
+}
+
 // suits is the condition that a slot s at a place p is what the person w waits for: there is time left to come, too.
 const suits = `(w.place_id IS NULL OR w.place_id = s.place_id) AND s.starts_at > now() + interval '40 minutes'
 	AND (s.starts_at AT TIME ZONE p.zone)::date BETWEEN w.from_day AND w.until_day

@@ -100,6 +100,9 @@ func (s *Service) guide(r *http.Request, o opened, now time.Time, v *appointment
 	switch o.State {
 	case StateDraft:
 		v.Buttons = []ui.Button{{Label: s.t(r, "appointment.continue"), Href: bookPath(o.Service, o.Case)}}
+		if o.HoldSlot == "" { // the time was given back for another one
+			v.Buttons = []ui.Button{again}
+		}
 	case StateWaiting:
 		tell(ui.Info, s.t(r, "waiting.on"), s.t(r, "waiting.on-body"))
 		v.Others = []ui.Button{{Label: s.t(r, "waiting.leave"), Href: path + "/cancel", Tone: "quiet"}}

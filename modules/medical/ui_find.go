@@ -379,7 +379,7 @@ func parsePoint(s string) (point, bool) {
 	}
 	a, err1 := strconv.ParseFloat(strings.TrimSpace(lat), 64)
 	b, err2 := strconv.ParseFloat(strings.TrimSpace(lon), 64)
-	if cmp.Or(err1, err2) != nil || a < -90 || a > 90 || b < -180 || b > 180 {
+	if cmp.Or(err1, err2) != nil || !(a >= -90 && a <= 90 && b >= -180 && b <= 180) { // NaN is no position either
 		return point{}, false
 	}
 	return point{a, b}, true
