@@ -196,3 +196,34 @@ func TestAReminderFollowsTheAppointment(t *testing.T) {
 		t.Errorf("%d reminders of the new time", n)
 	}
 }
+
+func TestADocumentThatIsPublishedMeanwhileIsNoReasonToLookAgain(t *testing.T) {
+	t.Parallel()
+	h, _ := withSector(t)
+	c, err := h.open(h.anna, kernel.NewCase{Service: doctor, Sector: "medical", Then: &kernel.Act{Action: "confirm", Input: visit(h.clock.Now().AddDate(0, 0, 8))}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	publish := func(number string) {
+		err := h.DB.InTx(h.as(h.anna), kerneltest.Northwick, func(tx *pg.Tx) error {
+			return pg.Emit(h.t.Context(), tx, kernel.Event{Name: kernel.EventDocumentIssued, Key: number, Case: c.ID,
+				Payload: kernel.DocumentIssued{Document: kernel.DocumentID(kernel.NewID()), Case: c.ID, Person: h.anna.Person, Number: number, Type: "appointment-confirmation"}})
+		})
+		if err != nil {
+			t.Fatal(err)
+		}
+		h.drain()
+	}
+	publish("one")
+	later := h.act(h.anna, c, "cancel", map[string]any{"cancel_reason": "time"})
+	if later.State != "cancelled" || later.Version != c.Version+2 {
+		t.Errorf("state %s, version %d after %d", later.State, later.Version, c.Version)
+	}
+	for _, version := range []int{0, -1, c.Version - 1, c.Version, later.Version + 1} { // a step was taken since, or there was no such version
+		again := c
+		again.Version = version
+		if _, err := h.try(h.anna, again, "cancel", map[string]any{"cancel_reason": "time"}); !errors.Is(err, kernel.ErrChanged) {
+			t.Errorf("version %d: %v", version, err)
+		}
+	}
+}

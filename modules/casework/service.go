@@ -116,7 +116,7 @@ func (s *Service) act(ctx context.Context, tx kernel.Tx, a kernel.Act) (detail, 
 	if err != nil {
 		return detail{}, err
 	}
-	if a.Version != rec.Version {
+	if a.Version != rec.Version && !onlyIssuedSince(rec, a.Version) {
 		return detail{}, kernel.ErrChanged
 	}
 	def, err := s.definition(rec)
@@ -126,6 +126,14 @@ func (s *Service) act(ctx context.Context, tx kernel.Tx, a kernel.Act) (detail, 
 	actor := workflows.ActorOf(who, rec.Agency)
 	actor.Sector = a.Sector != "" && a.Sector == rec.Sector
 	return s.step(ctx, tx, def, rec, workflows.Command{Action: a.Action, Input: a.Input, Now: s.Clock.Now(), Locale: kernel.LocaleOf(ctx), Actor: actor})
+}
+
+// onlyIssuedSince reports that nothing but the publication of documents has happened since a version: the case is still
+// the one the person looked at.
+func onlyIssuedSince(rec record, version int) bool {
+	return version >= 1 && version < rec.Version && !slices.ContainsFunc(rec.Events, func(e event) bool {
+		return e.Seq > version && e.Action != ActionDocumentIssued
+	})
 }
 
 // step computes a command and writes everything it does.
