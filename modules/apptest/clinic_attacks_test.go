@@ -21,6 +21,12 @@ func (d *surgery) number(query string, args ...any) (n int) {
 	return n
 }
 
+// rows reads some.
+func (d *surgery) rows(out any, query string, args ...any) {
+	d.t.Helper()
+	must(d.t, d.DB.InTx(d.t.Context(), "northwick", func(tx *pg.Tx) error { return tx.SelectContext(d.t.Context(), out, query, args...) }))
+}
+
 func (d *surgery) run(query string, args ...any) {
 	d.t.Helper()
 	must(d.t, d.DB.InTx(d.t.Context(), "northwick", func(tx *pg.Tx) error {
