@@ -39,7 +39,7 @@ need-test:
 
 .PHONY: test
 test: need-test vet ## Everything CI runs: vet, staticcheck, tests with -race, contract lint, generated files
-	go test -race -shuffle=on -timeout 20m ./...
+	go test -race -shuffle=on -timeout 30m ./...
 	go test -tags pkcs11 -run PKCS11 ./modules/documents/sign
 	@$(MAKE) --no-print-directory lint-contracts generated
 
