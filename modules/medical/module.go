@@ -50,9 +50,10 @@ type Deps struct {
 // Service is the module.
 type Service struct {
 	Deps
-	views    *ui.Views
-	ring     keyring
-	bookings *pg.Batcher[Booking, Appointment]
+	views     *ui.Views
+	ring      keyring
+	calendars known
+	bookings  *pg.Batcher[Booking, Appointment]
 }
 
 //go:embed texts/*/*.json

@@ -181,7 +181,7 @@ func (s *Service) narrow(ctx context.Context, tx kernel.Tx, f *found) ([]candida
 	if f.moving != nil { // an appointment stays with its clinic
 		facility = f.moving.Facility
 	}
-	in, err := candidates(ctx, tx, f.visit.Code, facility)
+	in, err := s.calendars.candidates(ctx, tx, f.visit.Code, facility)
 	if err != nil {
 		return nil, err
 	}

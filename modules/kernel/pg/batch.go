@@ -9,6 +9,7 @@ import (
 	"runtime/debug"
 	"sync"
 	"sync/atomic"
+	"time"
 
 	"golang.org/x/sync/semaphore"
 
@@ -46,6 +47,8 @@ type BatchOptions struct {
 type queue[I, O any] struct {
 	waiting []*Call[I, O]
 	workers int
+	running int           // calls that are in transactions
+	arrived chan struct{} // a call has come
 }
 
 // Call is one request inside a batch. Ctx carries its principal, locale, tenant and idempotency key; it does not end
@@ -138,18 +141,26 @@ func (b *Batcher[I, O]) enqueue(tenant kernel.TenantID, c *Call[I, O]) error {
 	case b.closed:
 		return ErrNoDatabase
 	case q == nil:
-		q = &queue[I, O]{}
+		q = &queue[I, O]{arrived: make(chan struct{}, 1)}
 		b.queues[tenant] = q
 	case len(q.waiting) >= b.o.Queue:
 		return ErrBusy
 	}
 	q.waiting = append(q.waiting, c)
-	if q.workers < b.o.PerTenant {
+	select {
+	case q.arrived <- struct{}{}:
+	default:
+	}
+	// A further transaction beside one that runs pays when there is as much for it to do: two small ones cost more than one.
+	if q.workers == 0 || q.workers < b.o.PerTenant && len(q.waiting) >= max(q.running, crowd) {
 		q.workers++
 		b.workers.Go(func() { b.work(tenant, q) })
 	}
 	return nil
 }
+
+// crowd is how many calls must wait before a second transaction of one tenant is opened.
+const crowd = 24
 
 // Close refuses new calls and waits for those that were accepted.
 func (b *Batcher[I, O]) Close() {
@@ -169,6 +180,7 @@ func (b *Batcher[I, O]) work(tenant kernel.TenantID, q *queue[I, O]) {
 			runtime.Gosched()
 		}
 		calls, more := b.take(tenant, q)
+		began := time.Now()
 		if len(calls) > 0 {
 			b.settle(ctx, tenant, calls)
 		}
@@ -176,8 +188,39 @@ func (b *Batcher[I, O]) work(tenant kernel.TenantID, q *queue[I, O]) {
 		if !more {
 			return
 		}
+		b.company(q, len(calls), time.Since(began)/4)
 	}
 }
+
+// company waits, for a fraction of the time the last transaction took, until as many calls have come as it had. Those who
+// were answered just now are the ones who ask next: without this the first of them would go alone, and the others behind it.
+// After a call that was alone nobody is waited for.
+func (b *Batcher[I, O]) company(q *queue[I, O], n int, most time.Duration) {
+	b.mu.Lock()
+	q.running -= n
+	b.mu.Unlock()
+	if n < 2 {
+		return
+	}
+	end := time.NewTimer(min(most, longestWait))
+	defer end.Stop()
+	for {
+		b.mu.Lock()
+		enough := len(q.waiting) >= n || b.closed
+		b.mu.Unlock()
+		if enough {
+			return
+		}
+		select {
+		case <-q.arrived:
+		case <-end.C:
+			return
+		}
+	}
+}
+
+// longestWait bounds what anybody waits for others.
+const longestWait = 5 * time.Millisecond
 
 // take returns the calls of the next batch; more is false when there were none and the worker has been struck off.
 func (b *Batcher[I, O]) take(tenant kernel.TenantID, q *queue[I, O]) (calls []*Call[I, O], more bool) {
@@ -196,6 +239,7 @@ func (b *Batcher[I, O]) take(tenant kernel.TenantID, q *queue[I, O]) (calls []*C
 		}
 	}
 	q.waiting = append([]*Call[I, O](nil), q.waiting[n:]...)
+	q.running += len(calls)
 	return calls, true
 }
 
