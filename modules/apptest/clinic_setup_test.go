@@ -1,98 +1,17 @@
 package apptest_test
 
 import (
-	"bytes"
-	"flag"
-	"log/slog"
 	"net/http"
-	"net/http/httptest"
 	"net/url"
-	"path/filepath"
 	"regexp"
 	"strings"
 	"testing"
 	"time"
 
-	"townhall/modules"
 	"townhall/modules/apptest"
-	"townhall/modules/apptest/browser"
 	"townhall/modules/kernel"
 	"townhall/modules/kernel/pg"
-	"townhall/modules/kernel/ui"
-	"townhall/openapi"
 )
-
-var setupShots = flag.String("setup-shots", "", "folder for screenshots of the planners' pages")
-
-// plannerPages are the planners' pages in every state people meet.
-func plannerPages(t *testing.T) (*ui.Texts, []ui.Fixture) {
-	t.Helper()
-	town, err := modules.New(modules.Options{
-		Settings: apptest.Settings("8080", "http://127.0.0.1:8090", "http://127.0.0.1:8091"), Data: t.TempDir(), Clock: kernel.SystemClock{},
-		Log: slog.New(slog.DiscardHandler), Contracts: openapi.FS,
-	})
-	if err != nil {
-		t.Fatal(err)
-	}
-	var out []ui.Fixture
-	for _, f := range town.Fixtures {
-		if regexp.MustCompile(`^clinic-(setup|import|exceptions|block|extra)`).MatchString(f.Name) {
-			out = append(out, f)
-		}
-	}
-	if len(out) < 16 {
-		t.Fatalf("only %d pages: the walk is broken", len(out))
-	}
-	return town.Texts, out
-}
-
-func TestEveryPlannersPagePassesAxeInEveryLanguageAndFitsASmallPhone(t *testing.T) {
-	t.Parallel()
-	texts, pages := plannerPages(t)
-	for _, f := range pages {
-		for _, l := range kernel.Locales {
-			page, err := ui.RenderFixture(l, f)
-			if err != nil {
-				t.Fatal(f.Name, err)
-			}
-			if at := bytes.Index(page, []byte("⟦")); at >= 0 {
-				t.Errorf("%s in %s lacks a text: %s", f.Name, l, page[at:min(len(page), at+60)])
-			}
-		}
-	}
-	gallery, err := ui.Gallery(texts, pages...)
-	if err != nil {
-		t.Fatal(err)
-	}
-	server := httptest.NewServer(gallery)
-	defer server.Close()
-	b := browser.Start(t)
-	for _, dark := range []bool{false, true} {
-		languages := kernel.Locales
-		if dark { // the colours are the same in each language
-			languages = languages[:1]
-		}
-		p := b.Open(t, browser.Options{Size: browser.Small, Dark: dark})
-		for _, f := range pages {
-			for _, l := range languages {
-				p.Go(server.URL + "/" + l + "/" + f.Name)
-				for _, v := range p.Axe() {
-					t.Errorf("%s in %s, dark %v: %s", f.Name, l, dark, v)
-				}
-				if n := p.SidewaysScroll(); n > 0 {
-					t.Errorf("%s in %s scrolls sideways by %d px", f.Name, l, n)
-				}
-			}
-		}
-	}
-	if *setupShots != "" {
-		p := b.Open(t, browser.Options{})
-		for _, f := range pages {
-			p.Go(server.URL + "/en/" + f.Name)
-			p.Screenshot(filepath.Join(*setupShots, f.Name+".png"))
-		}
-	}
-}
 
 // planner fills in the planners' forms.
 type planner struct {

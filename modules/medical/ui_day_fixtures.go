@@ -121,7 +121,7 @@ func (s *Service) dayFixtures() []ui.Fixture {
 		fixture("tasks", "tasks", []string{RolePlanner}, func(w http.ResponseWriter, r *http.Request) error {
 			return s.showTasks(w, r, []task{{ID: "1", Kind: "blocked", Case: all[4].Case, Entry: &all[4]}, {ID: "2", Kind: "slot-gone", Case: all[5].Case, Entry: &all[5]}, {ID: "3", Kind: "overlap"}, {ID: "4", Kind: "feed-gone"}})
 		}),
-		fixture("block", "block", []string{RolePlanner}, func(w http.ResponseWriter, r *http.Request) error { return s.showBlock(w, r, fixtureSheet(), nil) }),
+		fixture("day-block", "block", []string{RolePlanner}, func(w http.ResponseWriter, r *http.Request) error { return s.showBlock(w, r, fixtureSheet(), nil) }),
 		fixture("tasks-none", "tasks", desk, func(w http.ResponseWriter, r *http.Request) error { return s.showTasks(w, r, nil) }),
 		fixture("list", "", desk, func(w http.ResponseWriter, r *http.Request) error { return s.showClinics(w, r, nil) }),
 	}
