@@ -257,14 +257,18 @@ func (s *Service) offerSlot(ctx context.Context, tx *pg.Tx, slot SlotID, after i
 	}
 }
 
-// offerAny offers somebody who waits the first free slot that suits them, if there is one.
+// offerAny offers somebody who waits the first free slot that suits them, if there is one; when somebody else takes it at
+// this moment, the one after it.
 func (s *Service) offerAny(ctx context.Context, tx *pg.Tx, c kernel.CaseID) error {
-	slot, err := fittingSlot(ctx, tx, c)
-	if err != nil || slot == "" {
-		return err
+	for {
+		slot, err := fittingSlot(ctx, tx, c)
+		if err != nil || slot == "" {
+			return err
+		}
+		if free, err := s.offerTo(ctx, tx, c, slot); err != nil || free {
+			return err
+		}
 	}
-	_, err = s.offerTo(ctx, tx, c, slot)
-	return err
 }
 
 // offerTo holds a place in the slot for somebody who waits and tells them. false when there was no free place; whom the

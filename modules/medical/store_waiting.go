@@ -47,29 +47,45 @@ const suits = `(w.place_id IS NULL OR w.place_id = s.place_id) AND s.starts_at >
 	AND (s.starts_at AT TIME ZONE p.zone)::date BETWEEN w.from_day AND w.until_day
 	AND (w.part = 'any' OR (w.part = 'morning') = ((s.starts_at AT TIME ZONE p.zone)::time < time '12:00'))`
 
+const (
+	firstInLineSQL = `SELECT w.case_id, w.joined_at FROM medical.slot s
+		JOIN medical.schedule c ON c.tenant_id = $1 AND c.id = s.schedule_id
+		JOIN medical.place p ON p.tenant_id = $1 AND p.id = s.place_id
+		JOIN medical.waiting w ON w.tenant_id = $1 AND w.facility = s.facility AND w.state = 'waiting' AND w.visit_type = ANY (c.visit_types) AND ` + suits + `
+		WHERE s.tenant_id = $1 AND s.id = $2 AND s.open AND s.spare AND (w.joined_at, w.case_id) > ($3, $4::uuid)
+		ORDER BY w.joined_at, w.case_id LIMIT 1`
+	keepInLineSQL = `SELECT true FROM medical.waiting WHERE tenant_id = $1 AND case_id = $2 AND state = 'waiting' FOR UPDATE`
+)
+
 // nextInLine finds who has waited longest for what the slot is, among those who joined after a given one, and keeps them
-// from being offered anything else until the transaction ends.
-func nextInLine(ctx context.Context, tx kernel.Tx, slot SlotID, after inLine) (next inLine, found bool, err error) {
+// from being offered anything else until the transaction ends. It looks first and locks then, and looks again when the one
+// it found was offered another place meanwhile: a search that locks ("LIMIT 1 FOR UPDATE") finds nobody in that case,
+// however many stand behind.
+func nextInLine(ctx context.Context, tx kernel.Tx, slot SlotID, after inLine) (inLine, bool, error) {
 	if after.Case == "" {
 		after.Case = "00000000-0000-0000-0000-000000000000"
 	}
-	var r struct {
-		Case     string    `db:"case_id"`
-		JoinedAt time.Time `db:"joined_at"`
+	for {
+		var r struct {
+			Case     string    `db:"case_id"`
+			JoinedAt time.Time `db:"joined_at"`
+		}
+		err := pg.From(tx).GetContext(ctx, &r, firstInLineSQL, tx.TenantID(), slot, after.JoinedAt, after.Case)
+		if errors.Is(err, sql.ErrNoRows) {
+			return inLine{}, false, nil
+		}
+		var kept bool
+		if err == nil {
+			err = pg.From(tx).GetContext(ctx, &kept, keepInLineSQL, tx.TenantID(), r.Case)
+		}
+		switch {
+		case errors.Is(err, sql.ErrNoRows): // no longer waiting: the next look is on what is true now
+		case err != nil:
+			return inLine{}, false, fmt.Errorf("line for slot %s: %w", slot, err)
+		default:
+			return inLine{Case: kernel.CaseID(r.Case), JoinedAt: r.JoinedAt.UTC()}, true, nil
+		}
 	}
-	err = pg.From(tx).GetContext(ctx, &r, `SELECT w.case_id, w.joined_at FROM medical.slot s
-		JOIN medical.schedule c ON c.tenant_id = $1 AND c.id = s.schedule_id
-		JOIN medical.place p ON p.tenant_id = $1 AND p.id = s.place_id
-		JOIN medical.waiting w ON w.tenant_id = $1 AND w.facility = s.facility AND w.state = 'waiting' AND w.visit_type = ANY (c.visit_types) AND `+suits+`
-		WHERE s.tenant_id = $1 AND s.id = $2 AND s.open AND s.spare AND (w.joined_at, w.case_id) > ($3, $4::uuid)
-		ORDER BY w.joined_at, w.case_id LIMIT 1 FOR UPDATE OF w`, tx.TenantID(), slot, after.JoinedAt, after.Case)
-	if errors.Is(err, sql.ErrNoRows) {
-		return inLine{}, false, nil
-	}
-	if err != nil {
-		return inLine{}, false, fmt.Errorf("line for slot %s: %w", slot, err)
-	}
-	return inLine{Case: kernel.CaseID(r.Case), JoinedAt: r.JoinedAt.UTC()}, true, nil
 }
 
 // fittingSlot finds the first free slot that suits somebody who waits; empty when there is none.
