@@ -13,6 +13,7 @@ import (
 	"net/http"
 	"slices"
 	"strconv"
+	"time"
 
 	"github.com/danielgtaylor/huma/v2"
 	"github.com/danielgtaylor/huma/v2/adapters/humago"
@@ -103,6 +104,7 @@ func Register[I, O any](api *API, op Op, fn func(context.Context, *I) (*O, error
 		Extensions:  map[string]any{"x-townhall-policy": op.Policy.extension()},
 		Middlewares: huma.Middlewares{api.server.guard(api, op)},
 	}, func(ctx context.Context, in *I) (*O, error) {
+		bodyIsRead(ctx)
 		out, err := fn(ctx, in)
 		if err != nil {
 			return nil, op.say(api.server.problemOf(requestOf(ctx), err))
@@ -126,7 +128,7 @@ func (s *Server) guard(api *API, op Op) func(huma.Context, func(huma.Context)) {
 		if !op.Policy.public() { // what is somebody's own stays in no cache; a handler may say otherwise
 			w.Header().Set("Cache-Control", "no-store")
 		}
-		next(huma.WithContext(hc, context.WithValue(ctx, requestKey{}, r)))
+		next(huma.WithContext(hc, context.WithValue(ctx, requestKey{}, exchange{r, w})))
 	}
 }
 
@@ -192,9 +194,23 @@ var (
 
 type requestKey struct{}
 
+// exchange is the request a handler works for, and where its answer goes.
+type exchange struct {
+	r *http.Request
+	w http.ResponseWriter
+}
+
 func requestOf(ctx context.Context) *http.Request {
-	r, _ := ctx.Value(requestKey{}).(*http.Request)
-	return r.WithContext(ctx)
+	x, _ := ctx.Value(requestKey{}).(exchange)
+	return x.r.WithContext(ctx)
+}
+
+// bodyIsRead ends the time a body may take to arrive. huma sets that deadline and leaves it on the connection, where
+// net/http goes on reading to see whether the client is still there: when it passes, the context of a handler that is
+// still at work would end, five seconds after the body came.
+func bodyIsRead(ctx context.Context) {
+	x, _ := ctx.Value(requestKey{}).(exchange)
+	_ = http.NewResponseController(x.w).SetReadDeadline(time.Time{}) // a writer without deadlines has none to lift
 }
 
 // newAPI makes the huma side of a contract with the settings every contract shares.

@@ -344,3 +344,28 @@ func TestALiteralRestOfAnAddressReachesThePageAsItIsAndAnyOtherIsCleaned(t *test
 		t.Errorf("an address that is a path: %d", w.Code)
 	}
 }
+
+// deadlines is a connection that remembers by when a request must have been read.
+type deadlines struct {
+	*httptest.ResponseRecorder
+	set []time.Time
+}
+
+func (d *deadlines) SetReadDeadline(t time.Time) error {
+	d.set = append(d.set, t)
+	return nil
+}
+
+// A deadline that stays on the connection ends the context of whoever works longer than it.
+func TestAHandlerMayTakeLongerThanItsBody(t *testing.T) {
+	h := newHouse(t)
+	r := httptest.NewRequest("POST", "http://northwick.localhost:8080/test/v1/amounts", strings.NewReader(`{"amount":1}`))
+	for k, v := range map[string]string{"Content-Type": "application/json", "Authorization": "Bearer x", "X-Test-Who": "citizen", "Idempotency-Key": "k1"} {
+		r.Header.Set(k, v)
+	}
+	w := &deadlines{ResponseRecorder: httptest.NewRecorder()}
+	h.ServeHTTP(w, r)
+	if w.Code != http.StatusCreated || len(w.set) < 2 || w.set[0].IsZero() || !w.set[len(w.set)-1].IsZero() {
+		t.Errorf("%d; deadlines %v, want one for the body and none after it", w.Code, w.set)
+	}
+}
