@@ -917,6 +917,8 @@ CREATE INDEX slot_day ON medical.slot USING btree (tenant_id, facility, starts_a
 
 CREATE INDEX slot_free ON medical.slot USING btree (tenant_id, schedule_id, starts_at) WHERE (spare AND open);
 
+CREATE INDEX slot_soonest ON medical.slot USING btree (tenant_id, starts_at, id) WHERE (spare AND open);
+
 CREATE UNIQUE INDEX task_once ON medical.task USING btree (tenant_id, kind, COALESCE(slot_id, schedule_id, id), COALESCE(case_id, id)) WHERE ((done_at IS NULL) AND (case_id IS NOT NULL));
 
 CREATE INDEX task_open ON medical.task USING btree (tenant_id, facility, created_at) WHERE (done_at IS NULL);

@@ -318,11 +318,11 @@ func (s *Service) lookUp(ctx context.Context, tx kernel.Tx, f *found, in []candi
 	if start > today {
 		f.earlier = shifted(start, -stripDays)
 	}
-	later, err := anyFree(ctx, tx, in, f.stretchOf(shifted(start, stripDays)).From)
+	later, err := firstFree(ctx, tx, in, f.stretchOf(shifted(start, stripDays)).From)
 	if err != nil {
 		return err
 	}
-	if later {
+	if !later.IsZero() {
 		f.later = shifted(start, stripDays)
 	}
 	if f.day == "" {

@@ -13,7 +13,7 @@ import (
 	"townhall/modules/kernel/pg"
 )
 
-// The search for free times goes by schedule: the few that match what is asked are read first, small rows of a small
+// The search for free times goes by schedule (but see soonest): the few that match what is asked are read first, small rows of a small
 // table, and then the first entries of each in the partial index over what is free (slot_free). What it costs follows
 // from the number of schedules, not of slots.
 
@@ -201,31 +201,28 @@ func textArray[T ~string](in []T) pq.StringArray {
 	return out
 }
 
-// isFree is the condition of the index slot_free and, for the few slots that anybody holds, the count of holds that
-// still run.
-const isFree = `s.tenant_id = $1 AND s.schedule_id = c.id AND s.spare AND s.open AND (s.hold_until = '{}' OR s.booked + medical.live_holds(s.hold_until) < s.capacity)`
+// hasRoom is the condition of the indexes over what is free (slot_free, slot_soonest) and, for the few slots that anybody
+// holds, the count of holds that still run.
+const (
+	hasRoom = `s.tenant_id = $1 AND s.spare AND s.open AND ` + notHeld
+	notHeld = `(s.hold_until = '{}' OR s.booked + medical.live_holds(s.hold_until) < s.capacity)`
+	isFree  = hasRoom + ` AND s.schedule_id = c.id`
+)
 
-const firstFreeSQL = `SELECT min(f.starts_at) FROM unnest($2::uuid[]) AS c (id) CROSS JOIN LATERAL (
-		SELECT s.starts_at FROM medical.slot s WHERE ` + isFree + ` AND s.starts_at > now() AND s.starts_at >= $3 ORDER BY s.starts_at LIMIT 1) f`
+// What many schedules are asked for is looked for among the first free slots of the whole municipality: where they are many,
+// some of these are theirs. A look of this kind is bounded; where it finds too little, each schedule is asked.
+const (
+	manySchedules = 32
+	firstSlots    = 400
+)
 
 // firstFree is when the first free slot of the schedules at or after from begins; zero when there is none.
 func firstFree(ctx context.Context, tx kernel.Tx, in []candidate, from time.Time) (time.Time, error) {
-	var at sql.NullTime
-	if err := pg.From(tx).GetContext(ctx, &at, firstFreeSQL, tx.TenantID(), candidateIDs(in), from); err != nil {
-		return time.Time{}, fmt.Errorf("first free slot: %w", err)
+	times, err := soonest(ctx, tx, in, stretch{from, from.AddDate(100, 0, 0)}, "", 1)
+	if err != nil || len(times) == 0 {
+		return time.Time{}, err
 	}
-	return moment(at), nil
-}
-
-const anyFreeSQL = `SELECT EXISTS (SELECT FROM unnest($2::uuid[]) AS c (id) CROSS JOIN LATERAL (
-		SELECT FROM medical.slot s WHERE ` + isFree + ` AND s.starts_at > now() AND s.starts_at >= $3 LIMIT 1) f)`
-
-// anyFree reports whether the schedules have a free slot at or after from.
-func anyFree(ctx context.Context, tx kernel.Tx, in []candidate, from time.Time) (there bool, err error) {
-	if err := pg.From(tx).GetContext(ctx, &there, anyFreeSQL, tx.TenantID(), candidateIDs(in), from); err != nil {
-		return false, fmt.Errorf("any free slot: %w", err)
-	}
-	return there, nil
+	return times[0].StartsAt, nil
 }
 
 // Counting stops at the limit: on a day with more than that nobody needs the number, and an empty day costs one look into
@@ -304,13 +301,19 @@ func freeTimes(ctx context.Context, tx kernel.Tx, schedules []ScheduleID, most [
 // begins later than the n-th of those firsts. So the second look takes few rows, whatever the number of schedules.
 const soonestSQL = `WITH first AS MATERIALIZED (
 		SELECT c.id, f.starts_at FROM unnest($2::uuid[]) AS c (id) CROSS JOIN LATERAL (
-			SELECT s.starts_at FROM medical.slot s WHERE ` + isFree + ` AND s.starts_at > now() AND s.starts_at >= $3 AND s.starts_at < $4 AND (s.starts_at, s.id) > ($3, $5::uuid)
-			ORDER BY s.starts_at LIMIT 1) f
-		ORDER BY f.starts_at LIMIT $6),
+			SELECT s.starts_at, s.id FROM medical.slot s WHERE ` + isFree + soonestSpan + ` ORDER BY s.starts_at LIMIT 1) f
+		ORDER BY f.starts_at, f.id LIMIT $6),
 	bound AS (SELECT CASE WHEN count(*) = $6 THEN max(starts_at) ELSE 'infinity' END AS at FROM first)
 	SELECT f.* FROM first AS c CROSS JOIN bound CROSS JOIN LATERAL (
-		SELECT ` + freeColumns + ` FROM medical.slot s WHERE ` + isFree + ` AND s.starts_at > now() AND s.starts_at >= $3 AND s.starts_at < $4 AND s.starts_at <= bound.at
-			AND (s.starts_at, s.id) > ($3, $5::uuid) ORDER BY s.starts_at LIMIT $6) f
+		SELECT ` + freeColumns + ` FROM medical.slot s WHERE ` + isFree + soonestSpan + ` AND s.starts_at <= bound.at ORDER BY s.starts_at LIMIT $6) f
+	ORDER BY f.starts_at, f.id LIMIT $6`
+
+const soonestSpan = ` AND s.starts_at > now() AND s.starts_at >= $3 AND s.starts_at < $4 AND (s.starts_at, s.id) > ($3, $5::uuid)`
+
+// The same among the first free slots of the municipality; fewer than $6 rows say nothing.
+const soonestOfAllSQL = `WITH first AS MATERIALIZED (
+		SELECT ` + freeColumns + ` FROM medical.slot s WHERE ` + hasRoom + soonestSpan + ` ORDER BY s.starts_at, s.id LIMIT $7)
+	SELECT f.* FROM first f JOIN unnest($2::uuid[]) AS c (id) ON c.id = f.schedule_id
 	ORDER BY f.starts_at, f.id LIMIT $6`
 
 // soonest reads the n soonest free slots of the schedules in the span that come after (span.From, after).
@@ -319,8 +322,23 @@ func soonest(ctx context.Context, tx kernel.Tx, in []candidate, sp stretch, afte
 		after = "00000000-0000-0000-0000-000000000000"
 	}
 	var rows []freeRow
-	if err := pg.From(tx).SelectContext(ctx, &rows, soonestSQL, tx.TenantID(), candidateIDs(in), sp.From, sp.Until, after, n); err != nil {
-		return nil, fmt.Errorf("soonest free slots: %w", err)
+	ask := func(query string, more ...any) error {
+		rows = nil
+		args := append([]any{tx.TenantID(), candidateIDs(in), sp.From, sp.Until, after, n}, more...)
+		if err := pg.From(tx).SelectContext(ctx, &rows, query, args...); err != nil {
+			return fmt.Errorf("soonest free slots: %w", err)
+		}
+		return nil
+	}
+	if len(in) >= manySchedules {
+		if err := ask(soonestOfAllSQL, firstSlots); err != nil {
+			return nil, err
+		}
+	}
+	if len(rows) < n {
+		if err := ask(soonestSQL); err != nil {
+			return nil, err
+		}
 	}
 	out := make([]freeTime, len(rows))
 	for i, r := range rows {
