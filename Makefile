@@ -31,7 +31,7 @@ demo: ## Start everything with demo data; ARGS=--tour walks the whole journey in
 .PHONY: need-test
 need-test:
 	@.ci/need postgres=postgresql chromium pdfsig=poppler-utils qpdf zbarimg=zbar-tools certutil=libnss3-tools openssl gcc npm \
-	  softhsm2-util=softhsm2 \
+	  softhsm2-util=softhsm2 /usr/share/fonts/truetype/droid/DroidSansFallbackFull.ttf=fonts-droid-fallback \
 	  java=default-jre-headless /usr/share/java/preflight.jar=libpdfbox2-java /usr/share/java/javax.activation.jar=libactivation-java \
 	  /usr/share/java/jaxb-api.jar=libjaxb-api-java
 	@.ci/npm-install .ci/npm $(CHECKS)
