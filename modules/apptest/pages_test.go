@@ -155,11 +155,11 @@ func judgePage(t *testing.T, p *browser.Page, fingers bool, name, locale string,
 	for _, v := range p.Axe() {
 		t.Errorf("%s in %s, dark %v: %s", name, locale, dark, v)
 	}
-	if !fingers {
-		return
-	}
 	if n := p.SidewaysScroll(); n > 0 {
 		t.Errorf("%s in %s scrolls sideways by %d px", name, locale, n)
+	}
+	if !fingers {
+		return
 	}
 	for _, small := range p.SmallTargets() {
 		t.Errorf("%s in %s: smaller than 44 px: %s", name, locale, small)
