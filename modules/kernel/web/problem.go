@@ -98,7 +98,11 @@ func (t Translate) Localise(locale string, e *kernel.Error) *kernel.Error {
 // problemOf renders err for a client: an unknown error becomes a bare 500, its text stays in the log.
 func (s *Server) problemOf(r *http.Request, err error) *Problem {
 	e := kernel.AsError(err)
-	if e.Kind == kernel.Internal {
+	switch {
+	case e.Kind != kernel.Internal:
+	case r.Context().Err() != nil: // nobody waits for the answer; what was begun has been taken back
+		s.log.Info("client gone", "route", r.Pattern, "request", RequestID(r.Context()))
+	default:
 		s.log.Error("internal error", "route", r.Pattern, "request", RequestID(r.Context()), "err", err)
 	}
 	e = s.translate.Localise(kernel.LocaleOf(r.Context()), e)
