@@ -86,6 +86,9 @@ func (c *checker) service() {
 	if d.Fee < 0 {
 		c.say("fee", "is below 0")
 	}
+	if d.Fee > 0 != d.Charges() {
+		c.say("fee", "want an action that charges it, and none when there is no fee")
+	}
 	if d.Start.Level == kernel.NoLevel {
 		c.say("start.level", "want low, substantial or high")
 	}
@@ -196,6 +199,7 @@ func (c *checker) action(i int, a *Action) {
 	c.decision(key, a)
 	c.fourEyes(key, a)
 	c.results(key, a)
+	c.money(key, a)
 	if a.Through != "" && a.Through != ThroughSector {
 		c.say(key+".through", "want sector")
 	}
@@ -368,6 +372,30 @@ func (c *checker) results(key string, a *Action) {
 		if !slices.Contains(c.d.Effects, n) {
 			c.say(key+".effects", "unknown effect %q", n)
 		}
+	}
+}
+
+// money checks that whoever is asked to pay can go on once they have, and that nothing is taken without a way to ask for it.
+func (c *checker) money(key string, a *Action) {
+	for _, m := range []struct{ key, value, want string }{{"charge", a.Charge, TheFee}, {"when", a.When, WhenPaid}, {"refund", a.Refund, TheFee}} {
+		switch {
+		case m.value == "":
+		case m.value != m.want:
+			c.say(key+"."+m.key, "want %s", m.want)
+		case !c.d.Charges():
+			c.say(key+"."+m.key, "no action charges a fee")
+		}
+	}
+	if a.Charge != "" {
+		if !slices.Equal(a.By, []string{ByApplicant}) {
+			c.say(key+".charge", "the applicant pays, so it is the applicant's action")
+		}
+		if a.To == "" || c.d.PaidAction(a.To) == "" {
+			c.say(key+".charge", "want a state to wait in for the money, with an action when: paid")
+		}
+	}
+	if a.When != "" && (!slices.Equal(a.By, []string{BySystem}) || a.To == "" || a.Charge != "" || a.Refund != "") {
+		c.say(key+".when", "the system takes it, and it leads on with the money")
 	}
 }
 

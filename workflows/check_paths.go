@@ -39,9 +39,9 @@ func (c *checker) reach(from string) map[string]bool {
 	return seen
 }
 
-// happens reports that somebody takes the action in the state: a person, or a timer for the system.
+// happens reports that somebody takes the action in the state: a person, a payment, or a timer for the system.
 func (c *checker) happens(a *Action, state string) bool {
-	if !slices.Contains(a.By, BySystem) {
+	if !slices.Contains(a.By, BySystem) || a.When != "" {
 		return true
 	}
 	return slices.ContainsFunc(c.d.Timers, func(t Timer) bool { return t.State == state && t.Action == a.Name }) || a.Through != ""
@@ -91,7 +91,7 @@ func (c *checker) used() {
 		mark(documents, a.Documents)
 		mark(effects, a.Effects)
 		mark(roles, a.By)
-		if slices.Contains(a.By, BySystem) && a.Through == "" && !slices.ContainsFunc(d.Timers, func(t Timer) bool { return t.Action == a.Name }) {
+		if slices.Contains(a.By, BySystem) && a.Through == "" && a.When == "" && !slices.ContainsFunc(d.Timers, func(t Timer) bool { return t.Action == a.Name }) {
 			c.say("actions."+a.Name, "the system never takes it: no timer names it")
 		}
 	}

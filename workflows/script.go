@@ -41,6 +41,7 @@ type scriptWant struct {
 	Notices   *[]string           `yaml:"notices"`
 	Documents *[]string           `yaml:"documents"`
 	Effects   *[]string           `yaml:"effects"`
+	Money     *[]string           `yaml:"money"`  // charge, capture, refund
 	Timers    *[]string           `yaml:"timers"` // "reminder 2026-12-07"
 	Due       string              `yaml:"due"`    // 2026-12-07
 	Assignee  *string             `yaml:"assignee"`
@@ -213,7 +214,7 @@ func (p *player) outcome(w scriptWant, o Outcome) error {
 		what string
 		got  []string
 		want *[]string
-	}{{"notices", notices, w.Notices}, {"documents", o.Documents, w.Documents}, {"effects", o.Effects, w.Effects}, {"timers", timers, w.Timers}} {
+	}{{"notices", notices, w.Notices}, {"documents", o.Documents, w.Documents}, {"effects", o.Effects, w.Effects}, {"money", o.Money, w.Money}, {"timers", timers, w.Timers}} {
 		if l.want != nil && !slices.Equal(l.got, *l.want) {
 			return fmt.Errorf("%s %v, want %v", l.what, l.got, *l.want)
 		}

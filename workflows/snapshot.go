@@ -83,7 +83,15 @@ type Outcome struct {
 	Documents []string        // names of documents to issue: Content(name, …)
 	Revoke    []string        // names of documents of the case to revoke
 	Effects   []string        // names of the sector's effects
+	Money     []string        // MoneyCharge, MoneyCapture, MoneyRefund: what happens with the fee
 }
+
+// What a step does with the service's fee.
+const (
+	MoneyCharge  = "charge"  // ask the applicant to pay it
+	MoneyCapture = "capture" // take what was paid
+	MoneyRefund  = "refund"  // give it back; what was not paid need not be any more
+)
 
 // SetTimer is a timer that runs. Write it as kernel.EventCaseTimer with Outcome.Version, due at Due.
 type SetTimer struct {

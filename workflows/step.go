@@ -229,6 +229,7 @@ func (d *Definition) outcome(s Snapshot, a *Action, role string, in inputResult,
 		From: s.State, To: s.State, Version: s.Version + 1, Answers: in.answers,
 		Assignee: s.Assignee, Submitted: s.Submitted, Decision: a.Decision,
 		Documents: slices.Clone(a.Documents), Revoke: slices.Clone(a.Revoke), Effects: slices.Clone(a.Effects),
+		Money: a.money(),
 	}
 	if a.To != "" {
 		o.To = a.To
@@ -254,6 +255,20 @@ func (d *Definition) outcome(s Snapshot, a *Action, role string, in inputResult,
 		o.Notices = append(o.Notices, d.notice(n, after, o.DueAt))
 	}
 	return o
+}
+
+// money lists what the action does with the fee.
+func (a *Action) money() (out []string) {
+	if a.Charge != "" {
+		out = append(out, MoneyCharge)
+	}
+	if a.When == WhenPaid {
+		out = append(out, MoneyCapture)
+	}
+	if a.Refund != "" {
+		out = append(out, MoneyRefund)
+	}
+	return out
 }
 
 // notice fills in what a notice may say: the reference and a date. Nothing personal: it leaves the house.

@@ -125,7 +125,16 @@ type Action struct {
 	Revoke      []string         `yaml:"revoke"`    // documents of the case that are no longer valid
 	Notices     []string         `yaml:"notices"`   // texts sent to the applicant
 	Effects     []string         `yaml:"effects"`   // effects of the sector's module, in the same transaction
+	Charge      string           `yaml:"charge"`    // "fee": the applicant is asked to pay it
+	When        string           `yaml:"when"`      // "paid": the system takes it once the fee is paid, and the money is taken
+	Refund      string           `yaml:"refund"`    // "fee": what was paid goes back, what was not paid need not be
 }
+
+// The values of Action.Charge and Action.Refund, and of Action.When.
+const (
+	TheFee   = "fee"
+	WhenPaid = "paid"
+)
 
 // Guard is a condition in CEL that must hold for its action. Text: error.<Error>.
 type Guard struct {
@@ -266,6 +275,21 @@ func (d *Definition) SearchWords(locale string) []string {
 		}
 	}
 	return out
+}
+
+// Charges reports whether somebody pays in a case of the service.
+func (d *Definition) Charges() bool {
+	return slices.ContainsFunc(d.Actions, func(a Action) bool { return a.Charge != "" })
+}
+
+// PaidAction returns the action that follows when the fee is paid in a state; empty when it is not waited for there.
+func (d *Definition) PaidAction(state string) string {
+	for i := range d.Actions {
+		if a := &d.Actions[i]; a.When == WhenPaid && slices.Contains(a.From, state) {
+			return a.Name
+		}
+	}
+	return ""
 }
 
 // Initial returns the name of the state a case begins in.

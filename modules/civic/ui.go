@@ -79,30 +79,13 @@ func (s *Service) facts(r *http.Request, d *workflows.Definition) []ui.Fact {
 	locale, tenant := kernel.LocaleOf(ctx), kernel.TenantOf(ctx)
 	cost := s.t(r, "civic.cost.free")
 	if d.Fee > 0 {
-		cost = ui.Money(locale, d.Fee, currencyOf(tenant.Country))
+		cost = ui.Money(locale, d.Fee, tenant.Currency())
 	}
 	facts := []ui.Fact{{Key: s.t(r, "civic.cost"), Value: cost}, {Key: s.t(r, "civic.level"), Value: s.t(r, "civic.level."+d.Start.Level.String())}}
 	if a, ok := s.Directory.Agency(tenant.ID, kernel.AgencyID(d.Agency)); ok {
 		facts = append(facts, ui.Fact{Key: s.t(r, "civic.agency"), Value: a.Name.In(locale)})
 	}
 	return facts
-}
-
-// currencyOf is the currency fees are charged in, by the municipality's country.
-func currencyOf(country string) string {
-	switch country {
-	case "GB":
-		return "GBP"
-	case "US":
-		return "USD"
-	case "CN":
-		return "CNY"
-	case "RU":
-		return "RUB"
-	case "PL":
-		return "PLN"
-	}
-	return "EUR"
 }
 
 func (s *Service) claims(r *http.Request, d *workflows.Definition) (facts []ui.Fact) {

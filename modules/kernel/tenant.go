@@ -41,6 +41,23 @@ type Tenant struct {
 	location *time.Location // of Zone, when Located has read it
 }
 
+// Currency is what the municipality charges its fees in (ISO 4217), by its country.
+func (t Tenant) Currency() string {
+	switch t.Country {
+	case "GB":
+		return "GBP"
+	case "US":
+		return "USD"
+	case "CN":
+		return "CNY"
+	case "RU":
+		return "RUB"
+	case "PL":
+		return "PLN"
+	}
+	return "EUR"
+}
+
 // Located returns t with its zone read, so that Location need not read the system's zone file for every date.
 func (t Tenant) Located() Tenant {
 	t.location = t.Location()
