@@ -7,8 +7,8 @@
 // it was started with to its end.
 //
 // Offers kernel.Cases, the contract "workflow" (/workflow/v1, for agency staff and integrators) and the staff's
-// pages below /staff/cases. Uses kernel.Documents, kernel.People, kernel.Audit. Emits case.stepped, case.notice and
-// case.timer; listens to case.timer and document.issued.
+// pages below /staff/cases. Uses kernel.Documents, kernel.People, kernel.Payments, kernel.Audit. Emits case.stepped,
+// case.notice and case.timer; listens to case.timer, document.issued and payment.changed.
 //
 // Who sees what: the applicant sees their own cases; staff see the submitted cases of the agencies they hold a role
 // in, and every look at a case's personal data is recorded in the transaction that read it; an integrator sees the
@@ -35,7 +35,8 @@ type Deps struct {
 	Directory kernel.Directory
 	Documents kernel.Documents
 	People    kernel.People
-	Revoker   kernel.Revoker // nil: no definition revokes documents
+	Revoker   kernel.Revoker  // nil: no definition revokes documents
+	Payments  kernel.Payments // nil: no definition charges a fee
 	Audit     kernel.Audit
 	Clock     kernel.Clock
 	Texts     *ui.Texts
@@ -89,6 +90,7 @@ func (s *Service) Module() app.Module {
 		Effects: pg.Effects{
 			kernel.EventCaseTimer:      s.timerDue,
 			kernel.EventDocumentIssued: s.documentIssued,
+			kernel.EventPaymentChanged: s.paymentChanged,
 		},
 		Check: s.check,
 	}

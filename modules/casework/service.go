@@ -191,7 +191,7 @@ func (s *Service) stepOf(def *workflows.Definition, rec record, out workflows.Ou
 	return st
 }
 
-// tell writes what a step does beside the case itself: documents, the sector's effects, events, the audit entry. The case's own row
+// tell writes what a step does beside the case itself: documents, the sector's effects, money, events, the audit entry. The case's own row
 // comes first, so that racing steps meet there and the loser writes nothing.
 func (s *Service) tell(ctx context.Context, tx kernel.Tx, def *workflows.Definition, st step, out workflows.Outcome, person kernel.Person) (detail, error) {
 	after := s.snapshot(tx, st.record, person)
@@ -213,6 +213,9 @@ func (s *Service) tell(ctx context.Context, tx kernel.Tx, def *workflows.Definit
 		if err := s.StepEffect(def.Sector, name)(ctx, tx, taken(st, out)); err != nil {
 			return detail{}, err
 		}
+	}
+	if err := s.money(ctx, tx, def, st, out); err != nil {
+		return detail{}, err
 	}
 	if err := pg.Emit(ctx, tx, events(def, st, out)...); err != nil {
 		return detail{}, err
@@ -332,6 +335,9 @@ func (s *Service) check(context.Context) error {
 			if s.StepEffect == nil || s.StepEffect(d.Sector, name) == nil {
 				return fmt.Errorf("workflow %s names the effect %q, which the module %s does not offer", d.Slug, name, d.Sector)
 			}
+		}
+		if s.Payments == nil && d.Charges() {
+			return fmt.Errorf("workflow %s charges a fee, and there is no module that can take one", d.Slug)
 		}
 		if s.Revoker == nil && slices.ContainsFunc(d.Actions, func(a workflows.Action) bool { return len(a.Revoke) > 0 }) {
 			return fmt.Errorf("workflow %s revokes documents, and there is no module that can", d.Slug)

@@ -48,13 +48,14 @@ const (
 	OrderCapture = "capture" // take what was authorised
 	OrderVoid    = "void"    // let an authorisation go; of a payment nobody has paid yet: nobody can any more
 	OrderRefund  = "refund"  // give back what was captured
+	OrderReturn  = "return"  // whichever of the two makes the payer whole, for all that was paid: for who need not know how far it has come
 )
 
 // PaymentOrder is what a module wants done with a payment.
 type PaymentOrder struct {
 	Payment PaymentID
 	Key     string           // unique in its payment: the same order twice is one
-	Kind    string           // OrderCapture, OrderVoid or OrderRefund
+	Kind    string           // OrderCapture, OrderVoid, OrderRefund or OrderReturn
 	Lines   map[string]int64 // capture, refund: minor units by line name; nil: everything that is left
 	Reason  string           // slug: "cancelled", "too-late", "called-off", "place-gone"; empty for a capture
 }

@@ -30,7 +30,7 @@ func tenants() []kernel.Tenant {
 	}
 	return []kernel.Tenant{
 		make(Northwick, "Northwick", "Нортвик", "诺斯威克", "#1d4f91", "residence-certificate", "doctor-appointment"),
-		make(Eastmere, "Eastmere", "Истмир", "伊斯特米尔", "#0b6e4f", "residence-certificate"),
+		make(Eastmere, "Eastmere", "Истмир", "伊斯特米尔", "#0b6e4f", "residence-certificate", "parking-permit"),
 	}
 }
 
