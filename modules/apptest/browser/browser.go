@@ -198,7 +198,14 @@ func (p *Page) URL() string {
 // not the debugger's.
 func (p *Page) Text() string {
 	p.t.Helper()
-	return Get(p, chromedp.Evaluate[string](`document.body.innerText`))
+	for range 200 {
+		if text := Get(p, chromedp.Evaluate[string](`document.body ? "=" + document.body.innerText : ""`)); text != "" {
+			return text[1:]
+		}
+		time.Sleep(20 * time.Millisecond) // the next page has just begun to come
+	}
+	p.t.Fatalf("no page at %s", p.URL())
+	return ""
 }
 
 // HTML is the page as it stands.
