@@ -136,6 +136,16 @@ func (s *Service) Module() app.Module {
 			eventBegin: s.beginEffect,
 			eventOrder: s.orderEffect,
 		},
+		Jobs: s.jobs(),
+	}
+	if s.Documents != nil {
+		m.Effects[kernel.EventPaymentChanged] = s.receiptEffect
+	}
+	if s.Citizen != nil {
+		m.Pages = append(m.Pages, s.citizenPages()...)
+	}
+	if s.Staff != nil {
+		m.Pages = append(m.Pages, s.staffPages()...)
 	}
 	return m
 }

@@ -74,14 +74,14 @@ type entry struct {
 }
 
 var (
-	errAway      = unavailable("provider-away", "The payment service does not answer. Nothing was charged; please try again.")
+	errAway      = retryAfter(10*time.Second, "provider-away", "The payment service does not answer. Nothing was charged; please try again.")
 	errRefused   = kernel.NewError(kernel.Conflict, "provider-refused", "The payment service does not accept this.")
 	errSignature = kernel.NewError(kernel.Unauthenticated, "bad-signature", "The signature of this message is not right.")
 	errMessage   = kernel.NewError(kernel.Malformed, "malformed-request", "The request cannot be read.")
 )
 
-func unavailable(slug, message string) *kernel.Error {
+func retryAfter(d time.Duration, slug, message string) *kernel.Error {
 	e := kernel.NewError(kernel.Unavailable, slug, message)
-	e.RetryAfter = 10 * time.Second
+	e.RetryAfter = d
 	return e
 }

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+	"time"
 
 	"townhall/modules/kernel"
 	"townhall/modules/kernel/pg"
@@ -13,7 +14,7 @@ import (
 
 // errNotYet keeps an order waiting for what has to happen first: what was ordered of a provider in one order of things may not
 // reach it in another.
-var errNotYet = unavailable("payment-not-yet", "What has to happen before this has not happened yet.")
+var errNotYet = retryAfter(10*time.Second, "payment-not-yet", "What has to happen before this has not happened yet.")
 
 // orderEffect has a provider carry out an order. Accepted is all it learns here: what became of the money comes as an event.
 // A provider that refuses for good leaves a difference for staff, and a refund that failed.
