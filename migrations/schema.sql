@@ -12,6 +12,8 @@ CREATE SCHEMA medical;
 
 CREATE SCHEMA notify;
 
+CREATE SCHEMA payments;
+
 CREATE EXTENSION IF NOT EXISTS btree_gist WITH SCHEMA public;
 
 COMMENT ON EXTENSION btree_gist IS 'support for indexing common datatypes in GiST';
@@ -697,6 +699,167 @@ CREATE TABLE notify.message (
 
 ALTER TABLE ONLY notify.message FORCE ROW LEVEL SECURITY;
 
+CREATE TABLE payments.account (
+    tenant_id text NOT NULL,
+    code text NOT NULL,
+    currency text NOT NULL,
+    kind text NOT NULL,
+    CONSTRAINT account_code CHECK (((kind = ANY (ARRAY['provider'::text, 'payee'::text])) AND (code ~~ (kind || ':_%'::text)) AND (length(code) <= 80) AND (currency ~ '^[A-Z]{3}$'::text)))
+);
+
+ALTER TABLE ONLY payments.account FORCE ROW LEVEL SECURITY;
+
+CREATE TABLE payments.difference (
+    tenant_id text NOT NULL,
+    id uuid NOT NULL,
+    provider text NOT NULL,
+    kind text NOT NULL,
+    key text NOT NULL,
+    day date NOT NULL,
+    payment_id uuid,
+    reference text NOT NULL,
+    ours bigint,
+    theirs bigint,
+    currency text NOT NULL,
+    found_at timestamp with time zone NOT NULL,
+    settled_at timestamp with time zone,
+    settled_by uuid,
+    settlement text,
+    CONSTRAINT difference_kind CHECK ((kind = ANY (ARRAY['amount'::text, 'currency'::text, 'order-refused'::text, 'contradiction'::text, 'missing-here'::text, 'missing-there'::text]))),
+    CONSTRAINT difference_settled CHECK ((((settled_at IS NULL) = (settled_by IS NULL)) AND ((settled_at IS NULL) = (settlement IS NULL)))),
+    CONSTRAINT difference_sizes CHECK ((((length(key) >= 1) AND (length(key) <= 255)) AND (length(reference) <= 255) AND (length(currency) <= 3) AND (length(settlement) <= 2000)))
+);
+
+ALTER TABLE ONLY payments.difference FORCE ROW LEVEL SECURITY;
+
+CREATE TABLE payments.order_line (
+    tenant_id text NOT NULL,
+    order_id uuid NOT NULL,
+    payment_id uuid NOT NULL,
+    line text NOT NULL,
+    amount bigint NOT NULL,
+    CONSTRAINT order_line_amount CHECK ((amount > 0))
+);
+
+ALTER TABLE ONLY payments.order_line FORCE ROW LEVEL SECURITY;
+
+CREATE TABLE payments.payment (
+    tenant_id text NOT NULL,
+    id uuid NOT NULL,
+    case_id uuid NOT NULL,
+    person uuid NOT NULL,
+    provider text NOT NULL,
+    number text NOT NULL,
+    title jsonb NOT NULL,
+    amount bigint NOT NULL,
+    currency text NOT NULL,
+    until timestamp with time zone NOT NULL,
+    return_path text NOT NULL,
+    created_at timestamp with time zone NOT NULL,
+    reference text,
+    pay_url text,
+    failed_at timestamp with time zone,
+    failed_reason text,
+    authorized_at timestamp with time zone,
+    captured_at timestamp with time zone,
+    voided_at timestamp with time zone,
+    CONSTRAINT payment_amount CHECK (((amount > 0) AND (currency ~ '^[A-Z]{3}$'::text))),
+    CONSTRAINT payment_begun CHECK (((reference IS NULL) = (pay_url IS NULL))),
+    CONSTRAINT payment_failed CHECK (((failed_at IS NULL) = (failed_reason IS NULL))),
+    CONSTRAINT payment_return CHECK ((return_path ~ '^/([^/\\]|$)'::text)),
+    CONSTRAINT payment_sizes CHECK (((jsonb_typeof(title) = 'object'::text) AND ((length(provider) >= 1) AND (length(provider) <= 60)) AND ((length(number) >= 1) AND (length(number) <= 40)) AND ((length(reference) >= 1) AND (length(reference) <= 255)) AND (length(pay_url) <= 2000) AND (length(failed_reason) <= 60) AND (length(return_path) <= 500)))
+);
+
+ALTER TABLE ONLY payments.payment FORCE ROW LEVEL SECURITY;
+
+CREATE TABLE payments.payment_line (
+    tenant_id text NOT NULL,
+    payment_id uuid NOT NULL,
+    name text NOT NULL,
+    "position" integer NOT NULL,
+    payee text NOT NULL,
+    title jsonb NOT NULL,
+    amount bigint NOT NULL,
+    taken bigint,
+    promised bigint DEFAULT 0 NOT NULL,
+    CONSTRAINT payment_line_amounts CHECK (((amount > 0) AND ((taken >= 0) AND (taken <= amount)) AND ((promised >= 0) AND (promised <= COALESCE(taken, (0)::bigint))))),
+    CONSTRAINT payment_line_sizes CHECK (((jsonb_typeof(title) = 'object'::text) AND ((length(name) >= 1) AND (length(name) <= 60)) AND ((length(payee) >= 1) AND (length(payee) <= 60))))
+);
+
+ALTER TABLE ONLY payments.payment_line FORCE ROW LEVEL SECURITY;
+
+CREATE TABLE payments.payment_order (
+    tenant_id text NOT NULL,
+    id uuid NOT NULL,
+    payment_id uuid NOT NULL,
+    key text NOT NULL,
+    kind text NOT NULL,
+    amount bigint NOT NULL,
+    reason text NOT NULL,
+    created_at timestamp with time zone NOT NULL,
+    sent_at timestamp with time zone,
+    done_at timestamp with time zone,
+    failed_at timestamp with time zone,
+    CONSTRAINT payment_order_facts CHECK (((kind = 'refund'::text) OR ((done_at IS NULL) AND (failed_at IS NULL)))),
+    CONSTRAINT payment_order_kind CHECK (((kind = ANY (ARRAY['capture'::text, 'void'::text, 'refund'::text])) AND ((kind = 'void'::text) = (amount = 0)) AND (amount >= 0))),
+    CONSTRAINT payment_order_sizes CHECK ((((length(key) >= 1) AND (length(key) <= 100)) AND (length(reason) <= 60)))
+);
+
+ALTER TABLE ONLY payments.payment_order FORCE ROW LEVEL SECURITY;
+
+CREATE TABLE payments.provider_event (
+    tenant_id text NOT NULL,
+    provider text NOT NULL,
+    event_id text NOT NULL,
+    kind text NOT NULL,
+    payment_id uuid NOT NULL,
+    order_id uuid,
+    amount bigint NOT NULL,
+    currency text NOT NULL,
+    reason text NOT NULL,
+    refused text,
+    at timestamp with time zone NOT NULL,
+    received_at timestamp with time zone NOT NULL,
+    CONSTRAINT provider_event_sizes CHECK ((((length(event_id) >= 1) AND (length(event_id) <= 255)) AND ((length(kind) >= 1) AND (length(kind) <= 60)) AND (length(currency) <= 3) AND (length(reason) <= 60) AND (length(refused) <= 60)))
+);
+
+ALTER TABLE ONLY payments.provider_event FORCE ROW LEVEL SECURITY;
+
+CREATE TABLE payments.reconciliation (
+    tenant_id text NOT NULL,
+    provider text NOT NULL,
+    day date NOT NULL,
+    theirs integer NOT NULL,
+    ours integer NOT NULL,
+    at timestamp with time zone NOT NULL,
+    CONSTRAINT reconciliation_counts CHECK (((theirs >= 0) AND (ours >= 0)))
+);
+
+ALTER TABLE ONLY payments.reconciliation FORCE ROW LEVEL SECURITY;
+
+CREATE TABLE payments.transfer (
+    tenant_id text NOT NULL,
+    id uuid NOT NULL,
+    kind text NOT NULL,
+    debit text NOT NULL,
+    credit text NOT NULL,
+    currency text NOT NULL,
+    amount bigint NOT NULL,
+    resolves uuid,
+    resolves_kind text,
+    resolves_amount bigint,
+    payment_id uuid NOT NULL,
+    line text NOT NULL,
+    order_id uuid,
+    at timestamp with time zone NOT NULL,
+    created_at timestamp with time zone DEFAULT now() NOT NULL,
+    CONSTRAINT transfer_amount CHECK (((amount > 0) AND (debit <> credit))),
+    CONSTRAINT transfer_kind CHECK ((kind = ANY (ARRAY['single'::text, 'pending'::text, 'post'::text, 'void'::text]))),
+    CONSTRAINT transfer_resolution CHECK ((((kind = ANY (ARRAY['post'::text, 'void'::text])) = (resolves IS NOT NULL)) AND ((resolves IS NULL) = (resolves_kind IS NULL)) AND ((resolves IS NULL) = (resolves_amount IS NULL)) AND (resolves_kind = 'pending'::text) AND (amount <= resolves_amount) AND ((kind <> 'void'::text) OR (amount = resolves_amount))))
+);
+
+ALTER TABLE ONLY payments.transfer FORCE ROW LEVEL SECURITY;
+
 ALTER TABLE ONLY audit.entry
     ADD CONSTRAINT entry_pkey PRIMARY KEY (tenant_id, id);
 
@@ -847,6 +1010,57 @@ ALTER TABLE ONLY notify.delivery
 ALTER TABLE ONLY notify.message
     ADD CONSTRAINT message_pkey PRIMARY KEY (tenant_id, id);
 
+ALTER TABLE ONLY payments.account
+    ADD CONSTRAINT account_pkey PRIMARY KEY (tenant_id, code, currency);
+
+ALTER TABLE ONLY payments.difference
+    ADD CONSTRAINT difference_once UNIQUE (tenant_id, provider, kind, key);
+
+ALTER TABLE ONLY payments.difference
+    ADD CONSTRAINT difference_pkey PRIMARY KEY (tenant_id, id);
+
+ALTER TABLE ONLY payments.order_line
+    ADD CONSTRAINT order_line_pkey PRIMARY KEY (tenant_id, order_id, line);
+
+ALTER TABLE ONLY payments.payment
+    ADD CONSTRAINT payment_currency_key UNIQUE (tenant_id, id, currency);
+
+ALTER TABLE ONLY payments.payment_line
+    ADD CONSTRAINT payment_line_pkey PRIMARY KEY (tenant_id, payment_id, name);
+
+ALTER TABLE ONLY payments.payment
+    ADD CONSTRAINT payment_number_key UNIQUE (tenant_id, number);
+
+ALTER TABLE ONLY payments.payment_order
+    ADD CONSTRAINT payment_order_key UNIQUE (tenant_id, payment_id, key);
+
+ALTER TABLE ONLY payments.payment_order
+    ADD CONSTRAINT payment_order_of UNIQUE (tenant_id, id, payment_id);
+
+ALTER TABLE ONLY payments.payment_order
+    ADD CONSTRAINT payment_order_pkey PRIMARY KEY (tenant_id, id);
+
+ALTER TABLE ONLY payments.payment
+    ADD CONSTRAINT payment_pkey PRIMARY KEY (tenant_id, id);
+
+ALTER TABLE ONLY payments.payment
+    ADD CONSTRAINT payment_reference_key UNIQUE (tenant_id, provider, reference);
+
+ALTER TABLE ONLY payments.provider_event
+    ADD CONSTRAINT provider_event_pkey PRIMARY KEY (tenant_id, provider, event_id);
+
+ALTER TABLE ONLY payments.reconciliation
+    ADD CONSTRAINT reconciliation_pkey PRIMARY KEY (tenant_id, provider, day);
+
+ALTER TABLE ONLY payments.transfer
+    ADD CONSTRAINT transfer_pkey PRIMARY KEY (tenant_id, id);
+
+ALTER TABLE ONLY payments.transfer
+    ADD CONSTRAINT transfer_resolved_once UNIQUE (tenant_id, resolves);
+
+ALTER TABLE ONLY payments.transfer
+    ADD CONSTRAINT transfer_whole UNIQUE (tenant_id, id, kind, debit, credit, currency, amount);
+
 CREATE INDEX entry_case ON audit.entry USING btree (tenant_id, case_id, at, id) WHERE (case_id IS NOT NULL);
 
 CREATE INDEX entry_subject ON audit.entry USING btree (tenant_id, subject, at, id) WHERE (subject IS NOT NULL);
@@ -929,6 +1143,28 @@ CREATE INDEX message_inbox ON notify.message USING btree (tenant_id, person, cre
 
 CREATE INDEX message_unread ON notify.message USING btree (tenant_id, person) WHERE (read_at IS NULL);
 
+CREATE INDEX difference_day ON payments.difference USING btree (tenant_id, provider, day);
+
+CREATE INDEX difference_open ON payments.difference USING btree (tenant_id, day, id) WHERE (settled_at IS NULL);
+
+CREATE INDEX payment_captured_day ON payments.payment USING btree (tenant_id, provider, captured_at) WHERE (captured_at IS NOT NULL);
+
+CREATE INDEX payment_case ON payments.payment USING btree (tenant_id, case_id, created_at, id);
+
+CREATE INDEX payment_order_done_day ON payments.payment_order USING btree (tenant_id, done_at) WHERE (done_at IS NOT NULL);
+
+CREATE UNIQUE INDEX payment_order_once ON payments.payment_order USING btree (tenant_id, payment_id, kind) WHERE (kind = ANY (ARRAY['capture'::text, 'void'::text]));
+
+CREATE INDEX payment_person ON payments.payment USING btree (tenant_id, person, created_at, id);
+
+CREATE INDEX provider_event_payment ON payments.provider_event USING btree (tenant_id, payment_id, received_at);
+
+CREATE INDEX transfer_day ON payments.transfer USING btree (tenant_id, at, id);
+
+CREATE UNIQUE INDEX transfer_of_order ON payments.transfer USING btree (tenant_id, order_id, line, kind) WHERE (order_id IS NOT NULL);
+
+CREATE UNIQUE INDEX transfer_of_payment ON payments.transfer USING btree (tenant_id, payment_id, line, kind) WHERE (order_id IS NULL);
+
 ALTER TABLE ONLY casework.event
     ADD CONSTRAINT event_case_fkey FOREIGN KEY (tenant_id, case_id) REFERENCES casework."case"(tenant_id, id);
 
@@ -988,6 +1224,42 @@ ALTER TABLE ONLY medical.slot
 
 ALTER TABLE ONLY notify.delivery
     ADD CONSTRAINT delivery_message_fkey FOREIGN KEY (tenant_id, message_id) REFERENCES notify.message(tenant_id, id) ON DELETE CASCADE;
+
+ALTER TABLE ONLY payments.difference
+    ADD CONSTRAINT difference_payment_fkey FOREIGN KEY (tenant_id, payment_id) REFERENCES payments.payment(tenant_id, id);
+
+ALTER TABLE ONLY payments.order_line
+    ADD CONSTRAINT order_line_line_fkey FOREIGN KEY (tenant_id, payment_id, line) REFERENCES payments.payment_line(tenant_id, payment_id, name);
+
+ALTER TABLE ONLY payments.order_line
+    ADD CONSTRAINT order_line_order_fkey FOREIGN KEY (tenant_id, order_id, payment_id) REFERENCES payments.payment_order(tenant_id, id, payment_id);
+
+ALTER TABLE ONLY payments.payment_line
+    ADD CONSTRAINT payment_line_fkey FOREIGN KEY (tenant_id, payment_id) REFERENCES payments.payment(tenant_id, id);
+
+ALTER TABLE ONLY payments.payment_order
+    ADD CONSTRAINT payment_order_fkey FOREIGN KEY (tenant_id, payment_id) REFERENCES payments.payment(tenant_id, id);
+
+ALTER TABLE ONLY payments.provider_event
+    ADD CONSTRAINT provider_event_payment_fkey FOREIGN KEY (tenant_id, payment_id) REFERENCES payments.payment(tenant_id, id);
+
+ALTER TABLE ONLY payments.transfer
+    ADD CONSTRAINT transfer_credit_fkey FOREIGN KEY (tenant_id, credit, currency) REFERENCES payments.account(tenant_id, code, currency);
+
+ALTER TABLE ONLY payments.transfer
+    ADD CONSTRAINT transfer_currency_fkey FOREIGN KEY (tenant_id, payment_id, currency) REFERENCES payments.payment(tenant_id, id, currency);
+
+ALTER TABLE ONLY payments.transfer
+    ADD CONSTRAINT transfer_debit_fkey FOREIGN KEY (tenant_id, debit, currency) REFERENCES payments.account(tenant_id, code, currency);
+
+ALTER TABLE ONLY payments.transfer
+    ADD CONSTRAINT transfer_line_fkey FOREIGN KEY (tenant_id, payment_id, line) REFERENCES payments.payment_line(tenant_id, payment_id, name);
+
+ALTER TABLE ONLY payments.transfer
+    ADD CONSTRAINT transfer_order_fkey FOREIGN KEY (tenant_id, order_id, payment_id) REFERENCES payments.payment_order(tenant_id, id, payment_id);
+
+ALTER TABLE ONLY payments.transfer
+    ADD CONSTRAINT transfer_resolves_fkey FOREIGN KEY (tenant_id, resolves, resolves_kind, debit, credit, currency, resolves_amount) REFERENCES payments.transfer(tenant_id, id, kind, debit, credit, currency, amount);
 
 ALTER TABLE audit.entry ENABLE ROW LEVEL SECURITY;
 
@@ -1121,6 +1393,42 @@ CREATE POLICY tenant ON notify.delivery USING ((tenant_id = ( SELECT public.app_
 
 CREATE POLICY tenant ON notify.message USING ((tenant_id = ( SELECT public.app_tenant() AS app_tenant))) WITH CHECK ((tenant_id = ( SELECT public.app_tenant() AS app_tenant)));
 
+ALTER TABLE payments.account ENABLE ROW LEVEL SECURITY;
+
+ALTER TABLE payments.difference ENABLE ROW LEVEL SECURITY;
+
+ALTER TABLE payments.order_line ENABLE ROW LEVEL SECURITY;
+
+ALTER TABLE payments.payment ENABLE ROW LEVEL SECURITY;
+
+ALTER TABLE payments.payment_line ENABLE ROW LEVEL SECURITY;
+
+ALTER TABLE payments.payment_order ENABLE ROW LEVEL SECURITY;
+
+ALTER TABLE payments.provider_event ENABLE ROW LEVEL SECURITY;
+
+ALTER TABLE payments.reconciliation ENABLE ROW LEVEL SECURITY;
+
+CREATE POLICY tenant ON payments.account USING ((tenant_id = ( SELECT public.app_tenant() AS app_tenant))) WITH CHECK ((tenant_id = ( SELECT public.app_tenant() AS app_tenant)));
+
+CREATE POLICY tenant ON payments.difference USING ((tenant_id = ( SELECT public.app_tenant() AS app_tenant))) WITH CHECK ((tenant_id = ( SELECT public.app_tenant() AS app_tenant)));
+
+CREATE POLICY tenant ON payments.order_line USING ((tenant_id = ( SELECT public.app_tenant() AS app_tenant))) WITH CHECK ((tenant_id = ( SELECT public.app_tenant() AS app_tenant)));
+
+CREATE POLICY tenant ON payments.payment USING ((tenant_id = ( SELECT public.app_tenant() AS app_tenant))) WITH CHECK ((tenant_id = ( SELECT public.app_tenant() AS app_tenant)));
+
+CREATE POLICY tenant ON payments.payment_line USING ((tenant_id = ( SELECT public.app_tenant() AS app_tenant))) WITH CHECK ((tenant_id = ( SELECT public.app_tenant() AS app_tenant)));
+
+CREATE POLICY tenant ON payments.payment_order USING ((tenant_id = ( SELECT public.app_tenant() AS app_tenant))) WITH CHECK ((tenant_id = ( SELECT public.app_tenant() AS app_tenant)));
+
+CREATE POLICY tenant ON payments.provider_event USING ((tenant_id = ( SELECT public.app_tenant() AS app_tenant))) WITH CHECK ((tenant_id = ( SELECT public.app_tenant() AS app_tenant)));
+
+CREATE POLICY tenant ON payments.reconciliation USING ((tenant_id = ( SELECT public.app_tenant() AS app_tenant))) WITH CHECK ((tenant_id = ( SELECT public.app_tenant() AS app_tenant)));
+
+CREATE POLICY tenant ON payments.transfer USING ((tenant_id = ( SELECT public.app_tenant() AS app_tenant))) WITH CHECK ((tenant_id = ( SELECT public.app_tenant() AS app_tenant)));
+
+ALTER TABLE payments.transfer ENABLE ROW LEVEL SECURITY;
+
 GRANT USAGE ON SCHEMA audit TO townhall_rw;
 GRANT USAGE ON SCHEMA audit TO townhall_ro;
 
@@ -1141,6 +1449,9 @@ GRANT USAGE ON SCHEMA medical TO townhall_ro;
 
 GRANT USAGE ON SCHEMA notify TO townhall_rw;
 GRANT USAGE ON SCHEMA notify TO townhall_ro;
+
+GRANT USAGE ON SCHEMA payments TO townhall_rw;
+GRANT USAGE ON SCHEMA payments TO townhall_ro;
 
 GRANT ALL ON FUNCTION medical.live_holds(until timestamp with time zone[]) TO townhall_rw;
 GRANT ALL ON FUNCTION medical.live_holds(until timestamp with time zone[]) TO townhall_ro;
@@ -1243,3 +1554,30 @@ GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE notify.delivery TO townhall_rw;
 
 GRANT SELECT ON TABLE notify.message TO townhall_ro;
 GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE notify.message TO townhall_rw;
+
+GRANT SELECT ON TABLE payments.account TO townhall_ro;
+GRANT SELECT,INSERT ON TABLE payments.account TO townhall_rw;
+
+GRANT SELECT ON TABLE payments.difference TO townhall_ro;
+GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE payments.difference TO townhall_rw;
+
+GRANT SELECT ON TABLE payments.order_line TO townhall_ro;
+GRANT SELECT,INSERT ON TABLE payments.order_line TO townhall_rw;
+
+GRANT SELECT ON TABLE payments.payment TO townhall_ro;
+GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE payments.payment TO townhall_rw;
+
+GRANT SELECT ON TABLE payments.payment_line TO townhall_ro;
+GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE payments.payment_line TO townhall_rw;
+
+GRANT SELECT ON TABLE payments.payment_order TO townhall_ro;
+GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE payments.payment_order TO townhall_rw;
+
+GRANT SELECT ON TABLE payments.provider_event TO townhall_ro;
+GRANT SELECT,INSERT ON TABLE payments.provider_event TO townhall_rw;
+
+GRANT SELECT ON TABLE payments.reconciliation TO townhall_ro;
+GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE payments.reconciliation TO townhall_rw;
+
+GRANT SELECT ON TABLE payments.transfer TO townhall_ro;
+GRANT SELECT,INSERT ON TABLE payments.transfer TO townhall_rw;

@@ -29,6 +29,7 @@ import (
 	"townhall/modules/kernel/web"
 	"townhall/modules/medical"
 	"townhall/modules/notify"
+	"townhall/modules/payments"
 	"townhall/modules/staff"
 	"townhall/workflows"
 )
@@ -66,6 +67,7 @@ type house struct {
 	documents kernel.Documents
 	printable func(rune) bool
 	revoker   kernel.Revoker
+	payments  kernel.Payments
 	steps     map[string]map[string]kernel.StepEffect // sector → name
 	pages     map[string]app.CasePage                 // sector →
 	cases     kernel.Cases
@@ -109,10 +111,21 @@ func list() []entry {
 			h.revoker = s
 			return s, nil
 		}},
+		{"payments", payments.Texts(), func(h *house) (module, error) {
+			s, err := payments.New(payments.Deps{
+				DB: h.DB, People: h.people, Directory: h.directory, Documents: h.documents, Audit: h.log, Clock: h.Clock, Log: h.Log, Texts: h.texts,
+				Citizen: h.citizen, Staff: h.staff, Config: payments.Config{Wallets: h.payingWallets()},
+			})
+			if err != nil {
+				return nil, err
+			}
+			h.payments = s
+			return s, nil
+		}},
 		{"casework", casework.Texts(), func(h *house) (module, error) {
 			s, err := casework.New(casework.Deps{
 				DB: h.DB, Library: h.library, Directory: h.directory, Documents: h.documents, People: h.people,
-				Audit: h.log, Clock: h.Clock, Texts: h.texts, Shell: h.staff, History: h.listed("audit"), Printable: h.printable, Revoker: h.revoker,
+				Audit: h.log, Clock: h.Clock, Texts: h.texts, Shell: h.staff, History: h.listed("audit"), Printable: h.printable, Revoker: h.revoker, Payments: h.payments,
 				StepEffect: func(sector, name string) kernel.StepEffect { return h.steps[sector][name] }, CasePage: h.casePage, SkipChecksForTest: h.SkipChecksForTest,
 			})
 			if err != nil {
@@ -246,7 +259,7 @@ func newHouse(o Options, entries []entry) (*house, error) {
 	h.listed = func(name string) bool {
 		return slices.ContainsFunc(entries, func(e entry) bool { return e.name == name })
 	}
-	links := citizen.Links{Messages: h.listed("notify"), Access: h.listed("audit"), Unread: func(ctx context.Context) (int, error) {
+	links := citizen.Links{Messages: h.listed("notify"), Access: h.listed("audit"), Payments: h.listed("payments"), Unread: func(ctx context.Context) (int, error) {
 		if h.unread == nil || h.DB == nil {
 			return 0, nil
 		}
@@ -289,7 +302,7 @@ func (h *house) errorPage(w http.ResponseWriter, r *http.Request, area string, s
 }
 
 // headers are the security headers of every page. A form of ours may end at an issuer: signing in or stepping up on
-// the way is a redirect, and form-action covers redirects too.
+// the way is a redirect, and form-action covers redirects too. So is the way to where a payment is paid.
 func (h *house) headers() func(http.Header) {
 	var issuers []string
 	for _, i := range h.Settings.Issuers {
@@ -297,6 +310,7 @@ func (h *house) headers() func(http.Header) {
 			issuers = append(issuers, u.Scheme+"://"+u.Host)
 		}
 	}
+	issuers = append(issuers, h.Settings.payingOrigins()...)
 	slices.Sort(issuers)
 	issuers = slices.Compact(issuers)
 	return func(header http.Header) {

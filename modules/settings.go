@@ -81,6 +81,8 @@ type WalletSettings struct {
 	Webhook       string      `yaml:"webhook"`
 	Secrets       []Secret    `yaml:"secrets"` // "whsec_…"; the first signs, all are sent while rotating
 	AllowLoopback bool        `yaml:"allow_loopback"`
+
+	Payments *PaymentSettings `yaml:"payments"` // its citizens pay through it; absent: they do not
 }
 
 // SMTPSettings is the mail relay; without it no e-mail is sent.
@@ -175,6 +177,11 @@ func (s Settings) check() error {
 	for i, w := range s.Wallets {
 		if _, err := url.ParseRequestURI(w.Webhook); err != nil || len(w.Secrets) == 0 {
 			bad(fmt.Sprintf("wallets[%d]", i), "needs a webhook address and at least one secret")
+		}
+		if w.Payments != nil {
+			if err := w.Payments.check(w.AllowLoopback); err != nil {
+				bad(fmt.Sprintf("wallets[%d].payments", i), "%v", err)
+			}
 		}
 	}
 	errs = append(errs, s.Documents.check(seen)...)

@@ -137,12 +137,14 @@ func Settings(port, citizens, staff string) modules.Settings {
 		}
 	}
 	registrar := []modules.GrantSettings{{Agency: "civil-registry", Role: "registrar"}}
+	northwick := withClinics("northwick", "northwick-registrars", registrar)
+	northwick["northwick-treasurers"] = []modules.GrantSettings{{Agency: "civil-registry", Role: "treasurer"}}
 	return modules.Settings{
 		Tenants: []modules.TenantSettings{tenant("northwick", "Northwick", "Нортуик", "诺斯威克"), tenant("eastmere", "Eastmere", "Истмир", "伊斯特米尔")},
 		Issuers: []modules.IssuerSettings{
 			{ID: "wallet", URL: citizens, Area: "citizen", ACR: ACR},
 			{ID: "staff", URL: staff, Area: "staff", ACR: ACR, Groups: map[kernel.TenantID]map[string][]modules.GrantSettings{
-				"northwick": withClinics("northwick", "northwick-registrars", registrar), "eastmere": withClinics("eastmere", "eastmere-registrars", registrar),
+				"northwick": northwick, "eastmere": withClinics("eastmere", "eastmere-registrars", registrar),
 			}},
 		},
 		Machines: []modules.MachineSettings{

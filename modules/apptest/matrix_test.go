@@ -38,6 +38,7 @@ var columns = []column{
 	{"planner", &apptest.Petra, "northwick"},
 	{"practitioner elsewhere", &apptest.Hannah, "northwick"},
 	{"clinic program", &apptest.Clinic, "northwick"},
+	{"treasurer", &apptest.Theresa, "northwick"},
 	{"applicant at eastmere", &apptest.Anna, "eastmere"},
 	{"registrar of eastmere", &apptest.Tomasz, "eastmere"},
 	{"registrar of eastmere at northwick", &apptest.Tomasz, "northwick"},
@@ -50,12 +51,13 @@ type matrix struct {
 	share, token                   string // a link that is ended on the way, and the secret of another
 	practice                       apptest.Practice
 	visit                          string // Anna's, at Riverside
+	payment, difference            string // Anna's too
 }
 
 func newMatrix(t *testing.T, options ...apptest.Option) *matrix {
 	a := apptest.Start(t, options...)
 	a.Know("northwick", apptest.Anna, apptest.Boris, apptest.Low, apptest.Oliver, apptest.Priya, apptest.Visitor, apptest.Tomasz,
-		apptest.Rosa, apptest.Amara, apptest.Petra, apptest.Hannah)
+		apptest.Rosa, apptest.Amara, apptest.Petra, apptest.Hannah, apptest.Theresa)
 	a.Know("eastmere", apptest.Anna, apptest.Tomasz)
 	m := &matrix{App: a, practice: a.Practice(2, 0)}
 	m.visit = a.Book(patient(apptest.Anna), m.practice.Slots[0], "consultation").ID
@@ -63,6 +65,7 @@ func newMatrix(t *testing.T, options ...apptest.Option) *matrix {
 	m.document, m.number = issued.Document, issued.Number
 	m.kase = apptest.Submit(a, apptest.Anna).ID
 	m.effect = apptest.EffectOf(a, m.kase)
+	m.payment, m.difference = a.Owe(apptest.Anna)
 	m.share, _ = m.link(t)
 	_, m.token = m.link(t)
 	return m
@@ -90,9 +93,13 @@ func (m *matrix) sample(o web.Operation) (path string, form url.Values, body any
 	ids := map[string]string{
 		"{id}": m.kase, "{facility}": "riverside-clinic", "{table}": "places", "{visit_type}": "consultation", "{kind}": "places", "{case}": m.kase, "{app}": "residence-certificate", "{slug}": "residence-certificate", "{app_id}": "residence-certificate",
 		"{number}": m.number, "{action}": "assign", "{page}": "purpose", "{page...}": "apps/residence-certificate", "{contract}": "civic", "{file}": "swagger-ui.css", "{$}": "",
-		"{effect}": m.effect, "{share}": m.share, "{token}": m.token, "{list}": "1", "{request...}": "MAA",
+		"{effect}": m.effect, "{share}": m.share, "{token}": m.token, "{list}": "1", "{request...}": "MAA", "{provider}": "wallet", "{day}": "2026-11-21",
 	}
 	switch {
+	case strings.Contains(o.Path, "/differences/"):
+		ids["{id}"] = m.difference
+	case strings.Contains(o.Path, "/payments/{id}"):
+		ids["{id}"] = m.payment
 	case strings.Contains(o.Path, "documents/{"):
 		ids["{id}"], ids["{file}"] = m.document, m.document
 		if strings.HasSuffix(o.Path, "/{file}") {
@@ -212,7 +219,7 @@ func TestAccessMatrixIsTheReviewedOne(t *testing.T) {
 func TestWithTheApplicationCheckOffNoForeignRowIsReturned(t *testing.T) {
 	t.Parallel()
 	m := newMatrix(t, apptest.WithoutOwnChecks)
-	foreign := []string{m.kase, m.document, m.number}
+	foreign := []string{m.kase, m.document, m.number, m.payment}
 	asked := 0
 	for _, o := range m.Server.Operations() {
 		for _, c := range columns {
@@ -248,11 +255,14 @@ func TestNotYoursReadsAsNotThere(t *testing.T) {
 	t.Parallel()
 	m := newMatrix(t)
 	none := kernel.NewID()
-	for _, path := range []string{"/civic/v1/applications/%s", "/workflow/v1/cases/%s", "/documents/v1/documents/%s"} {
+	for _, path := range []string{"/civic/v1/applications/%s", "/workflow/v1/cases/%s", "/documents/v1/documents/%s", "/payments/v1/payments/%s"} {
 		for _, c := range []column{{"other citizen", &apptest.Boris, "northwick"}, {"registrar of eastmere", &apptest.Tomasz, "eastmere"}} {
 			id := m.kase
 			if strings.Contains(path, "documents") {
 				id = m.document
+			}
+			if strings.Contains(path, "payments") {
+				id = m.payment
 			}
 			theirs := m.Do(apptest.Call{Tenant: c.tenant, Who: c.who, Method: http.MethodGet, Path: fmt.Sprintf(path, id)})
 			nothing := m.Do(apptest.Call{Tenant: c.tenant, Who: c.who, Method: http.MethodGet, Path: fmt.Sprintf(path, none)})

@@ -173,7 +173,7 @@ func TestACertificateNeedsQuestionAnswerProposalAndASecondRegistrar(t *testing.T
 	if c.State != "draft" || c.Version != 1 || !strings.HasPrefix(c.Number, "RC-") {
 		t.Fatalf("draft = %+v", c)
 	}
-	if _, ok := ParseNumber(c.Number); !ok {
+	if _, ok := kernel.ParseNumber(c.Number); !ok {
 		t.Fatalf("number %q does not check", c.Number)
 	}
 	c = h.act(h.anna, c, "save", map[string]any{"purpose": "bank"})

@@ -23,7 +23,7 @@ func (s *Service) queue(ctx context.Context, f filter) (queuePage, error) {
 	who := kernel.PrincipalOf(ctx)
 	f.Agencies, f.Mine, f.Everyone = agenciesOf(who), who.Person, s.SkipChecksForTest
 	if f.Number != "" {
-		number, ok := ParseNumber(f.Number)
+		number, ok := kernel.ParseNumber(f.Number)
 		if !ok {
 			number = "-"
 		}

@@ -32,7 +32,7 @@ func (s *Service) Start(ctx context.Context, tx kernel.Tx, n kernel.NewCase) (ke
 	if err != nil {
 		return kernel.Case{}, err
 	}
-	rec.Number = newNumber(def.Prefix, rec.CreatedAt.In(s.tenant(tx).Location())) // before the first step: its notices quote it
+	rec.Number = kernel.NewNumber(def.Prefix, rec.CreatedAt.In(s.tenant(tx).Location())) // before the first step: its notices quote it
 	who := kernel.PrincipalOf(ctx)
 	actor := workflows.ActorOf(who, rec.Agency)
 	actor.Sector = n.Sector != "" && n.Sector == def.Sector

@@ -34,6 +34,7 @@ type Links struct {
 	Messages bool                               // /messages, the inbox
 	Unread   func(context.Context) (int, error) // messages the signed-in person has not read; nil: no badge
 	Access   bool                               // /access, who looked at my data
+	Payments bool                               // /payments, what I paid
 }
 
 // NewShell makes the layout. It needs no other part of the module, because those need it.
@@ -55,12 +56,12 @@ func NewShell(t *ui.Texts, links Links) (*Shell, error) {
 
 // frameLinks is what the layout knows of other modules' pages.
 type frameLinks struct {
-	Messages, Access bool
-	Unread           int
+	Messages, Access, Payments bool
+	Unread                     int
 }
 
 func (l Links) shown(ctx context.Context) frameLinks {
-	out := frameLinks{Messages: l.Messages, Access: l.Access}
+	out := frameLinks{Messages: l.Messages, Access: l.Access, Payments: l.Payments}
 	if l.Unread != nil && kernel.PrincipalOf(ctx).Kind == kernel.Citizen {
 		out.Unread, _ = l.Unread(ctx) // a badge that cannot be counted is left out: the page matters more
 	}

@@ -48,7 +48,7 @@ const (
 	OrderCapture = "capture" // take what was authorised
 	OrderVoid    = "void"    // let an authorisation go; of a payment nobody has paid yet: nobody can any more
 	OrderRefund  = "refund"  // give back what was captured
-	OrderReturn  = "return"  // whichever of the two makes the payer whole, for all that was paid: for who need not know how far it has come
+	OrderReturn  = "return"  // all of it, by a void or a refund: for who need not know how far the payment has come
 )
 
 // PaymentOrder is what a module wants done with a payment.

@@ -12,6 +12,7 @@ import (
 	gomail "github.com/wneessen/go-mail"
 
 	"townhall/modules/kernel"
+	"townhall/modules/kernel/outside"
 )
 
 // email is one message to one person. It says that there is news and where to read it, not what it is: mail passes
@@ -113,7 +114,7 @@ func (c *SMTP) client() (*gomail.Client, error) {
 		policy = gomail.NoTLS
 	}
 	options := []gomail.Option{
-		gomail.WithPort(port), gomail.WithTimeout(callTimeout), gomail.WithTLSPolicy(policy),
+		gomail.WithPort(port), gomail.WithTimeout(outside.CallTimeout), gomail.WithTLSPolicy(policy),
 		gomail.WithDialContextFunc(kernel.DialLoopbackNames),
 	}
 	if c.Username != "" {

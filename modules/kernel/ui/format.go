@@ -5,6 +5,8 @@ import (
 	"strconv"
 	"strings"
 	"time"
+
+	"townhall/modules/kernel"
 )
 
 var months = map[string][12]string{
@@ -78,15 +80,9 @@ func Day(locale, day string) string {
 
 var currencySigns = map[string]string{"GBP": "£", "EUR": "€", "USD": "$", "CNY": "¥", "RUB": "₽", "JPY": "JP¥", "PLN": "zł"}
 
-// minorDigits lists the currencies of ISO 4217 whose minor unit is not a hundredth, as far as we meet them.
-var minorDigits = map[string]int{"JPY": 0, "KRW": 0, "KWD": 3, "BHD": 3}
-
 // Money writes an amount given in minor units of an ISO 4217 currency: £1,250.00 · 1 250,00 £ · £1,250.00.
 func Money(locale string, minor int64, currency string) string {
-	digits, ok := minorDigits[currency]
-	if !ok {
-		digits = 2
-	}
+	digits := kernel.MinorDigits(currency)
 	sign := currencySigns[currency]
 	minus := ""
 	if minor < 0 {

@@ -1,4 +1,4 @@
-package casework
+package kernel
 
 import (
 	"strings"
@@ -11,7 +11,7 @@ import (
 func TestANumberIsReadBackAsPeopleTypeIt(t *testing.T) {
 	t.Parallel()
 	rapid.Check(t, func(t *rapid.T) {
-		number := newNumber(rapid.SampledFrom([]string{"RC", "P", "BIKE"}).Draw(t, "prefix"),
+		number := NewNumber(rapid.SampledFrom([]string{"RC", "P", "BIKE"}).Draw(t, "prefix"),
 			time.Date(2026, 11, 22, 0, 0, 0, 0, time.UTC))
 		for _, typed := range []string{number, strings.ToLower(number), strings.ReplaceAll(number, "-", " "), "  " + strings.ReplaceAll(number, "-", "") + " "} {
 			if got, ok := ParseNumber(typed); !ok || got != number {
@@ -24,7 +24,7 @@ func TestANumberIsReadBackAsPeopleTypeIt(t *testing.T) {
 func TestOneWrongCharacterInANumberIsNoticed(t *testing.T) {
 	t.Parallel()
 	rapid.Check(t, func(t *rapid.T) {
-		number := newNumber("RC", time.Date(2026, 1, 1, 0, 0, 0, 0, time.UTC))
+		number := NewNumber("RC", time.Date(2026, 1, 1, 0, 0, 0, 0, time.UTC))
 		at := rapid.IntRange(8, len(number)-1).Filter(func(i int) bool { return number[i] != '-' }).Draw(t, "at")
 		wrong := rapid.SampledFrom([]byte(crockford)).Filter(func(c byte) bool { return c != number[at] }).Draw(t, "wrong")
 		typed := number[:at] + string(wrong) + number[at+1:]

@@ -1,4 +1,4 @@
-package notify
+package outside
 
 import (
 	"context"
@@ -12,19 +12,35 @@ import (
 	"townhall/modules/kernel"
 )
 
-// errAddress is the refusal of promise 15: we never call into a private network for anybody.
-var errAddress = errors.New("notify: the address is not a public one")
+// ErrAddress is the refusal of promise 15: we never call into a private network for anybody.
+var ErrAddress = errors.New("outside: the address is not a public one")
+
+// The limits of one call. Standard Webhooks asks for 15 to 30 s at most; a lease is a minute.
+const (
+	CallTimeout = 10 * time.Second
+	AnswerLimit = 64 << 10 // bytes of a small answer, and of the headers of any
+)
+
+// Client returns a client that calls public addresses only (and, with loopback, this machine) and follows no redirect: that
+// would leave the address that was configured. r is how hosts are looked up; nil: the machine's own resolver.
+func Client(loopback bool, r *net.Resolver) *http.Client {
+	return &http.Client{
+		Timeout:       CallTimeout,
+		Transport:     guardedTransport(loopback, r),
+		CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },
+	}
+}
 
 // guardedTransport calls public addresses only. The check sits between the look-up and the connection, on the address
 // the connection really goes to: a name that answers differently the second time gains nothing.
 func guardedTransport(loopback bool, r *net.Resolver) *http.Transport {
 	d := &net.Dialer{
-		Timeout:  callTimeout,
+		Timeout:  CallTimeout,
 		Resolver: r,
 		Control: func(_, address string, _ syscall.RawConn) error {
 			a, err := netip.ParseAddrPort(address)
 			if err != nil || !allowed(a.Addr(), loopback) {
-				return errAddress
+				return ErrAddress
 			}
 			return nil
 		},
@@ -38,9 +54,9 @@ func guardedTransport(loopback bool, r *net.Resolver) *http.Transport {
 			}
 			return d.DialContext(ctx, network, address)
 		},
-		TLSHandshakeTimeout:    callTimeout,
-		ResponseHeaderTimeout:  callTimeout,
-		MaxResponseHeaderBytes: answerLimit,
+		TLSHandshakeTimeout:    CallTimeout,
+		ResponseHeaderTimeout:  CallTimeout,
+		MaxResponseHeaderBytes: AnswerLimit,
 		MaxIdleConnsPerHost:    2,
 		IdleConnTimeout:        30 * time.Second,
 		ForceAttemptHTTP2:      true,

@@ -1,4 +1,4 @@
-package casework
+package kernel
 
 import (
 	"crypto/rand"
@@ -11,10 +11,10 @@ import (
 // the telephone and typed from paper.
 const crockford = "0123456789ABCDEFGHJKMNPQRSTVWXYZ"
 
-// newNumber makes a fresh reference such as RC-2026-7K4M-93Q2: the service's prefix, the year, 35
+// NewNumber makes a fresh reference such as RC-2026-7K4M-93Q2: a prefix of capital letters, the year, 35
 // random bits and a check character. It cannot be guessed from another one, and it is no credential: knowing a
 // reference opens nothing.
-func newNumber(prefix string, at time.Time) string {
+func NewNumber(prefix string, at time.Time) string {
 	var raw [7]byte
 	rand.Read(raw[:])
 	code := make([]byte, 0, 8)

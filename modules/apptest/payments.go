@@ -1,0 +1,35 @@
+package apptest
+
+import (
+	"townhall/modules/kernel"
+	"townhall/modules/kernel/pg"
+)
+
+// Theresa looks after Northwick's money.
+var Theresa = Who{Subject: "theresa", Name: "Theresa Vance", ACR: "high", Groups: []string{"northwick-treasurers"}, Client: "northwick.staff"}
+
+// Owe gives who a payment at Northwick that the wallet knows and nobody has paid, and a difference about it that nobody has
+// settled, as an operation of a service and a night's comparison would have. It returns the ids of both.
+func (a *App) Owe(who Who) (payment, difference string) {
+	a.t.Helper()
+	payment, difference = kernel.NewID(), kernel.NewID()
+	err := a.DB.InTx(a.t.Context(), "northwick", func(tx *pg.Tx) error {
+		if _, err := tx.Exec(`INSERT INTO payments.payment (tenant_id, id, case_id, person, provider, number, title, amount, currency, until, return_path, created_at, reference, pay_url)
+			SELECT $1, $2, $3, p.id, 'wallet', $4, '{"en":"Coach ticket","ru":"Билет","zh":"车票"}', 1250, 'GBP', now() + interval '1 hour', '/cases', now(), $5, $6
+			FROM identity.person p WHERE p.tenant_id = $1 AND p.issuer = $7 AND p.subject = $8`,
+			"northwick", payment, kernel.NewID(), "PA-"+payment[28:], "WP-"+payment[28:], a.Citizens.URL+"/pay/1", a.Citizens.URL, who.Subject); err != nil {
+			return err
+		}
+		if _, err := tx.Exec(`INSERT INTO payments.payment_line (tenant_id, payment_id, name, position, payee, title, amount)
+			VALUES ('northwick', $1, 'fare', 0, 'civil-registry', '{"en":"Fare","ru":"Проезд","zh":"票价"}', 1250)`, payment); err != nil {
+			return err
+		}
+		_, err := tx.Exec(`INSERT INTO payments.difference (tenant_id, id, provider, kind, key, day, payment_id, reference, ours, theirs, currency, found_at)
+			VALUES ('northwick', $1::uuid, 'wallet', 'amount', $1::text, '2026-11-21', $2, 'WP-1', 1250, 1520, 'GBP', now())`, difference, payment)
+		return err
+	})
+	if err != nil {
+		a.t.Fatal(err)
+	}
+	return payment, difference
+}
