@@ -180,7 +180,8 @@ func list() []entry {
 		}},
 		{"citizen", citizen.Texts(), func(h *house) (module, error) {
 			return citizen.New(citizen.Deps{
-				DB: h.DB, Cases: h.cases, Documents: h.documents, Library: h.library, Directory: h.directory, Texts: h.texts, Shell: h.citizen, CasePage: h.casePage,
+				DB: h.DB, Cases: h.cases, Documents: h.documents, Payments: h.payments, Clock: h.Clock, Library: h.library, Directory: h.directory, Texts: h.texts, Shell: h.citizen,
+				CasePage: h.casePage,
 			})
 		}},
 		{"staff", staff.Texts(), func(h *house) (module, error) { return h.staff, nil }},

@@ -47,7 +47,7 @@ func service(t testing.TB) (*citizen.Service, *ui.Texts) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	s, err := citizen.New(citizen.Deps{Library: library, Directory: places{}, Texts: texts, Shell: shell})
+	s, err := citizen.New(citizen.Deps{Clock: kernel.SystemClock{}, Library: library, Directory: places{}, Texts: texts, Shell: shell})
 	if err != nil {
 		t.Fatal(err)
 	}

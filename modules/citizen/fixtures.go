@@ -32,6 +32,7 @@ func (s *Service) Fixtures() []ui.Fixture {
 		citizen("cases-none", func(w http.ResponseWriter, r *http.Request) error { return s.showCases(w, r, nil) }),
 		inState("case-draft", "draft"), inState("case-submitted", "submitted"), inState("case-question", "waiting"),
 		inState("case-issued", "issued", issued), inState("case-refused", "refused"),
+		citizen("case-unpaid", func(w http.ResponseWriter, r *http.Request) error { return s.showCase(w, r, s.unpaidCase(r), nil) }),
 		citizen("case-answer-missing", func(w http.ResponseWriter, r *http.Request) error {
 			return s.showCase(w, r, s.fixtureCase(r, "waiting"), kernel.InvalidFields(kernel.FieldError{Path: "answer", Slug: "field.required", Message: s.t(r, "citizen.answer-missing")}))
 		}),
@@ -122,5 +123,22 @@ func (s *Service) fixtureCase(r *http.Request, state string, documents ...kernel
 	case "waiting":
 		o.Actions = []string{"answer", "withdraw"}
 	}
+	return o
+}
+
+// unpaidCase is a case whose fee is to be paid before anybody looks at it.
+func (s *Service) unpaidCase(r *http.Request) opened {
+	o := s.fixtureCase(r, "draft")
+	def, ok := s.Library.Get("parking-permit")
+	if !ok {
+		return o
+	}
+	o.def = def
+	o.Case.Number, o.Case.Service, o.Case.WorkflowHash, o.Case.State, o.Case.Actions = "PP-2026-7K4M-93Q2", def.Slug, def.Hash, "unpaid", []string{"withdraw"}
+	o.Case.Answers = map[string]any{"plate": "NW26 ABC", "vehicle": "car", "from_day": "2026-12-01"}
+	o.Case.History = append(o.Case.History, kernel.CaseEvent{Seq: 2, At: ui.GalleryTime, Action: "submit", From: "draft", To: "unpaid", ActorKind: kernel.Citizen})
+	o.Case.SubmittedAt, o.Case.DueAt = ui.GalleryTime, ui.GalleryTime.AddDate(0, 0, 7)
+	o.payments = []kernel.Payment{{ID: "0198f2a6-7e55-7c1e-9a55-3f0d4f6f1c66", Case: o.ID, State: kernel.PaymentOpen, Title: def.TextAll("title"), Reference: "PA-2026-4F7H-81TZ",
+		Amount: kernel.Money{Amount: def.Fee, Currency: "GBP"}, Until: time.Now().AddDate(0, 0, 7)}}
 	return o
 }

@@ -23,6 +23,8 @@ type Deps struct {
 	DB        *pg.DB
 	Cases     kernel.Cases
 	Documents kernel.Documents
+	Payments  kernel.Payments // nil: nobody pays for anything
+	Clock     kernel.Clock    // with Payments
 	Library   *workflows.Library
 	Directory kernel.Directory
 	Texts     *ui.Texts

@@ -27,6 +27,7 @@ type opened struct {
 	kernel.Case
 	def       *workflows.Definition
 	documents []kernel.Document
+	payments  []kernel.Payment
 }
 
 // open reads one case of the signed-in citizen, or NotFound.
@@ -44,7 +45,10 @@ func (s *Service) open(ctx context.Context, id string) (opened, error) {
 			return kernel.NotThere("case")
 		}
 		o.Case = found[0]
-		o.documents, err = s.Documents.List(ctx, tx, o.ID)
+		if o.documents, err = s.Documents.List(ctx, tx, o.ID); err != nil || s.Payments == nil {
+			return err
+		}
+		o.payments, err = s.Payments.Payments(ctx, tx, o.ID)
 		return err
 	})
 	if err != nil {

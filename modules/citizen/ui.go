@@ -152,13 +152,18 @@ type caseView struct {
 	Form      *actionForm
 	Continue  string // address of the draft's form
 	Page      string // address of the sector's own page about it
+	Pay       *payForm
 	Others    []ui.Button
 	Documents []ui.DocumentRow
+	Payments  []ui.Card
 	Facts     []ui.Fact
 	Answers   []ui.SummaryRow
 	History   []ui.Moment
 	Problems  []ui.Problem
 }
+
+// payForm is the way to a payment that is waited for.
+type payForm struct{ Path, Label string }
 
 // actionForm is one action the person may take, with what it asks.
 type actionForm struct {
@@ -219,8 +224,17 @@ func (s *Service) caseView(r *http.Request, o opened, problem error) caseView {
 	for _, d := range o.documents {
 		v.Documents = append(v.Documents, s.documentRow(r, d))
 	}
+	for _, p := range o.payments {
+		amount := ui.Money(locale, p.Amount.Amount, p.Amount.Currency)
+		if p.Payable() && !o.Final && s.Clock.Now().Before(p.Until) {
+			v.Pay = &payForm{Path: paymentPath(p) + "/pay", Label: s.t(r, "citizen.case.pay", "amount", amount)}
+		}
+		v.Payments = append(v.Payments, ui.Card{Href: paymentPath(p), Title: p.Title.In(locale), Text: p.Reference, Meta: amount})
+	}
 	return v
 }
+
+func paymentPath(p kernel.Payment) string { return "/payments/" + string(p.ID) }
 
 func noticeTone(t string) string {
 	if t == ui.Danger { // a refusal is not an alarm: the decision was read before the tone is seen

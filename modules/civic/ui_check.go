@@ -160,6 +160,10 @@ func (s *Service) donePage(w http.ResponseWriter, r *http.Request) error {
 	if !errors.Is(err, errSent) {
 		return err
 	}
+	if a.def.PaidAction(a.State) != "" { // it is not done before it is paid, and the case says how
+		http.Redirect(w, r, "/cases/"+string(a.ID), http.StatusSeeOther)
+		return nil
+	}
 	ctx := r.Context()
 	locale := kernel.LocaleOf(ctx)
 	v := doneView{Case: "/cases/" + string(a.ID), Next: a.def.Text(locale, "state."+a.State+".next"),
