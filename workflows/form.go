@@ -48,6 +48,7 @@ var Messages = map[string]string{
 	"field.unknown":        "This is not asked here.",
 	"field.verified":       "This comes from your verified identity and cannot be changed here.",
 	"field.not-verified":   "Your verified identity does not hold this.",
+	kernel.CardNumberSlug:  kernel.CardNumberMessage,
 }
 
 func fieldError(path, slug string, args ...string) *kernel.FieldError {
@@ -443,6 +444,9 @@ func cleanText(f *Field, s string) (string, *kernel.FieldError) {
 		if unicode.IsControl(r) || r == '\u2028' || r == '\u2029' || r >= '\u202a' && r <= '\u202e' || r >= '\u2066' && r <= '\u2069' {
 			return "", fieldError(f.Name, "field.bad-characters")
 		}
+	}
+	if kernel.HasCardNumber(s) {
+		return "", fieldError(f.Name, kernel.CardNumberSlug)
 	}
 	n := utf8.RuneCountInString(s)
 	if n > limit {

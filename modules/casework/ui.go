@@ -22,9 +22,9 @@ func (s *Service) pages() []web.Page {
 		{Pattern: "GET /staff/cases", Policy: staff, Handle: s.queuePage},
 		{Pattern: "GET /staff/cases/{id}", Policy: staff, Handle: s.casePage},
 		{Pattern: "GET /staff/cases/{id}/actions/{action}", Policy: staff, Handle: s.actionPage},
-		{Pattern: "POST /staff/cases/{id}/actions/{action}", Policy: staff, Handle: s.postAction},
+		{Pattern: "POST /staff/cases/{id}/actions/{action}", Policy: staff, Handle: s.postAction, OwnTexts: true},
 		{Pattern: "GET /staff/cases/{id}/preview.pdf", Policy: staff, Handle: s.previewPage},
-		{Pattern: "POST /staff/cases/{id}/preview.pdf", Policy: staff, Handle: s.previewPage},
+		{Pattern: "POST /staff/cases/{id}/preview.pdf", Policy: staff, Handle: s.previewPage, OwnTexts: true},
 		{Pattern: "POST /staff/cases/{id}/effects/{effect}/retry", Policy: staff, Handle: s.postPageRetry},
 	}
 }

@@ -62,7 +62,7 @@ func (s *Service) Module() app.Module {
 			{Pattern: "GET /cases", Policy: own, Handle: s.cases},
 			{Pattern: "GET /cases/{id}", Policy: applicant, Handle: s.casePage},
 			{Pattern: "GET /cases/{id}/actions/{action}", Policy: applicant, Handle: s.actionPage},
-			{Pattern: "POST /cases/{id}/actions/{action}", Policy: applicant, Handle: s.act},
+			{Pattern: "POST /cases/{id}/actions/{action}", Policy: applicant, Handle: s.act, OwnTexts: true},
 			{Pattern: "POST /language", Policy: web.Public, Handle: s.language, AnyHost: true},
 			{Pattern: "GET /assets/", Policy: web.Public, Handle: assets(), AnyHost: true},
 		},

@@ -19,9 +19,9 @@ func (s *Service) pages() []web.Page {
 		{Pattern: "POST /apps/{app}/start", Policy: citizens, Handle: s.postStart},
 		{Pattern: "GET /apps/{app}/apply/{case}", Policy: applicant, Handle: s.resume},
 		{Pattern: "GET /apps/{app}/apply/{case}/{page}", Policy: applicant, Handle: s.formPage},
-		{Pattern: "POST /apps/{app}/apply/{case}/{page}", Policy: applicant, Handle: s.postPage},
+		{Pattern: "POST /apps/{app}/apply/{case}/{page}", Policy: applicant, Handle: s.postPage, OwnTexts: true},
 		{Pattern: "GET /apps/{app}/apply/{case}/check", Policy: applicant, Handle: s.checkPage},
-		{Pattern: "POST /apps/{app}/apply/{case}/submit", Policy: applicant, Handle: s.postSubmit},
+		{Pattern: "POST /apps/{app}/apply/{case}/submit", Policy: applicant, Handle: s.postSubmit, OwnTexts: true},
 		{Pattern: "GET /apps/{app}/apply/{case}/done", Policy: applicant, Handle: s.donePage},
 	}
 }

@@ -105,6 +105,9 @@ func Register[I, O any](api *API, op Op, fn func(context.Context, *I) (*O, error
 		Middlewares: huma.Middlewares{api.server.guard(api, op)},
 	}, func(ctx context.Context, in *I) (*O, error) {
 		bodyIsRead(ctx)
+		if err := cardsInBody(in); err != nil {
+			return nil, op.say(api.server.problemOf(requestOf(ctx), err))
+		}
 		out, err := fn(ctx, in)
 		if err != nil {
 			return nil, op.say(api.server.problemOf(requestOf(ctx), err))

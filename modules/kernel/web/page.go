@@ -19,6 +19,9 @@ type Page struct {
 	MaxBody int64 // bytes; 0 means 1 MiB
 	// CrossSite admits a POST from elsewhere: only for endpoints a machine calls (back-channel logout).
 	CrossSite bool
+	// OwnTexts: the handler itself refuses card numbers, beside the field. All other forms are refused as a whole when a text
+	// holds one.
+	OwnTexts bool
 	// Literal: what the wildcard at the end of Pattern stands for is no path, so that "//" in it stays. Base64 may hold it
 	// (RFC 6960, A.1), and ServeMux would redirect to something else.
 	Literal bool
@@ -121,6 +124,11 @@ func (s *Server) formIdempotency(r *http.Request, p Page) error {
 	}
 	if err := r.ParseForm(); err != nil {
 		return kernel.NewError(kernel.Malformed, "malformed-request", "The request cannot be read.").Wrap(err)
+	}
+	if !p.OwnTexts {
+		if err := cardsInForm(r.PostForm); err != nil {
+			return err
+		}
 	}
 	if key := r.PostForm.Get("idempotency_key"); key != "" && len(key) <= 255 {
 		*r = *r.WithContext(kernel.WithIdempotency(r.Context(), kernel.Idempotency{Key: key, Operation: p.Pattern, Hash: hash}))
