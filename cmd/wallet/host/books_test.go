@@ -21,13 +21,16 @@ func TestNoOrderOfEventsMakesOrLosesMoney(t *testing.T) {
 		fault := Fault{}
 		var log []fact
 		note := func(p *payment, decide func() ([]fact, error)) {
+			if p == nil {
+				return // nothing was opened yet
+			}
 			before := len(p.History)
 			_ = j.decide(p, now, decide) // refused is an outcome, too: the sums below judge it
 			log = append(log, p.History[before:]...)
 		}
 		pick := func() *payment {
 			if len(b.list) == 0 {
-				t.Skip("nothing to do it with")
+				return nil
 			}
 			return b.list[rapid.IntRange(0, len(b.list)-1).Draw(t, "payment")]
 		}
@@ -52,6 +55,9 @@ func TestNoOrderOfEventsMakesOrLosesMoney(t *testing.T) {
 			},
 			"order": func(t *rapid.T) {
 				p := pick()
+				if p == nil {
+					return
+				}
 				o := order{ID: rapid.SampledFrom([]string{"1", "2", "3", "4", "5"}).Draw(t, "id"), Type: rapid.SampledFrom([]string{"capture", "void", "refund"}).Draw(t, "type"),
 					Amount: rapid.Int64Range(0, 2*p.Request.Amount).Draw(t, "amount")}
 				note(p, func() ([]fact, error) { return p.carryOut(o, now, fault) })

@@ -126,6 +126,12 @@ func New(cfg Config) (*Wallet, error) {
 		if err != nil {
 			return nil, fmt.Errorf("town: %w", err)
 		}
+		for _, other := range w.towns {
+			// Who signed is found by the secret; which payments are whose, by the origin.
+			if overlap(one.Secrets, other.Secrets) || overlap(one.Origins, other.Origins) {
+				return nil, errors.New("town: two towns share a secret or an origin")
+			}
+		}
 		w.towns = append(w.towns, one)
 	}
 	if w.cfg.EventPause == 0 {
@@ -156,6 +162,10 @@ func New(cfg Config) (*Wallet, error) {
 	w.tickets = newVault[ticket](cfg.Clock)
 	w.startCouriers()
 	return w, nil
+}
+
+func overlap(a, b []string) bool {
+	return slices.ContainsFunc(a, func(s string) bool { return slices.Contains(b, s) })
 }
 
 // Close stops delivering events and closes the journal. Requests still running afterwards fail.

@@ -2,6 +2,7 @@ package host
 
 import (
 	"flag"
+	"net/http"
 	"path/filepath"
 	"strings"
 	"testing"
@@ -126,4 +127,37 @@ func shotName(name, l string, size chromium.Size, dark bool) string {
 		l += "-dark"
 	}
 	return map[int64]string{390: "phone", 320: "small", 1280: "desk"}[size.Width] + "-" + name + "-" + l + ".png"
+}
+
+func TestAPaymentIsMadeByATapWithoutJavaScript(t *testing.T) {
+	t.Parallel()
+	x := newTill(t, nil)
+	back := make(chan string, 1)
+	x.northwick.mu.Lock()
+	x.northwick.back = func(w http.ResponseWriter, r *http.Request) {
+		back <- r.URL.RequestURI()
+		w.Write([]byte("<!doctype html><title>Booked</title><h1>Booked</h1>"))
+	}
+	x.northwick.mu.Unlock()
+	p := x.open("p-1", nil)
+	tab := chromium.Start(t).Open(t, chromium.Options{NoJavaScript: true})
+	tab.Go(p.URL)
+	tab.Click(`button[value="anna"]`)
+	tab.Choose("#means-declined")
+	tab.Click(`button[value="pay"]`)
+	if got := tab.Text(); !strings.Contains(got, "declined the payment") {
+		t.Errorf("declined: %s", got)
+	}
+	tab.Choose("#means-card")
+	tab.Click(`button[value="pay"]`)
+	if got := tab.Text(); !strings.Contains(got, "Payment confirmed") || tab.URL() != p.URL {
+		t.Errorf("paid: %s at %s", got, tab.URL())
+	}
+	tab.Click(`a[href$="/return"]`)
+	if got := <-back; got != "/apps/coach/paid?case=7&reference="+p.Reference {
+		t.Errorf("back at %s", got)
+	}
+	for _, line := range tab.Console() {
+		t.Errorf("console: %s", line)
+	}
 }

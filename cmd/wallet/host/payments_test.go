@@ -189,6 +189,12 @@ func TestASecretCanBeReplacedWithoutAPause(t *testing.T) {
 			t.Errorf("%s was accepted", name)
 		}
 	}
+	one := Town{Origins: []string{"https://a.example"}, Secrets: []string{next}, EventSecrets: []string{next}}
+	for _, two := range []Town{{Origins: []string{"https://b.example"}, Secrets: []string{next}, EventSecrets: []string{next}}, {Origins: one.Origins, Secrets: []string{townSecret}, EventSecrets: []string{next}}} {
+		if _, err := New(Config{Issuer: "https://wallet.example", Towns: []Town{one, two}}); err == nil {
+			t.Error("nobody could tell these two towns apart")
+		}
+	}
 	plain := newHouse(t, nil)
 	if a := plain.browser().post("/payments/v1/payments"); a.status != http.StatusNotFound && a.status != http.StatusMethodNotAllowed {
 		t.Errorf("a wallet without towns takes payments: %d", a.status)

@@ -58,6 +58,7 @@ type municipality struct {
 	logouts []string
 	fetched int // of the key set
 	events  http.HandlerFunc
+	back    http.HandlerFunc // where people come back to after they paid
 }
 
 const testSecret = "whsec_MDEyMzQ1Njc4OWFiY2RlZjAxMjM0NTY3ODlhYmNkZWY="
@@ -87,6 +88,12 @@ func newMunicipality(t testing.TB, id string) *municipality {
 		take := m.events
 		m.mu.Unlock()
 		take(w, r)
+	})
+	mux.HandleFunc("GET /apps/coach/paid", func(w http.ResponseWriter, r *http.Request) {
+		m.mu.Lock()
+		show := m.back
+		m.mu.Unlock()
+		show(w, r)
 	})
 	m.Server = httptest.NewServer(mux)
 	t.Cleanup(m.Close)
