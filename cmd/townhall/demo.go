@@ -34,7 +34,14 @@ var demoTemplate string
 type demoPlaces struct {
 	Port   string // of the server
 	Wallet string // origin of the reference wallet
-	Secret string // of the webhooks between the two
+	demoSecrets
+}
+
+// demoSecrets are what server and wallet know each other by.
+type demoSecrets struct {
+	Secret        string // of the server's notices
+	PaymentSecret string // of the server's requests for payments
+	EventSecret   string // of the wallet's events about them
 }
 
 // exampleSecret stands where a contract is described and no webhook is sent.
@@ -93,6 +100,7 @@ type running struct {
 	began   time.Time
 	town    *modules.Town
 	wallet  *host.Wallet
+	faults  *host.Faults   // what goes wrong between the two, on purpose
 	stops   []func() error // run last to first
 	stopped bool
 }
@@ -129,7 +137,7 @@ func (d *running) announce(w io.Writer) {
 }
 
 func startDemo(ctx context.Context, o demoOptions) (d *running, err error) {
-	d = &running{began: time.Now()}
+	d = &running{began: time.Now(), faults: &host.Faults{}}
 	defer func() {
 		if err != nil {
 			err = errors.Join(err, d.stop())
@@ -161,12 +169,12 @@ func startDemo(ctx context.Context, o demoOptions) (d *running, err error) {
 	if err != nil {
 		return d, err
 	}
-	secret, err := keptSecret(filepath.Join(d.data, "webhook.secret"))
+	secrets, err := keptSecrets(d.data)
 	if err != nil {
 		return d, err
 	}
 	walletOrigin := "http://" + walletListener.Addr().String()
-	settings, err := demoSettings(demoPlaces{Port: port, Wallet: walletOrigin, Secret: secret})
+	settings, err := demoSettings(demoPlaces{Port: port, Wallet: walletOrigin, demoSecrets: secrets})
 	if err != nil {
 		return d, err
 	}
@@ -179,7 +187,7 @@ func startDemo(ctx context.Context, o demoOptions) (d *running, err error) {
 	if err := seedClinics(ctx, d.town); err != nil {
 		return d, err
 	}
-	d.wallet, err = newDemoWallet(d.town.Directory, walletOrigin, secret, filepath.Join(d.data, "wallet"), log)
+	d.wallet, err = newDemoWallet(d.town.Directory, walletOrigin, secrets, filepath.Join(d.data, "wallet"), d.faults, log)
 	if err != nil {
 		return d, err
 	}
@@ -205,16 +213,18 @@ func (d *running) serveBoth(ctx context.Context, server, wallet net.Listener, lo
 	})
 }
 
-// newDemoWallet is the reference wallet, told of the demo's municipalities and of their staff clients.
-func newDemoWallet(dir kernel.Directory, origin, secret, data string, log *slog.Logger) (*host.Wallet, error) {
+// newDemoWallet is the reference wallet, told of the demo's municipalities, of their staff clients, and that they may ask
+// for payments.
+func newDemoWallet(dir kernel.Directory, origin string, secrets demoSecrets, data string, faults *host.Faults, log *slog.Logger) (*host.Wallet, error) {
 	if err := os.MkdirAll(data, 0o700); err != nil {
 		return nil, err
 	}
-	cfg := host.Config{Issuer: origin, WebhookSecret: secret, DataDir: data, Log: log}
+	cfg := host.Config{Issuer: origin, WebhookSecret: secrets.Secret, DataDir: data, Faults: faults, Log: log}
 	for _, t := range dir.Tenants() {
 		cfg.Catalogues = append(cfg.Catalogues, t.Origin)
 		cfg.StaffClients = append(cfg.StaffClients, host.StaffClient(string(t.ID), t.Origin))
 	}
+	cfg.Towns = []host.Town{{Origins: cfg.Catalogues, Secrets: []string{secrets.PaymentSecret}, EventSecrets: []string{secrets.EventSecret}}}
 	return host.New(cfg)
 }
 
@@ -294,7 +304,19 @@ func demoFolder(asked, port string) (string, error) {
 	return abs, os.MkdirAll(abs, 0o755)
 }
 
-// keptSecret reads the webhook secret of this demo, or makes it.
+// keptSecrets reads what this demo's server and wallet know each other by, or makes it.
+func keptSecrets(folder string) (demoSecrets, error) {
+	var s demoSecrets
+	for file, to := range map[string]*string{"webhook.secret": &s.Secret, "payment.secret": &s.PaymentSecret, "event.secret": &s.EventSecret} {
+		var err error
+		if *to, err = keptSecret(filepath.Join(folder, file)); err != nil {
+			return s, err
+		}
+	}
+	return s, nil
+}
+
+// keptSecret reads one, or makes it.
 func keptSecret(file string) (string, error) {
 	have, err := os.ReadFile(file)
 	if err == nil {

@@ -1,5 +1,8 @@
 // Command wallet runs the reference host wallet on its own origin: a demonstration of what a national wallet does
 // with mini-apps. Its people are invented and prove nothing, so it listens on this machine only unless told otherwise.
+//
+// Secrets come from the environment: WALLET_WEBHOOK_SECRET signs notices; WALLET_PAYMENT_SECRETS and
+// WALLET_EVENT_SECRETS, each one or several with spaces between, let the municipalities of --catalogue ask for payments.
 package main
 
 import (
@@ -63,6 +66,10 @@ func run(ctx context.Context, args []string) error {
 		cfg.Issuer = "http://" + *listen
 	}
 	cfg.DataDir = *data
+	asks, tells := strings.Fields(os.Getenv("WALLET_PAYMENT_SECRETS")), strings.Fields(os.Getenv("WALLET_EVENT_SECRETS"))
+	if len(asks)+len(tells) > 0 {
+		cfg.Towns = []host.Town{{Origins: cfg.Catalogues, Secrets: asks, EventSecrets: tells}}
+	}
 	w, err := host.New(cfg)
 	if err != nil {
 		return err

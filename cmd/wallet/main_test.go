@@ -21,6 +21,16 @@ func TestAnAddressOthersCanReachIsRefusedUnlessAllowed(t *testing.T) {
 	}
 }
 
+func TestPaymentsNeedBothSecretsAndATown(t *testing.T) {
+	t.Setenv("WALLET_PAYMENT_SECRETS", "whsec_"+strings.Repeat("QUFB", 8))
+	for _, args := range [][]string{{"--catalogue", "http://northwick.localhost:1"}, nil} {
+		if err := run(t.Context(), append([]string{"--listen", "127.0.0.1:0"}, args...)); err == nil || !strings.Contains(err.Error(), "town:") {
+			t.Errorf("%v: %v", args, err)
+		}
+		t.Setenv("WALLET_EVENT_SECRETS", "whsec_"+strings.Repeat("QUFC", 8))
+	}
+}
+
 func TestTheWalletServesUntilItIsStopped(t *testing.T) {
 	t.Parallel()
 	l, err := net.Listen("tcp", "127.0.0.1:0")

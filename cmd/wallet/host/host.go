@@ -15,6 +15,9 @@
 //	authorize.go   authorization requests, PAR                 interaction.go sign-in, step-up, consent
 //	token.go       token endpoint and userinfo                 tokens.go     ID, access and logout tokens
 //	sessions.go    host sessions, sign-out                     inbox.go      webhooks
+//	payments.go    what towns ask for, over HTTP               books.go      facts, accounts, sums
+//	books_rules.go what may follow what                        events.go     what towns are told
+//	means.go       what a person pays with                     faults.go     what tests make go wrong
 package host
 
 import (
@@ -25,6 +28,7 @@ import (
 	"net"
 	"net/http"
 	"net/url"
+	"os"
 	"slices"
 	"strings"
 	"sync"
@@ -42,6 +46,12 @@ type Config struct {
 	Issuer string
 	// Catalogues are the origins of the municipalities whose /.well-known/miniapps.json is read.
 	Catalogues []string
+	// Towns may ask the wallet for payments; without any there is no interface for payments.
+	Towns []Town
+	// Faults makes payments go wrong on purpose; nil, and they go right.
+	Faults *Faults
+	// EventPause is how long an event waits after its first failed attempt, doubled with each more; 0 means a second.
+	EventPause time.Duration
 	// WebhookSecret ("whsec_…") signs the notices municipalities send; empty refuses every webhook.
 	WebhookSecret string
 	// Personas are the people who can sign in; nil means DemoPersonas.
@@ -73,10 +83,16 @@ type Wallet struct {
 	staff    *provider
 	views    *views
 	deliver  sync.Mutex // one webhook at a time, so that a repeated id is stored once
+
+	towns    []*town
+	seen     *vault[string] // webhook-ids of towns, each with the digest of the request it came with
+	couriers []*courier
+	running  sync.WaitGroup
+	stop     context.CancelFunc
 }
 
-// New checks the configuration, reads or makes the keys, and replays the journal. It opens no connection: the
-// municipalities may start later.
+// New checks the configuration, reads or makes the keys, replays the journal, and begins to deliver the events that
+// payments left behind. The municipalities may start later.
 func New(cfg Config) (*Wallet, error) {
 	origin, err := checkOrigin(cfg.Issuer)
 	if err != nil {
@@ -105,11 +121,38 @@ func New(cfg Config) (*Wallet, error) {
 			return nil, errors.New("webhook secret: want whsec_ and base64")
 		}
 	}
-	if w.journal, err = openJournal(cfg.DataDir); err != nil {
-		return nil, err
+	for _, t := range cfg.Towns {
+		one, err := newTown(t)
+		if err != nil {
+			return nil, fmt.Errorf("town: %w", err)
+		}
+		for _, other := range w.towns {
+			// Who signed is found by the secret; which payments are whose, by the origin.
+			if overlap(one.Secrets, other.Secrets) || overlap(one.Origins, other.Origins) {
+				return nil, errors.New("town: two towns share a secret or an origin")
+			}
+		}
+		w.towns = append(w.towns, one)
+	}
+	if w.cfg.EventPause == 0 {
+		w.cfg.EventPause = time.Second
+	}
+	w.seen = newVault[string](cfg.Clock)
+	if cfg.DataDir != "" {
+		if err := os.MkdirAll(cfg.DataDir, 0o700); err != nil {
+			return nil, fmt.Errorf("wallet data: %w", err)
+		}
 	}
 	keys, err := openKeys(cfg.DataDir)
 	if err != nil {
+		return nil, err
+	}
+	w.citizens = newProvider(w, "", "citizens", keys.Citizens, keys.Salt, w.citizenClient)
+	w.staff = newProvider(w, "/staff", "staff", keys.Staff, keys.Salt, w.staffClient)
+	books := newBooks()
+	// Made from the reference and a secret, so that it can be made again and opens nothing that is written down.
+	books.page = func(reference string) string { return w.citizens.keyed("pay", reference) }
+	if w.journal, err = openJournal(cfg.DataDir, books); err != nil {
 		return nil, err
 	}
 	if w.views, err = newViews(); err != nil {
@@ -117,13 +160,20 @@ func New(cfg Config) (*Wallet, error) {
 	}
 	w.book = &catalogue{origins: cfg.Catalogues, http: w.http, clock: cfg.Clock, log: cfg.Log}
 	w.tickets = newVault[ticket](cfg.Clock)
-	w.citizens = newProvider(w, "", "citizens", keys.Citizens, keys.Salt, w.citizenClient)
-	w.staff = newProvider(w, "/staff", "staff", keys.Staff, keys.Salt, w.staffClient)
+	w.startCouriers()
 	return w, nil
 }
 
-// Close closes the journal. Requests still running afterwards fail.
-func (w *Wallet) Close() error { return w.journal.close() }
+func overlap(a, b []string) bool {
+	return slices.ContainsFunc(a, func(s string) bool { return slices.Contains(b, s) })
+}
+
+// Close stops delivering events and closes the journal. Requests still running afterwards fail.
+func (w *Wallet) Close() error {
+	w.stop()
+	w.running.Wait()
+	return w.journal.close()
+}
 
 // Issuer returns the citizens' issuer identifier.
 func (w *Wallet) Issuer() string { return w.citizens.issuer }
@@ -137,6 +187,10 @@ func (w *Wallet) Handler() http.Handler {
 	w.citizens.routes(mux)
 	w.staff.routes(mux)
 	w.pages(mux)
+	if len(w.towns) > 0 {
+		w.paymentRoutes(mux)
+		w.payPages(mux)
+	}
 	mux.HandleFunc("POST /webhooks/townhall", w.receiveWebhook)
 	mux.HandleFunc("GET /demo/inbox", w.demoInbox)
 	mux.HandleFunc("GET /healthz", func(rw http.ResponseWriter, _ *http.Request) { fmt.Fprintln(rw, "ok") })

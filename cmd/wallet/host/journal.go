@@ -34,6 +34,7 @@ type entry struct {
 	Read    string         `json:"read,omitempty"`   // a message's id
 	Recent  string         `json:"recent,omitempty"` // a client's id
 	Consent *consentRecord `json:"consent,omitempty"`
+	Books   []fact         `json:"books,omitempty"` // what happened to a payment
 }
 
 // consentRecord remembers what a person agreed to share with one client, for exactly these purposes.
@@ -53,15 +54,13 @@ type journal struct {
 	owner    map[string]string // message id → persona
 	recents  map[string][]string
 	consents map[string]consentRecord // persona + "\x00" + client
+	books    *books                   // has a lock of its own, taken before this one
 }
 
-func openJournal(dir string) (*journal, error) {
-	j := &journal{messages: map[string][]Message{}, owner: map[string]string{}, recents: map[string][]string{}, consents: map[string]consentRecord{}}
+func openJournal(dir string, books *books) (*journal, error) {
+	j := &journal{messages: map[string][]Message{}, owner: map[string]string{}, recents: map[string][]string{}, consents: map[string]consentRecord{}, books: books}
 	if dir == "" {
 		return j, nil
-	}
-	if err := os.MkdirAll(dir, 0o700); err != nil {
-		return nil, fmt.Errorf("wallet data: %w", err)
 	}
 	f, err := os.OpenFile(filepath.Join(dir, "journal.jsonl"), os.O_RDWR|os.O_CREATE, 0o600)
 	if err != nil {
@@ -138,6 +137,10 @@ func (j *journal) apply(e entry) {
 		j.recents[e.Persona] = list[:min(len(list), keptRecents)]
 	case e.Consent != nil:
 		j.consents[e.Persona+"\x00"+e.Consent.Client] = *e.Consent
+	case e.Books != nil:
+		for _, f := range e.Books {
+			j.books.apply(f)
+		}
 	}
 }
 

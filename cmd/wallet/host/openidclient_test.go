@@ -19,17 +19,17 @@ import (
 	"townhall/modules/kernel"
 )
 
-// installed returns a folder with the pinned client in it: npm ci once per lock file, moved into place when complete,
-// so that two test runs at once do not meet half a folder.
-func installed(t *testing.T) string {
+// installed returns a program of testdata beside its pinned packages: npm ci once per lock file, moved into place when
+// complete, so that two test runs at once do not meet half a folder.
+func installed(t *testing.T, folder, file string) string {
 	t.Helper()
-	source, err := filepath.Abs("testdata/openid-client")
+	source, err := filepath.Abs(filepath.Join("testdata", folder))
 	if err != nil {
 		t.Fatal(err)
 	}
 	sum := sha256.Sum256(readFile(t, filepath.Join(source, "package-lock.json")))
 	cache := filepath.Join(source, "../../../../../.cache/npm")
-	dir := filepath.Join(cache, "openid-client-"+hex.EncodeToString(sum[:6]))
+	dir := filepath.Join(cache, folder+"-"+hex.EncodeToString(sum[:6]))
 	if _, err := os.Stat(dir); errors.Is(err, fs.ErrNotExist) {
 		if err := os.MkdirAll(cache, 0o755); err != nil {
 			t.Fatal(err)
@@ -54,8 +54,8 @@ func installed(t *testing.T) string {
 		}
 	}
 	// The program stands beside node_modules, under a name of its own per run: another run may be reading it.
-	program := filepath.Join(dir, "client-"+strings.ReplaceAll(kernel.NewID(), "-", "")+".mjs")
-	write(t, program, readFile(t, filepath.Join(source, "client.mjs")))
+	program := filepath.Join(dir, "run-"+strings.ReplaceAll(kernel.NewID(), "-", "")+".mjs")
+	write(t, program, readFile(t, filepath.Join(source, file)))
 	t.Cleanup(func() { os.Remove(program) })
 	return program
 }
@@ -76,7 +76,7 @@ func write(t *testing.T, name string, b []byte) {
 	}
 }
 
-// peer is one run of the independent client.
+// peer is one run of a program we did not write.
 type peer struct {
 	t   *testing.T
 	in  io.WriteCloser
@@ -86,7 +86,14 @@ type peer struct {
 
 func newPeer(t *testing.T, want map[string]any) *peer {
 	t.Helper()
-	cmd := exec.CommandContext(t.Context(), "node", installed(t))
+	p := runPeer(t, "openid-client", "client.mjs")
+	p.tell(want)
+	return p
+}
+
+func runPeer(t *testing.T, folder, file string) *peer {
+	t.Helper()
+	cmd := exec.CommandContext(t.Context(), "node", installed(t, folder, file))
 	p := &peer{t: t, err: &strings.Builder{}}
 	cmd.Stderr = p.err
 	var err error
@@ -105,12 +112,16 @@ func newPeer(t *testing.T, want map[string]any) *peer {
 		p.in.Close()
 		_ = cmd.Wait() // its verdict is what it printed
 	})
-	b, err := json.Marshal(want)
+	return p
+}
+
+func (p *peer) tell(v any) {
+	p.t.Helper()
+	b, err := json.Marshal(v)
 	if err != nil {
-		t.Fatal(err)
+		p.t.Fatal(err)
 	}
 	p.say(string(b))
-	return p
 }
 
 func (p *peer) say(line string) {
@@ -124,7 +135,7 @@ func (p *peer) hear(into any) {
 	p.t.Helper()
 	line, err := p.out.ReadBytes('\n')
 	if err != nil || json.Unmarshal(line, into) != nil {
-		p.t.Fatalf("openid-client said %q: %v\n%s", line, err, p.err)
+		p.t.Fatalf("it said %q: %v\n%s", line, err, p.err)
 	}
 }
 

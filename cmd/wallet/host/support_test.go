@@ -57,6 +57,8 @@ type municipality struct {
 	edit    func(app map[string]any)
 	logouts []string
 	fetched int // of the key set
+	events  http.HandlerFunc
+	back    http.HandlerFunc // where people come back to after they paid
 }
 
 const testSecret = "whsec_MDEyMzQ1Njc4OWFiY2RlZjAxMjM0NTY3ODlhYmNkZWY="
@@ -80,6 +82,18 @@ func newMunicipality(t testing.TB, id string) *municipality {
 		m.mu.Lock()
 		defer m.mu.Unlock()
 		m.logouts = append(m.logouts, r.PostFormValue("logout_token"))
+	})
+	mux.HandleFunc("POST /payments/v1/events/wallet", func(w http.ResponseWriter, r *http.Request) {
+		m.mu.Lock()
+		take := m.events
+		m.mu.Unlock()
+		take(w, r)
+	})
+	mux.HandleFunc("GET /apps/coach/paid", func(w http.ResponseWriter, r *http.Request) {
+		m.mu.Lock()
+		show := m.back
+		m.mu.Unlock()
+		show(w, r)
 	})
 	m.Server = httptest.NewServer(mux)
 	t.Cleanup(m.Close)

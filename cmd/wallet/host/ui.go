@@ -40,7 +40,7 @@ func newViews() (*views, error) {
 		}
 		v.texts[l] = t
 	}
-	layout, err := template.New("").Funcs(template.FuncMap{"icon": icon}).ParseFS(files, "pages/layout.html")
+	layout, err := template.New("").Funcs(template.FuncMap{"icon": icon, "list": func(v ...any) []any { return v }}).ParseFS(files, "pages/layout.html")
 	if err != nil {
 		return nil, fmt.Errorf("wallet pages: %w", err)
 	}

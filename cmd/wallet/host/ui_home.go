@@ -85,6 +85,8 @@ type homeData struct {
 	Recents []App
 	Groups  []homeGroup
 	Channel string
+	Pays    bool // towns may ask for payments
+	Waiting int
 }
 
 type homeGroup struct {
@@ -99,6 +101,9 @@ func (w *Wallet) homePage(rw http.ResponseWriter, r *http.Request, s session) {
 	p := w.page(r, w.citizens, "")
 	d := homeData{Query: strings.TrimSpace(r.URL.Query().Get("q")), Level: s.Level, Channel: "list"}
 	p.Title, p.Nav = p.T("home.title"), "home"
+	if d.Pays = len(w.towns) > 0; d.Pays {
+		d.Waiting = w.waiting(s.Persona)
+	}
 	shown := all
 	if d.Query != "" {
 		d.Channel = "search"
