@@ -184,6 +184,9 @@ func startDemo(ctx context.Context, o demoOptions) (d *running, err error) {
 	if err != nil {
 		return d, err
 	}
+	if err := d.town.Check(ctx); err != nil {
+		return d, err
+	}
 	if err := seedClinics(ctx, d.town); err != nil {
 		return d, err
 	}

@@ -136,6 +136,8 @@ func DemoPersonas() []Persona {
 		official("oliver", "Oliver", "Grant", "oliver.grant@northwick.example", registrar("Northwick", "Нортуик", "诺斯威克"), "northwick-registrars"),
 		official("priya", "Priya", "Shah", "priya.shah@northwick.example", registrar("Northwick", "Нортуик", "诺斯威克"), "northwick-registrars"),
 		official("tomasz", "Tomasz", "Nowak", "tomasz.nowak@eastmere.example", registrar("Eastmere", "Истмир", "伊斯特米尔"), "eastmere-registrars"),
+		official("nadia", "Nadia", "Farouk", "nadia.farouk@northwick.example",
+			kernel.Text{"en": "Treasurer, Northwick and Eastmere", "ru": "Казначей, Нортуик и Истмир", "zh": "诺斯威克和伊斯特米尔司库"}, "northwick-treasurers", "eastmere-treasurers"),
 		official("helen", "Helen", "Marsh", "helen.marsh@northwick.example",
 			kernel.Text{"en": "Auditor, Northwick", "ru": "Аудитор, Нортуик", "zh": "诺斯威克审计员"}, "northwick-auditors"),
 		official("rosa", "Rosa", "Delgado", "rosa.delgado@riverside.example",
