@@ -52,9 +52,12 @@ func TestAPaymentRequestIsRefused(t *testing.T) {
 		change func(*paymentRequest)
 		want   string
 	}{
-		"without an id":                       {func(p *paymentRequest) { p.ID = "" }, "invalid"},
-		"with an id that is a path":           {func(p *paymentRequest) { p.ID = "../x" }, "invalid"},
-		"of a town that did not sign":         {func(p *paymentRequest) { p.Town = x.eastmere.URL }, "invalid"},
+		"without an id":             {func(p *paymentRequest) { p.ID = "" }, "invalid"},
+		"with an id that is a path": {func(p *paymentRequest) { p.ID = "../x" }, "invalid"},
+		"of a town that did not sign": {func(p *paymentRequest) {
+			p.Town, p.Subject = x.eastmere.URL, x.w.citizens.subject(Client{Sector: x.eastmere.URL}, "anna")
+			p.ReturnURL, p.EventsURL = p.Town+"/back", p.Town+"/events"
+		}, "invalid"},
 		"with events for another origin":      {func(p *paymentRequest) { p.EventsURL = x.eastmere.URL + "/e" }, "invalid"},
 		"with events for this machine":        {func(p *paymentRequest) { p.EventsURL = "http://127.0.0.1:1/" }, "invalid"},
 		"leading back to another origin":      {func(p *paymentRequest) { p.ReturnURL = "https://evil.example/" }, "invalid"},
