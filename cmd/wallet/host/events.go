@@ -149,7 +149,7 @@ func (c *courier) round(ctx context.Context) time.Duration {
 		}
 		b.mu.Lock()
 		if done {
-			if err := c.w.journal.enter([]fact{{What: factTold, Reference: "", At: c.w.clock.Now(), Event: e.ID}}); err != nil {
+			if err := c.w.journal.enter([]fact{{What: factTold, At: c.w.clock.Now(), Event: e.ID}}); err != nil {
 				c.w.log.Error("delivery not stored", "event", e.ID, "error", err)
 				done = false
 			}

@@ -217,6 +217,9 @@ func TestALargeAmountIsConfirmedWithTheCard(t *testing.T) {
 	if got := x.show(q.Reference); got.State != "failed" || got.Reason != "not-confirmed" {
 		t.Errorf("after three wrong PINs: %+v", got)
 	}
+	if a := c.get(large("p-5", "xiaoming").URL); !strings.Contains(a.body, `name="pin"`) {
+		t.Error("a fourth PIN was looked at")
+	}
 	x.w.cfg.Personas[2].Max = kernel.Low
 	if a := x.browser().signIn("xiaoming").get(large("p-4", "xiaoming").URL); !strings.Contains(a.body, "无法做到") || strings.Contains(a.body, `value="pay"`) {
 		t.Errorf("a card that cannot confirm: %s", a.body)

@@ -52,9 +52,12 @@ func TestAPaymentRequestIsRefused(t *testing.T) {
 		change func(*paymentRequest)
 		want   string
 	}{
-		"without an id":                       {func(p *paymentRequest) { p.ID = "" }, "invalid"},
-		"with an id that is a path":           {func(p *paymentRequest) { p.ID = "../x" }, "invalid"},
-		"of a town that did not sign":         {func(p *paymentRequest) { p.Town = x.eastmere.URL }, "invalid"},
+		"without an id":             {func(p *paymentRequest) { p.ID = "" }, "invalid"},
+		"with an id that is a path": {func(p *paymentRequest) { p.ID = "../x" }, "invalid"},
+		"of a town that did not sign": {func(p *paymentRequest) {
+			p.Town, p.Subject = x.eastmere.URL, x.w.citizens.subject(Client{Sector: x.eastmere.URL}, "anna")
+			p.ReturnURL, p.EventsURL = p.Town+"/back", p.Town+"/events"
+		}, "invalid"},
 		"with events for another origin":      {func(p *paymentRequest) { p.EventsURL = x.eastmere.URL + "/e" }, "invalid"},
 		"with events for this machine":        {func(p *paymentRequest) { p.EventsURL = "http://127.0.0.1:1/" }, "invalid"},
 		"leading back to another origin":      {func(p *paymentRequest) { p.ReturnURL = "https://evil.example/" }, "invalid"},
@@ -172,7 +175,13 @@ func TestTownsSeeTheirOwnPaymentsOnly(t *testing.T) {
 func TestASecretCanBeReplacedWithoutAPause(t *testing.T) {
 	t.Parallel()
 	next := "whsec_" + strings.Repeat("bmV4", 8)
-	x := newTill(t, func(c *Config) { c.Towns[0].Secrets = []string{townSecret, next} })
+	x := newTill(t, func(c *Config) {
+		c.Towns[0].Secrets, c.Towns[0].EventSecrets = []string{townSecret, next}, []string{eventSecret, next}
+	})
+	x.paid("p-0", nil)
+	if got := x.types(); len(got) != 1 { // the town, which knows the first one, has judged its signature
+		t.Errorf("events %v", got)
+	}
 	for _, s := range []string{townSecret, next} {
 		if a := x.call(s, http.MethodPost, "/payments", x.bill("p-1", nil), nil); a.status >= 300 {
 			t.Errorf("%d %s", a.status, a.body)

@@ -59,17 +59,15 @@ func (w *Wallet) payer(next func(http.ResponseWriter, *http.Request, string, ses
 // paymentView is a payment as a page shows it: copied while the books were locked.
 type paymentView struct {
 	payment
-	Status   string // key of its texts: a state, or why it failed
-	Town     string // the municipality's name
-	Host     string // its host name, which nobody can choose for themselves
-	Category string
-	Link     string
-	Means    means
-	Left     int64 // captured and not given back
+	Status string // key of its texts: a state, or why it failed
+	Town   string // the municipality's name
+	Host   string // its host name, which nobody can choose for themselves
+	Link   string
+	Means  means
 }
 
 func (w *Wallet) view(r *http.Request, v page, p payment) paymentView {
-	out := paymentView{payment: p, Status: p.State(), Category: "other", Host: hostOf(p.Request.Town), Link: "/payments/" + p.Reference, Left: p.Captured - p.Refunded}
+	out := paymentView{payment: p, Status: p.State(), Host: hostOf(p.Request.Town), Link: "/payments/" + p.Reference}
 	out.Means, _ = meansOf(p.Means)
 	for _, a := range w.book.apps(r.Context()) {
 		if a.Origin == p.Request.Town {
@@ -95,7 +93,6 @@ func hostOf(origin string) string {
 
 type payData struct {
 	paymentView
-	App     App // for the heading all sheets share
 	Choices []choice
 	Chosen  string
 	PIN     bool // the identity card's PIN is asked with it
