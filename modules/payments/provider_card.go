@@ -39,7 +39,7 @@ func newCard(c Card, r *net.Resolver) (*card, error) {
 		return nil, errors.New("payments: card: needs an API key and at least one event secret")
 	}
 	client := outside.Client(c.AllowLoopback, r)
-	client.CheckRedirect = func(*http.Request, []*http.Request) error { return errRedirected } // the library takes it for success
+	client.Transport = straight{client.Transport}
 	backend := &stripe.BackendConfig{
 		HTTPClient: client, MaxNetworkRetries: stripe.Int64(0), EnableTelemetry: stripe.Bool(false),
 		LeveledLogger: &stripe.LeveledLogger{Level: stripe.LevelNull}, // it would log what people pay for
@@ -50,7 +50,17 @@ func newCard(c Card, r *net.Resolver) (*card, error) {
 	return &card{name: c.Name, api: stripe.NewClient(c.APIKey, stripe.WithBackends(stripe.NewBackendsWithConfig(backend))), secrets: c.EventSecrets}, nil
 }
 
-var errRedirected = errors.New("redirected")
+// straight makes a redirect an error: the library takes one for success.
+type straight struct{ http.RoundTripper }
+
+func (s straight) RoundTrip(r *http.Request) (*http.Response, error) {
+	res, err := s.RoundTripper.RoundTrip(r)
+	if err == nil && res.StatusCode >= 300 && res.StatusCode < 400 {
+		res.Body.Close()
+		return nil, errors.New("redirected")
+	}
+	return res, err
+}
 
 func (c *card) Name() string { return c.name }
 

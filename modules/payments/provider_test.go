@@ -329,21 +329,25 @@ func startStripeMock(t *testing.T) string {
 			t.Fatal("stripe-mock is missing: run make need-test")
 		}
 	}
-	address := nobody(t)
-	cmd := exec.Command(program, "-http-addr", address)
-	if err := cmd.Start(); err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() {
-		_ = cmd.Process.Kill()
-		_ = cmd.Wait()
-	})
-	for range 300 {
-		if c, err := net.Dial("tcp", address); err == nil {
-			c.Close()
-			return "http://" + address
+	for range 3 { // somebody else may take the address first
+		address := nobody(t)
+		cmd := exec.Command(program, "-http-addr", address)
+		if err := cmd.Start(); err != nil {
+			t.Fatal(err)
 		}
-		time.Sleep(100 * time.Millisecond)
+		t.Cleanup(func() {
+			_ = cmd.Process.Kill()
+			_ = cmd.Wait()
+		})
+		for range 200 {
+			if res, err := http.Get("http://" + address + "/v1/refunds"); err == nil {
+				res.Body.Close()
+				if res.StatusCode == http.StatusUnauthorized {
+					return "http://" + address
+				}
+			}
+			time.Sleep(50 * time.Millisecond)
+		}
 	}
 	t.Fatal("stripe-mock does not answer")
 	return ""
