@@ -114,7 +114,7 @@ func list() []entry {
 		{"payments", payments.Texts(), func(h *house) (module, error) {
 			s, err := payments.New(payments.Deps{
 				DB: h.DB, People: h.people, Directory: h.directory, Documents: h.documents, Audit: h.log, Clock: h.Clock, Log: h.Log, Texts: h.texts,
-				Citizen: h.citizen, Staff: h.staff, Config: payments.Config{Wallets: h.payingWallets()},
+				Citizen: h.citizen, Staff: h.staff, Config: payments.Config{Wallets: h.payingWallets(), Card: mapped(h.Settings.Card, CardSettings.card)},
 			})
 			if err != nil {
 				return nil, err

@@ -27,6 +27,7 @@ type Settings struct {
 	Wallets   []WalletSettings  `yaml:"wallets"`
 	SMTP      *SMTPSettings     `yaml:"smtp"`
 	Documents DocumentSettings  `yaml:"documents"`
+	Card      *CardSettings     `yaml:"card"` // cards, for people whose wallet does not pay; absent: they cannot pay
 }
 
 // TenantSettings is one municipality.
@@ -182,6 +183,11 @@ func (s Settings) check() error {
 			if err := w.Payments.check(w.AllowLoopback); err != nil {
 				bad(fmt.Sprintf("wallets[%d].payments", i), "%v", err)
 			}
+		}
+	}
+	if s.Card != nil {
+		if err := s.Card.check(); err != nil {
+			bad("card", "%v", err)
 		}
 	}
 	errs = append(errs, s.Documents.check(seen)...)

@@ -22,14 +22,8 @@ type PaymentSettings struct {
 
 // check reports what is wrong with it. It never prints a secret.
 func (p PaymentSettings) check(loopback bool) error {
-	u, err := url.Parse(p.URL)
-	switch {
-	case err != nil || u.Host == "" || u.User != nil || u.RawQuery != "" || u.Fragment != "" || strings.HasSuffix(p.URL, "/"):
-		return errors.New("url: want an absolute address without query and without a slash at the end")
-	case u.Scheme == "https":
-	case u.Scheme == "http" && loopback && kernel.LoopbackName(u.Hostname()):
-	default:
-		return errors.New("url: must be https")
+	if err := checkAddress(p.URL, loopback); err != nil {
+		return err
 	}
 	if _, err := outside.NewKeys(each(p.Secrets, Secret.reveal)); err != nil {
 		return fmt.Errorf("secrets: %w", err)
@@ -41,6 +35,45 @@ func (p PaymentSettings) check(loopback bool) error {
 		return errors.New("secrets and event_secrets: one secret must not sign in both directions")
 	}
 	return nil
+}
+
+func checkAddress(address string, loopback bool) error {
+	u, err := url.Parse(address)
+	switch {
+	case err != nil || u.Host == "" || u.User != nil || u.RawQuery != "" || u.Fragment != "" || strings.HasSuffix(address, "/"):
+		return errors.New("url: want an absolute address without query and without a slash at the end")
+	case u.Scheme == "https":
+	case u.Scheme == "http" && loopback && kernel.LoopbackName(u.Hostname()):
+	default:
+		return errors.New("url: must be https")
+	}
+	return nil
+}
+
+// CardSettings is the account with the company that takes cards (Stripe). Its webhook endpoint of each municipality is
+// https://<municipality>/payments/v1/events/card.
+type CardSettings struct {
+	APIKey        Secret   `yaml:"api_key"`
+	EventSecrets  []Secret `yaml:"event_secrets"`
+	URL           string   `yaml:"url"` // of its API; empty: the company's own
+	AllowLoopback bool     `yaml:"allow_loopback"`
+}
+
+// checkoutOrigin is where the company's own page is.
+const checkoutOrigin = "https://checkout.stripe.com"
+
+func (c CardSettings) check() error {
+	if c.APIKey == "" || len(c.EventSecrets) == 0 {
+		return errors.New("needs api_key and at least one event secret")
+	}
+	if c.URL == "" {
+		return nil
+	}
+	return checkAddress(c.URL, c.AllowLoopback)
+}
+
+func (c CardSettings) card() payments.Card {
+	return payments.Card{Name: "card", APIKey: c.APIKey.reveal(), EventSecrets: each(c.EventSecrets, Secret.reveal), URL: c.URL, AllowLoopback: c.AllowLoopback}
 }
 
 // payingWallets are the wallets through which people pay, named after their issuer: the name stands in the address of events.
@@ -71,6 +104,9 @@ func (s Settings) payingOrigins() []string {
 		if u, err := url.Parse(w.Payments.URL); err == nil {
 			out = append(out, u.Scheme+"://"+u.Host)
 		}
+	}
+	if s.Card != nil {
+		out = append(out, checkoutOrigin)
 	}
 	return out
 }

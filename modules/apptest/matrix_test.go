@@ -65,7 +65,7 @@ func newMatrix(t *testing.T, options ...apptest.Option) *matrix {
 	m.document, m.number = issued.Document, issued.Number
 	m.kase = apptest.Submit(a, apptest.Anna).ID
 	m.effect = apptest.EffectOf(a, m.kase)
-	m.payment, m.difference = a.Owe(apptest.Anna)
+	m.payment, m.difference = a.Owe(apptest.Anna, m.kase)
 	m.share, _ = m.link(t)
 	_, m.token = m.link(t)
 	return m

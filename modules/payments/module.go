@@ -34,6 +34,7 @@ const Name = "payments"
 // Config says who moves the money. The zero Config means: nobody, and nothing can be paid.
 type Config struct {
 	Wallets []Wallet
+	Card    *Card // for people whose wallet does not pay; nil: they cannot
 }
 
 // Wallet is one host wallet through which its citizens pay.
@@ -94,6 +95,16 @@ func New(d Deps) (*Service, error) {
 			return nil, fmt.Errorf("payments: issuer %q has two wallets", w.Issuer)
 		}
 		s.byIssuer[w.Issuer] = made
+		if err := s.add(made); err != nil {
+			return nil, err
+		}
+	}
+	if d.Config.Card != nil {
+		made, err := newCard(*d.Config.Card, d.Resolver)
+		if err != nil {
+			return nil, err
+		}
+		s.card = made
 		if err := s.add(made); err != nil {
 			return nil, err
 		}

@@ -26,6 +26,7 @@ type event struct {
 	Kind      string // one of sayings; empty: nothing that concerns us
 	Payment   kernel.PaymentID
 	Reference string // the provider's name for the payment; empty: the message does not carry it
+	Town      string // origin of the municipality it is for; empty: the one that was called
 	Order     string // ours, for a refund; else empty or ignored
 	Amount    kernel.Money
 	Reason    string    // of a failure, a slug

@@ -22,6 +22,12 @@ func (s *Service) Take(ctx context.Context, tenant kernel.TenantID, name string,
 	if err != nil || e.Kind == "" {
 		return err
 	}
+	if e.Town != "" {
+		t, err := s.tenant(tenant)
+		if err != nil || t.Origin != e.Town { // one account of a card company may serve several, and tells each of them everything
+			return err
+		}
+	}
 	refused := ""
 	err = s.DB.InTx(ctx, tenant, func(tx *pg.Tx) (err error) {
 		refused, err = s.take(ctx, tx, name, e)

@@ -169,9 +169,9 @@ const maxReason = 500
 
 var errNoReason = kernel.InvalidFields(kernel.FieldError{Path: "reason", Slug: "payments.reason-needed", Message: "Say how it was settled, in at most 500 characters."})
 
-// settle closes a difference with a reason, which is recorded with who gave it. Errors: NotFound, Invalid without a reason,
+// settleDifference closes a difference with a reason, which is recorded with who gave it. Errors: NotFound, Invalid without a reason,
 // kernel.ErrChanged when it was settled meanwhile.
-func (s *Service) settle(ctx context.Context, id, reason string) error {
+func (s *Service) settleDifference(ctx context.Context, id, reason string) error {
 	reason = strings.TrimSpace(reason)
 	if n := utf8.RuneCountInString(reason); n == 0 || n > maxReason {
 		return errNoReason
@@ -182,7 +182,7 @@ func (s *Service) settle(ctx context.Context, id, reason string) error {
 		if err != nil {
 			return struct{}{}, err
 		}
-		done, err := settleDifference(ctx, tx, id, who.Person, reason, s.Clock.Now())
+		done, err := closeDifference(ctx, tx, id, who.Person, reason, s.Clock.Now())
 		if err != nil {
 			return struct{}{}, err
 		}

@@ -155,8 +155,8 @@ func getDifference(ctx context.Context, tx kernel.Tx, id string) (difference, er
 	return r.difference(), nil
 }
 
-// settleDifference closes one that is open; false when somebody else was faster.
-func settleDifference(ctx context.Context, tx kernel.Tx, id string, by kernel.PersonID, reason string, at time.Time) (bool, error) {
+// closeDifference settles one that is open; false when somebody else was faster.
+func closeDifference(ctx context.Context, tx kernel.Tx, id string, by kernel.PersonID, reason string, at time.Time) (bool, error) {
 	res, err := pg.From(tx).ExecContext(ctx, `UPDATE payments.difference SET settled_at = $3, settled_by = $4, settlement = $5
 		WHERE tenant_id = $1 AND id = $2 AND settled_at IS NULL`, tx.TenantID(), id, at, string(by), reason)
 	if err != nil {

@@ -125,7 +125,7 @@ func (s *Service) showDifference(w http.ResponseWriter, r *http.Request, d diffe
 
 func (s *Service) settleAction(w http.ResponseWriter, r *http.Request) error {
 	id, reason := r.PathValue("id"), r.PostFormValue("reason")
-	err := s.settle(r.Context(), id, reason)
+	err := s.settleDifference(r.Context(), id, reason)
 	if err == nil {
 		http.Redirect(w, r, differencePath(id), http.StatusSeeOther)
 		return nil
