@@ -35,9 +35,6 @@ func (p page) Local(t time.Time) time.Time {
 	return t.In(zone)
 }
 
-// Day is the date of an instant there.
-func (p page) Day(t time.Time) string { return ui.Date(p.Locale, p.Local(t).Location(), t) }
-
 // payer finds the payment of a page for the one person who may pay it; to everybody else it is not there. Who is signed
 // out signs in first, and comes back to the sheet whatever they pressed.
 func (w *Wallet) payer(next func(http.ResponseWriter, *http.Request, string, session, *payment)) http.HandlerFunc {
