@@ -44,7 +44,7 @@ func TestAnEventIsRepeatedUnchangedUntilTheTownHasIt(t *testing.T) {
 		answer func(n int) int
 		want   int
 	}{
-		"after server errors":      {func(n int) int { return map[bool]int{true: 500, false: 204}[n < 5] }, 5},
+		"after server errors":      {func(n int) int { return map[bool]int{true: 503, false: 204}[n < 3] }, 3},
 		"after a redirect":         {func(n int) int { return map[bool]int{true: 307, false: 200}[n < 3] }, 3},
 		"after a refusal":          {func(n int) int { return map[bool]int{true: 401, false: 202}[n < 3] }, 3},
 		"but not after it is gone": {func(int) int { return http.StatusGone }, 1},
@@ -61,6 +61,9 @@ func TestAnEventIsRepeatedUnchangedUntilTheTownHasIt(t *testing.T) {
 			for i, h := range all {
 				if h.id != all[0].id || h.raw != all[0].raw {
 					t.Errorf("attempt %d differs", i+1)
+				}
+				if i > 0 && h.at.Sub(all[i-1].at) < time.Second {
+					t.Errorf("attempt %d came before the second the town had asked for", i+1)
 				}
 			}
 		})

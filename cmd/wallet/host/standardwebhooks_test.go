@@ -23,9 +23,6 @@ type peerLine struct {
 }
 
 func TestATownWeDidNotWriteIsPaid(t *testing.T) {
-	if testing.Short() {
-		t.Skip("needs node and npm")
-	}
 	t.Parallel()
 	p := runPeer(t, "standardwebhooks", "town.mjs")
 	var there peerLine

@@ -77,6 +77,7 @@ func (x *till) take(w http.ResponseWriter, r *http.Request) {
 	n, answer := len(x.heard), x.answer
 	x.mu.Unlock()
 	if answer != nil {
+		w.Header().Set("Retry-After", "1")
 		w.WriteHeader(answer(n))
 	}
 }
