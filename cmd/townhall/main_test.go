@@ -169,7 +169,7 @@ func TestSettingsThatCannotSealAreRefused(t *testing.T) {
 // settingsFile is the demo's settings with documents of its own.
 func settingsFile(t *testing.T, documents string) string {
 	t.Helper()
-	src := strings.NewReplacer("{{.Port}}", "8080", "{{.Wallet}}", "http://127.0.0.1:8090", "{{.Secret}}", exampleSecret).Replace(demoTemplate)
+	src := strings.NewReplacer("{{.Port}}", "8080", "{{.Wallet}}", "http://127.0.0.1:8090", "{{.Secret}}", exampleSecret, "{{.PaymentSecret}}", exampleSecret, "{{.EventSecret}}", exampleSecret).Replace(demoTemplate)
 	src, _, _ = strings.Cut(src, "\ndocuments:")
 	file := filepath.Join(t.TempDir(), "settings.yaml")
 	if err := os.WriteFile(file, []byte(src+"\ndocuments: "+documents+"\n"), 0o600); err != nil {
