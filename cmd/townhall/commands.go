@@ -71,7 +71,7 @@ func check(_ context.Context, c *console, args []string) error {
 
 // described is the town without a database: enough to describe its contracts and pages.
 func described(c *console) (*modules.Town, error) {
-	settings, err := demoSettings(demoPlaces{Port: "8080", Wallet: "http://127.0.0.1:8090", demoSecrets: demoSecrets{exampleSecret, exampleSecret, exampleSecret}})
+	settings, err := demoSettings(demoPlaces{Port: "8080", Wallet: "http://127.0.0.1:8090", demoSecrets: exampleSecrets})
 	if err != nil {
 		return nil, err
 	}

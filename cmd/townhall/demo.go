@@ -44,8 +44,12 @@ type demoSecrets struct {
 	EventSecret   string // of the wallet's events about them
 }
 
-// exampleSecret stands where a contract is described and no webhook is sent.
-const exampleSecret = "whsec_ZXhhbXBsZS1leGFtcGxlLWV4YW1wbGUtMDAwMA=="
+// exampleSecrets stand where a contract is described and nothing is sent.
+var exampleSecrets = demoSecrets{
+	Secret:        "whsec_ZXhhbXBsZS1leGFtcGxlLWV4YW1wbGUtMDAwMA==",
+	PaymentSecret: "whsec_ZXhhbXBsZS1leGFtcGxlLWV4YW1wbGUtMDAwMQ==",
+	EventSecret:   "whsec_ZXhhbXBsZS1leGFtcGxlLWV4YW1wbGUtMDAwMg==",
+}
 
 func demoSettings(p demoPlaces) (modules.Settings, error) {
 	t, err := template.New("demo.yaml").Parse(demoTemplate)

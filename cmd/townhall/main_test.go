@@ -135,8 +135,8 @@ func TestCommandsSayWhatIsWrong(t *testing.T) {
 
 // The settings in force are shown without their secrets.
 func TestConfigMasksSecrets(t *testing.T) {
-	t.Setenv("TOWNHALL_TEST_SECRET", exampleSecret)
-	src := strings.NewReplacer("{{.Port}}", "8080", "{{.Wallet}}", "http://127.0.0.1:8090", "{{.Secret}}", "env:TOWNHALL_TEST_SECRET").Replace(demoTemplate)
+	t.Setenv("TOWNHALL_TEST_SECRET", exampleSecrets.Secret)
+	src := filledDemo("env:TOWNHALL_TEST_SECRET")
 	file := filepath.Join(t.TempDir(), "settings.yaml")
 	if err := os.WriteFile(file, []byte(src), 0o600); err != nil {
 		t.Fatal(err)
@@ -166,11 +166,16 @@ func TestSettingsThatCannotSealAreRefused(t *testing.T) {
 	}
 }
 
+// filledDemo is the demo's settings with every blank filled; secret is the one of notices.
+func filledDemo(secret string) string {
+	return strings.NewReplacer("{{.Port}}", "8080", "{{.Wallet}}", "http://127.0.0.1:8090", "{{.Secret}}", secret,
+		"{{.PaymentSecret}}", exampleSecrets.PaymentSecret, "{{.EventSecret}}", exampleSecrets.EventSecret).Replace(demoTemplate)
+}
+
 // settingsFile is the demo's settings with documents of its own.
 func settingsFile(t *testing.T, documents string) string {
 	t.Helper()
-	src := strings.NewReplacer("{{.Port}}", "8080", "{{.Wallet}}", "http://127.0.0.1:8090", "{{.Secret}}", exampleSecret, "{{.PaymentSecret}}", exampleSecret, "{{.EventSecret}}", exampleSecret).Replace(demoTemplate)
-	src, _, _ = strings.Cut(src, "\ndocuments:")
+	src, _, _ := strings.Cut(filledDemo(exampleSecrets.Secret), "\ndocuments:")
 	file := filepath.Join(t.TempDir(), "settings.yaml")
 	if err := os.WriteFile(file, []byte(src+"\ndocuments: "+documents+"\n"), 0o600); err != nil {
 		t.Fatal(err)
