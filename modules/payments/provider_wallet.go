@@ -17,7 +17,7 @@ import (
 )
 
 // wallet is the payment interface of a host wallet. Both sides sign by Standard Webhooks 1.0; one secret, or several while
-// they are changed, per direction. The interface is described for wallets on the page "Payments" below /developers/.
+// they are changed, per direction. The page /developers/paying describes it for whoever builds one.
 type wallet struct {
 	name   string
 	url    string
