@@ -84,6 +84,7 @@ func (s *Service) Module() app.Module {
 			}),
 			page("GET /developers/{$}", s.home),
 			page("GET /developers/checking", s.checking),
+			page("GET /developers/paying", s.paying),
 			page("GET /developers/{page}", s.page),
 			page("GET /developers/try/{contract}", s.tryIt),
 			page("GET /developers/swagger/{file}", s.swagger),

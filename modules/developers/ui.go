@@ -41,6 +41,14 @@ func (s *Service) checking(w http.ResponseWriter, r *http.Request) error {
 	})
 }
 
+// paying tells what a host wallet offers so that its citizens can pay through it.
+func (s *Service) paying(w http.ResponseWriter, r *http.Request) error {
+	return s.Render(w, r, s.views, "paying", ui.View{
+		Title: s.t(r, "developers.paying"), Lead: s.t(r, "developers.paying-lead"), Data: guide{Origin: kernel.TenantOf(r.Context()).Origin},
+		Active: "paying", Wide: true,
+	})
+}
+
 // page is a contract's reference, or the contract itself when the name ends in .yaml.
 func (s *Service) page(w http.ResponseWriter, r *http.Request) error {
 	name := r.PathValue("page")

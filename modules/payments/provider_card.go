@@ -188,7 +188,7 @@ func (c *card) Read(h http.Header, body []byte) (event, error) {
 	if e.Kind == saidRefunded || e.Kind == saidRefundFailed {
 		e.Order = o.Metadata["order"]
 	}
-	if !kernel.ValidID(string(e.Payment)) || e.ID == "" || len(e.ID) > 255 || len(e.Amount.Currency) > 3 || e.Amount.Amount < 0 {
+	if !kernel.ValidID(string(e.Payment)) || e.ID == "" || len(e.ID) > 255 || !e.Amount.Valid() || e.Amount.Amount < 0 {
 		return event{}, errMessage.Wrap(fmt.Errorf("payments: event of %s lacks something", c.name))
 	}
 	return e, nil

@@ -10,6 +10,7 @@ import (
 	"net/http"
 	"net/url"
 	"slices"
+	"strings"
 	"time"
 
 	"townhall/modules/kernel"
@@ -17,7 +18,7 @@ import (
 )
 
 // wallet is the payment interface of a host wallet. Both sides sign by Standard Webhooks 1.0; one secret, or several while
-// they are changed, per direction. The interface is described for wallets on the page "Payments" below /developers/.
+// they are changed, per direction. The page /developers/paying describes it for whoever builds one.
 type wallet struct {
 	name   string
 	url    string
@@ -142,12 +143,13 @@ func (w *wallet) Read(h http.Header, body []byte) (event, error) {
 	if !slices.Contains(sayings, m.Type) {
 		return event{ID: id}, nil // a wallet may say more one day
 	}
-	if m.Timestamp.IsZero() || len(id) > 255 || !kernel.ValidID(m.Data.Payment) || m.Data.Amount < 0 || len(m.Data.Currency) > 3 || m.Data.Order != "" && !kernel.ValidID(m.Data.Order) {
+	amount := kernel.Money{Amount: m.Data.Amount, Currency: m.Data.Currency}
+	if m.Timestamp.IsZero() || len(id) > 255 || !kernel.ValidID(m.Data.Payment) || amount.Amount < 0 || amount.Currency != "" && !amount.Valid() || m.Data.Order != "" && !kernel.ValidID(m.Data.Order) {
 		return event{}, errMessage.Wrap(fmt.Errorf("payments: event of %s lacks something", w.name))
 	}
 	return event{
 		ID: id, Kind: m.Type, Payment: kernel.PaymentID(m.Data.Payment), Reference: m.Data.Reference, Order: m.Data.Order,
-		Amount: kernel.Money{Amount: m.Data.Amount, Currency: m.Data.Currency}, Reason: slug(m.Data.Reason), At: m.Timestamp.UTC().Truncate(time.Microsecond),
+		Amount: amount, Reason: slug(m.Data.Reason), At: m.Timestamp.UTC().Truncate(time.Microsecond),
 	}, nil
 }
 
@@ -165,7 +167,8 @@ func (w *wallet) Statement(ctx context.Context, t kernel.Tenant, day string) ([]
 		if err := json.Unmarshal(raw, &e); err != nil {
 			return nil, errAway.Wrap(fmt.Errorf("payments: statement of %s for %s cannot be read", w.name, day))
 		}
-		out = append(out, entry{Reference: e.Reference, Payment: kernel.PaymentID(e.Payment), Order: e.Order, Kind: e.Type, Amount: kernel.Money{Amount: e.Amount, Currency: e.Currency}, At: e.At.UTC()})
+		out = append(out, entry{Reference: kept(e.Reference, 255), Payment: kernel.PaymentID(kept(e.Payment, 60)), Order: kept(e.Order, 60), Kind: kept(e.Type, 60),
+			Amount: kernel.Money{Amount: e.Amount, Currency: kept(e.Currency, 3)}, At: e.At.UTC()})
 	}
 	return out, nil
 }
@@ -206,6 +209,15 @@ func (w *wallet) call(ctx context.Context, method, path, id string, body any, li
 		return nil, errAway.Wrap(fmt.Errorf("payments: %s answers %d", w.name, res.StatusCode))
 	}
 	return answer, nil
+}
+
+// kept is what can be stored of a text of theirs: at most so many bytes, and none that cannot be kept.
+func kept(s string, most int) string {
+	s = strings.ToValidUTF8(strings.ReplaceAll(s, "\x00", ""), "")
+	if len(s) > most {
+		s = strings.ToValidUTF8(s[:most], "")
+	}
+	return s
 }
 
 // slug keeps of a reason what can be a slug: a wallet's own words could hold anything.

@@ -146,6 +146,30 @@ func TestAWalletThatIsAwayIsComparedWithLater(t *testing.T) {
 	}
 }
 
+// Whatever a statement holds, the comparison goes on: what cannot be stored as it is, is stored as far as it can be.
+func TestAStatementOfNonsenseIsADifferenceAndNoFailure(t *testing.T) {
+	t.Parallel()
+	h := newHouse(t)
+	at := time.Now().UTC().AddDate(0, 0, -1).Format(time.RFC3339)
+	h.wallet.lines = []string{
+		fmt.Sprintf(`{"reference":%q,"payment":"x\u0000y","type":"capture\u0000","amount":-5,"currency":"EURO\u0000","at":%q}`, strings.Repeat("я", 400), at),
+		fmt.Sprintf(`{"type":"refund","at":%q}`, at),
+	}
+	if err := h.Reconcile(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	if n := h.count(t, `SELECT count(*) FROM payments.difference WHERE tenant_id = 'northwick' AND kind = 'missing-here'`); n != 2 {
+		t.Errorf("%d differences", n)
+	}
+	h.wallet.answer = func(w http.ResponseWriter, _ *http.Request) bool {
+		fmt.Fprint(w, "<html>")
+		return true
+	}
+	if _, err := h.providers[0].(stating).Statement(t.Context(), kerneltest.Tenant(kerneltest.Northwick), "2026-11-21"); kernel.KindOf(err) != kernel.Unavailable {
+		t.Errorf("no statement at all: %v", err)
+	}
+}
+
 func TestADifferenceIsSettledOnceWithAReasonAndRecorded(t *testing.T) {
 	t.Parallel()
 	h := newHouse(t)

@@ -330,11 +330,18 @@ func (w *Wallet) statement(rw http.ResponseWriter, r *http.Request, t *town, _ [
 	if err != nil {
 		return invalid("day: YYYY-MM-DD")
 	}
+	origins := t.Origins
+	if one := r.URL.Query().Get("town"); one != "" { // of several municipalities that share an installation
+		if !slices.Contains(origins, one) {
+			return invalid("town: an origin this wallet knows by the secret that signed")
+		}
+		origins = []string{one}
+	}
 	var lines []statementLine
 	b := w.journal.books
 	b.mu.Lock()
 	for _, p := range b.list {
-		if !slices.Contains(t.Origins, p.Request.Town) {
+		if !slices.Contains(origins, p.Request.Town) {
 			continue
 		}
 		for _, f := range p.History {
