@@ -391,7 +391,10 @@ func TestTheStatementListsADaysMoneyAndNothingElse(t *testing.T) {
 	if got := lines(day()); len(got) != 1 || got[0].Order != "r2" || got[0].Amount != 600 {
 		t.Errorf("tomorrow %+v", got)
 	}
-	for _, bad := range []string{"", "today", "2026-13-01"} {
+	if got := lines(today + "&town=" + x.northwick.URL); fmt.Sprint(got) != fmt.Sprint(want) {
+		t.Errorf("today, of one town: %+v", got)
+	}
+	for _, bad := range []string{"", "today", "2026-13-01", today + "&town=https://elsewhere.example"} {
 		if a := x.call(townSecret, http.MethodGet, "/statement?day="+bad, nil, nil); a.status != http.StatusUnprocessableEntity {
 			t.Errorf("%q: %d", bad, a.status)
 		}
