@@ -11,6 +11,7 @@ ARGS ?=
 
 CHECKS := .cache/npm/checks
 PDFCPU := .cache/bin/pdfcpu
+TRANSITLAND := .cache/bin/transitland
 STATICCHECK := honnef.co/go/tools/cmd/staticcheck@v0.8.2
 CONTRACTS := civic medical workflow wallet documents
 
@@ -36,6 +37,7 @@ need-test:
 	  /usr/share/java/jaxb-api.jar=libjaxb-api-java
 	@.ci/npm-install .ci/npm $(CHECKS)
 	@test -x $(PDFCPU) || GOBIN=$(CURDIR)/.cache/bin go install github.com/pdfcpu/pdfcpu/cmd/pdfcpu@v0.15.0
+	@test -x $(TRANSITLAND) || .ci/go-install github.com/interline-io/transitland-lib@v1.2.0 ./cmd/transitland $(CURDIR)/$(TRANSITLAND)
 
 .PHONY: test
 test: need-test vet ## Everything CI runs: vet, staticcheck, tests with -race, contract lint, generated files
