@@ -21,6 +21,7 @@ var messages = map[string]string{
 	"file-empty":     "is empty",
 	"file-old-lines": "ends its lines by a carriage return alone",
 	"calendar":       "is missing, and calendar_dates.txt too: no trip runs on any day",
+	"never":          "takes days away only, and adds none: no trip runs on any day",
 
 	// A table.
 	"quotes":         "has a quotation mark where RFC 4180 allows none; what follows was not read",

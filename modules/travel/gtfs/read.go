@@ -95,8 +95,11 @@ func (r *reader) missing() {
 			r.add(name, 0, "", "rows-none")
 		}
 	}
-	if !r.files["calendar.txt"] && !r.files["calendar_dates.txt"] {
+	switch {
+	case !r.files["calendar.txt"] && !r.files["calendar_dates.txt"]:
 		r.add("calendar.txt", 0, "", "calendar")
+	case r.whole["calendar_dates.txt"] && !slices.ContainsFunc(r.feed.Services, func(s Service) bool { return s.From != Undated || len(s.Added) > 0 }):
+		r.add("calendar_dates.txt", 0, "", "never")
 	}
 }
 

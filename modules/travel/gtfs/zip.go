@@ -40,7 +40,7 @@ func Unzip(archive lines.File) ([]lines.File, lines.Problems) {
 			r.add(named(archive.Name, f.Name), 0, "", slug)
 			continue
 		}
-		if !read(f.Name) {
+		if !Reads(f.Name) {
 			continue
 		}
 		data, err := unpack(f, min(left, MaxBytes)+1)
@@ -73,7 +73,7 @@ func (r *reader) entry(f *zip.File, out []lines.File) string {
 		return "archive-name"
 	case f.Mode()&fs.ModeType&^fs.ModeDir != 0:
 		return "archive-link"
-	case !read(path.Base(name)):
+	case !Reads(path.Base(name)):
 		return ""
 	case name != f.Name || strings.Contains(name, "/"):
 		if strings.HasPrefix(name, "__MACOSX/") {
@@ -88,8 +88,8 @@ func (r *reader) entry(f *zip.File, out []lines.File) string {
 	return ""
 }
 
-// read reports whether a file is one that Read reads.
-func read(name string) bool {
+// Reads reports whether a file is one that Read reads, by its name.
+func Reads(name string) bool {
 	return slices.ContainsFunc(tables, func(t table) bool { return t.file == name })
 }
 
