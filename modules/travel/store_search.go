@@ -2,11 +2,10 @@ package travel
 
 import (
 	"context"
+	"database/sql"
 	"encoding/json"
 	"fmt"
 	"time"
-
-	"github.com/lib/pq"
 
 	"townhall/modules/kernel"
 	"townhall/modules/kernel/pg"
@@ -40,8 +39,11 @@ func (x *index) loadStops(ctx context.Context, tx kernel.Tx) (map[StopID]int, er
 		Zone       string `db:"zone"`
 		FareZone   string `db:"fare_zone"`
 		Wheelchair int    `db:"wheelchair"`
+		Folded     string `db:"folded"`
+		Latitude   sql.NullFloat64
+		Longitude  sql.NullFloat64
 	}
-	err := pg.From(tx).SelectContext(ctx, &rows, `SELECT id, station_id, name, platform, zone, fare_zone, wheelchair FROM travel.stop WHERE tenant_id = $1 AND operator = $2 AND active`,
+	err := pg.From(tx).SelectContext(ctx, &rows, `SELECT id, station_id, name, platform, zone, fare_zone, wheelchair, folded, latitude, longitude FROM travel.stop WHERE tenant_id = $1 AND operator = $2 AND active`,
 		tx.TenantID(), x.operator)
 	if err != nil {
 		return nil, fmt.Errorf("stops of %s: %w", x.operator, err)
@@ -51,7 +53,8 @@ func (x *index) loadStops(ctx context.Context, tx kernel.Tx) (map[StopID]int, er
 		numbers[r.ID] = i
 	}
 	for _, r := range rows {
-		s := indexStop{numbers[r.Station], gtfs.Access(r.Wheelchair), Call{Stop: r.ID, Station: r.Station, Platform: r.Platform, Zone: r.Zone, FareZone: r.FareZone}}
+		s := indexStop{numbers[r.Station], gtfs.Access(r.Wheelchair), Call{Stop: r.ID, Station: r.Station, Platform: r.Platform, Zone: r.Zone, FareZone: r.FareZone},
+			spot{firstName(r.Folded), r.Latitude.Valid, r.Latitude.Float64, r.Longitude.Float64}}
 		if err := json.Unmarshal(r.Name, &s.call.Name); err != nil {
 			return nil, fmt.Errorf("stop %s: %w", r.ID, err)
 		}
@@ -226,23 +229,35 @@ func placesNamed(ctx context.Context, tx kernel.Tx, typed string, best bool, mos
 	return out, nil
 }
 
-// stationsOf are the stations of stops that are in a timetable in force.
-func stationsOf(ctx context.Context, tx kernel.Tx, ids []StopID) ([]Place, error) {
-	list := make(pq.StringArray, len(ids))
-	for i, id := range ids {
-		list[i] = string(id)
+// stationsAt are the station of a stop that is in a timetable in force, and those of other operators that are the same place
+// to travellers.
+func stationsAt(ctx context.Context, tx kernel.Tx, id StopID) ([]Place, error) {
+	var rows []struct {
+		placeRow
+		Folded string `db:"folded"`
+		Own    bool   `db:"own"`
 	}
-	var rows []placeRow
-	err := pg.From(tx).SelectContext(ctx, &rows, `SELECT `+placeColumns+` FROM travel.stop n JOIN travel.stop s ON s.tenant_id = $1 AND s.id = n.station_id
-		WHERE n.tenant_id = $1 AND n.id = ANY ($2::uuid[]) AND s.active`, tx.TenantID(), list)
+	err := pg.From(tx).SelectContext(ctx, &rows, `SELECT `+placeColumns+`, s.folded, s.id = o.id AS own FROM travel.stop n
+		JOIN travel.stop o ON o.tenant_id = $1 AND o.id = n.station_id
+		JOIN travel.stop s ON `+searched+` AND split_part(s.folded, $3, 2) = split_part(o.folded, $3, 2) AND (s.id = o.id OR s.operator <> o.operator)
+		WHERE n.tenant_id = $1 AND n.id = $2 ORDER BY s.id <> o.id, s.operator, s.id`, tx.TenantID(), id, betweenNames)
 	if err != nil {
 		return nil, fmt.Errorf("stations: %w", err)
 	}
-	out := make([]Place, len(rows))
-	for i, r := range rows {
-		if out[i], err = r.place(); err != nil {
+	var out []Place
+	for _, r := range rows {
+		if !r.Own && (!rows[0].Own || !rows[0].spot(r.Folded).near(r.spot(r.Folded))) {
+			continue
+		}
+		p, err := r.place()
+		if err != nil {
 			return nil, err
 		}
+		out = append(out, p)
 	}
 	return out, nil
+}
+
+func (r placeRow) spot(folded string) spot {
+	return spot{firstName(folded), r.Latitude.Valid, r.Latitude.Float64, r.Longitude.Float64}
 }

@@ -39,3 +39,9 @@ func foldAll(t kernel.Text) string {
 	}
 	return betweenNames + strings.Join(out, betweenNames) + betweenNames
 }
+
+// firstName is the first of the names that foldAll has put together.
+func firstName(folded string) string {
+	name, _, _ := strings.Cut(strings.TrimPrefix(folded, betweenNames), betweenNames)
+	return name
+}

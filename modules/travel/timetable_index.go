@@ -29,6 +29,25 @@ type indexStop struct {
 	station    int
 	wheelchair gtfs.Access
 	call       Call // without its times
+	spot       spot
+}
+
+// spot is where a stop is, by name and position. The name is the first of its names as they are searched: another carrier
+// need not tell it in the same languages.
+type spot struct {
+	name      string
+	located   bool
+	latitude  float64
+	longitude float64
+}
+
+// walkable is how far apart, in metres, two stations of one name may be that are one place to travellers: two carriers
+// seldom draw the same square in the same spot.
+const walkable = 300
+
+// near reports whether two stations are one place to travellers.
+func (a spot) near(b spot) bool {
+	return a.name == b.name && a.located && b.located && gtfs.Metres(a.latitude, a.longitude, b.latitude, b.longitude) <= walkable
 }
 
 // indexTrip is a trip; about holds what all its departures have in common.
@@ -86,6 +105,7 @@ func withdrawnKey(operator kernel.AgencyID, trip, day string) string {
 
 // ride is a departure from one call to another.
 type ride struct {
+	in *index
 	run
 	from, to         int // their places among the calls
 	departs, arrives time.Time
@@ -156,7 +176,7 @@ func (x *index) direct(q asked) (out []ride) {
 					if !q.to[calls[to].station] || !x.setsDown(q, calls[to]) {
 						continue
 					}
-					r := ride{run{v.trip, d.day}, v.seq, to, d.moment(calls[v.seq].departs), d.moment(calls[to].arrives)}
+					r := ride{x, run{v.trip, d.day}, v.seq, to, d.moment(calls[v.seq].departs), d.moment(calls[to].arrives)}
 					if old, there := best[r.run]; !there || shorter(r, old) < 0 {
 						best[r.run] = r
 					}
@@ -176,12 +196,36 @@ func shorter(a, b ride) int {
 	return cmp.Or(a.arrives.Compare(b.arrives), b.departs.Compare(a.departs), cmp.Compare(b.from, a.from))
 }
 
-// changed are rides with one change: for each departure one can begin with, the one that is there first. Where one can be
-// with the first departure and from where one gets there with the second meet at the station of the change; both sides are
-// small, being bounded by what calls at the two ends.
-func (x *index) changed(q asked) (out [][]ride) {
-	second := x.last(q)
-	best := map[run][]ride{}
+// asks is a timetable with what is asked of it.
+type asks struct {
+	*index
+	asked
+}
+
+// withChange are rides with one change, from any timetable to any: for each departure one can begin with, the one that is
+// there first. Where one can be with the first departure and from where one gets there with the second meet at the place
+// of the change; both sides are small, being bounded by what calls at the two ends.
+func withChange(all []asks) (out []found) {
+	second := map[string][]ride{}
+	for _, a := range all {
+		a.last(a.asked, second)
+	}
+	for _, rides := range second {
+		slices.SortFunc(rides, func(a, b ride) int {
+			return cmp.Or(a.departs.Compare(b.departs), a.arrives.Compare(b.arrives), whole(a, b))
+		})
+	}
+	for _, a := range all {
+		for _, j := range a.begun(a.asked, second) {
+			out = append(out, j)
+		}
+	}
+	return out
+}
+
+// begun are the rides with one change whose first departure is of this timetable.
+func (x *index) begun(q asked, second map[string][]ride) map[run]found {
+	best := map[run]found{}
 	for _, d := range x.daysFor(q.lo, q.hi) {
 		for station := range q.from {
 			for _, v := range x.at(station, d, q.lo, q.hi) {
@@ -194,25 +238,21 @@ func (x *index) changed(q asked) (out [][]ride) {
 					if q.from[c.station] || q.to[c.station] || !x.setsDown(q, c) {
 						continue
 					}
-					first := ride{run{v.trip, d.day}, v.seq, k, d.moment(calls[v.seq].departs), d.moment(c.arrives)}
-					if l, ok := soonest(second[c.station], first); ok {
-						if old := best[first.run]; old == nil || sooner([]ride{first, l}, old) < 0 {
-							best[first.run] = []ride{first, l}
+					first := ride{x, run{v.trip, d.day}, v.seq, k, d.moment(calls[v.seq].departs), d.moment(c.arrives)}
+					if l, ok := soonest(second[x.stops[c.station].spot.name], first); ok {
+						if old := best[first.run]; old == nil || sooner(found{first, l}, old) < 0 {
+							best[first.run] = found{first, l}
 						}
 					}
 				}
 			}
 		}
 	}
-	for _, j := range best {
-		out = append(out, j)
-	}
-	return out
+	return best
 }
 
-// last are the rides that end where somebody wants to be, by the station at which they are boarded, by departure.
-func (x *index) last(q asked) map[int][]ride {
-	out := map[int][]ride{}
+// last adds the rides that end where somebody wants to be, by the name of the station at which they are boarded.
+func (x *index) last(q asked, out map[string][]ride) {
 	until := q.hi.Add(longestRest)
 	for _, d := range x.daysFor(q.lo, until) {
 		for station := range q.to {
@@ -223,18 +263,13 @@ func (x *index) last(q asked) map[int][]ride {
 				}
 				for k, c := range x.trips[v.trip].calls[:v.seq] {
 					if x.takesUp(q, c) {
-						out[c.station] = append(out[c.station], ride{run{v.trip, d.day}, k, v.seq, d.moment(c.departs), d.moment(b.arrives)})
+						name := x.stops[c.station].spot.name
+						out[name] = append(out[name], ride{x, run{v.trip, d.day}, k, v.seq, d.moment(c.departs), d.moment(b.arrives)})
 					}
 				}
 			}
 		}
 	}
-	for _, all := range out {
-		slices.SortFunc(all, func(a, b ride) int {
-			return cmp.Or(a.departs.Compare(b.departs), a.arrives.Compare(b.arrives), cmp.Compare(a.trip, b.trip), cmp.Compare(a.to, b.to))
-		})
-	}
-	return out
 }
 
 // soonest is the ride one can change to that is there first; of those the last to leave, so that nobody waits in vain.
@@ -242,15 +277,31 @@ func soonest(all []ride, first ride) (best ride, ok bool) {
 	from, until := first.arrives.Add(shortestChange), first.arrives.Add(longestChange)
 	i, _ := slices.BinarySearchFunc(all, from, func(r ride, t time.Time) int { return cmp.Or(r.departs.Compare(t), 1) })
 	for ; i < len(all) && !all[i].departs.After(until); i++ {
-		if all[i].run != first.run && (!ok || !all[i].arrives.After(best.arrives)) {
+		if meets(first, all[i]) && (!ok || !all[i].arrives.After(best.arrives)) {
 			best, ok = all[i], true
 		}
 	}
 	return best, ok
 }
 
+// meets reports whether one can change from a ride to another: where the first ends the second begins.
+func meets(first, second ride) bool {
+	a, b := first.in.stationAt(first.trip, first.to), second.in.stationAt(second.trip, second.from)
+	if first.in == second.in {
+		return a == b && first.run != second.run
+	}
+	return first.in.stops[a].spot.near(second.in.stops[b].spot)
+}
+
+func (x *index) stationAt(trip, seq int) int { return x.trips[trip].calls[seq].station }
+
 // sooner puts the journey that is there first before another that begins with the same departure.
-func sooner(a, b []ride) int {
-	return cmp.Or(a[1].arrives.Compare(b[1].arrives), b[0].departs.Compare(a[0].departs), a[0].arrives.Compare(b[0].arrives), cmp.Compare(a[1].trip, b[1].trip),
+func sooner(a, b found) int {
+	return cmp.Or(a[1].arrives.Compare(b[1].arrives), b[0].departs.Compare(a[0].departs), a[0].arrives.Compare(b[0].arrives), whole(a[1], b[1]),
 		cmp.Compare(b[0].from, a[0].from), cmp.Compare(a[0].to, b[0].to))
+}
+
+// whole makes the order of rides at the same times whole, so that the same question has the same answer.
+func whole(a, b ride) int {
+	return cmp.Or(cmp.Compare(a.in.operator, b.in.operator), cmp.Compare(a.trip, b.trip), cmp.Compare(a.day, b.day), cmp.Compare(a.from, b.from), cmp.Compare(a.to, b.to))
 }

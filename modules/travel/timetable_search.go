@@ -76,7 +76,7 @@ func (s *Timetable) Departure(ctx context.Context, tx kernel.Tx, id DepartureID)
 }
 
 // Search finds journeys of one day. Direct ones are all shown; where they are fewer than three, so are those with one
-// change of at least five minutes that no other journey beats: none leaves as late or later and is there as soon or
+// change of at least five minutes, from any operator to any, that no other journey beats: none leaves as late or later and is there as soon or
 // sooner. Nothing that has left, is called off or is in conflict with the timetable in force is found. Errors: Invalid for
 // a day, a time or a cursor that is none.
 func (s *Timetable) Search(ctx context.Context, q JourneyQuery) (out Journeys, err error) {
@@ -122,7 +122,7 @@ func (s *Timetable) Search(ctx context.Context, q JourneyQuery) (out Journeys, e
 // meant are the stations that a query names.
 func meant(ctx context.Context, tx kernel.Tx, typed string) ([]Place, error) {
 	if kernel.ValidID(typed) {
-		return stationsOf(ctx, tx, []StopID{StopID(typed)})
+		return stationsAt(ctx, tx, StopID(typed))
 	}
 	folded := fold(typed)
 	if folded == "" {
@@ -149,20 +149,17 @@ func (s *Timetable) hours(q JourneyQuery, zone *time.Location) (lo, hi time.Time
 	return time.Date(y, m, d, at.Hour(), at.Minute(), 0, 0, zone), time.Date(y, m, d+1, 0, 0, 0, 0, zone), nil
 }
 
-// found is a journey in a timetable.
-type found struct {
-	in    *index
-	rides []ride
-}
+// found is a journey: one ride, or two with a change between them.
+type found []ride
 
-func (f found) departs() time.Time { return f.rides[0].departs }
-func (f found) arrives() time.Time { return f.rides[len(f.rides)-1].arrives }
-func (f found) key() string        { return string(f.in.operator) + "\n" + f.in.trips[f.rides[0].trip].key }
+func (f found) departs() time.Time { return f[0].departs }
+func (f found) arrives() time.Time { return f[len(f)-1].arrives }
+func (f found) key() string        { return string(f[0].in.operator) + "\n" + f[0].in.trips[f[0].trip].key }
 
 // longestRest is how long after the end of the day a journey with a change may arrive.
 const longestRest = 24 * time.Hour
 
-// find is everything that is found, in order. A change is from one departure of an operator to another of the same.
+// find is everything that is found, in order.
 func (s *Timetable) find(ctx context.Context, tx kernel.Tx, q JourneyQuery, f Journeys, lo, hi time.Time) ([]found, error) {
 	feeds, err := activeFeeds(ctx, tx, "")
 	if err != nil {
@@ -173,38 +170,24 @@ func (s *Timetable) find(ctx context.Context, tx kernel.Tx, q JourneyQuery, f Jo
 	if ask.withdrawn, err = withdrawn(ctx, tx, first, gtfs.DayAt(hi.Add(longestRest), time.UTC)+1); err != nil {
 		return nil, err
 	}
-	var direct, changed []found
-	var both []searchedIndex
+	var direct, all []found
+	var in []asks
 	for _, row := range feeds {
 		x, err := s.indexes.of(ctx, tx, row)
 		if err != nil {
 			return nil, err
 		}
 		ask.from, ask.to = x.numbers(f.From), x.numbers(f.To)
-		if len(ask.from) == 0 || len(ask.to) == 0 {
-			continue
-		}
-		both = append(both, searchedIndex{x, ask})
+		in = append(in, asks{x, ask})
 		for _, r := range x.direct(ask) {
-			direct = append(direct, found{x, []ride{r}})
+			direct = append(direct, found{r})
 		}
 	}
-	if len(direct) < fewDirect {
-		for _, b := range both {
-			for _, rides := range b.changed(b.asked) {
-				changed = append(changed, found{b.index, rides})
-			}
-		}
+	if all = direct; len(direct) < fewDirect {
+		all = append(unbeaten(direct, withChange(in)), direct...)
 	}
-	out := append(unbeaten(direct, changed), direct...)
-	slices.SortFunc(out, inOrder)
-	return out, nil
-}
-
-// searchedIndex is a timetable with what is asked of it.
-type searchedIndex struct {
-	*index
-	asked
+	slices.SortFunc(all, inOrder)
+	return all, nil
 }
 
 // numbers are the stations among some places that are of this timetable.
@@ -222,7 +205,7 @@ func (x *index) numbers(in []Place) map[int]bool {
 // first.
 func unbeaten(direct, changed []found) (out []found) {
 	byDeparture := func(a, b found) int {
-		return cmp.Or(b.departs().Compare(a.departs()), a.arrives().Compare(b.arrives()), cmp.Compare(len(a.rides), len(b.rides)), inOrder(a, b))
+		return cmp.Or(b.departs().Compare(a.departs()), a.arrives().Compare(b.arrives()), cmp.Compare(len(a), len(b)), inOrder(a, b))
 	}
 	best := time.Time{} // the soonest arrival of what leaves as late or later
 	for _, j := range slices.SortedFunc(slices.Values(append(slices.Clone(direct), changed...)), byDeparture) {
@@ -230,7 +213,7 @@ func unbeaten(direct, changed []found) (out []found) {
 			continue
 		}
 		best = j.arrives()
-		if len(j.rides) > 1 {
+		if len(j) > 1 {
 			out = append(out, j)
 		}
 	}
@@ -249,7 +232,7 @@ type place struct {
 }
 
 func (f found) place() place {
-	return place{f.departs().Unix(), f.arrives().Unix(), len(f.rides), f.key(), f.rides[0].day}
+	return place{f.departs().Unix(), f.arrives().Unix(), len(f), f.key(), f[0].day}
 }
 
 func (p place) compare(o place) int {
@@ -295,8 +278,8 @@ func readCursor(s string) (p place, err error) {
 func described(ctx context.Context, tx kernel.Tx, page []found) ([]Journey, error) {
 	var runs []tripDay
 	for _, f := range page {
-		for _, r := range f.rides {
-			runs = append(runs, tripDay{f.in.feed, r.run})
+		for _, r := range f {
+			runs = append(runs, tripDay{r.in.feed, r.run})
 		}
 	}
 	departures, err := departuresOf(ctx, tx, runs)
@@ -306,13 +289,13 @@ func described(ctx context.Context, tx kernel.Tx, page []found) ([]Journey, erro
 	var out []Journey
 	for _, f := range page {
 		var j Journey
-		for _, r := range f.rides {
+		for _, r := range f {
 			// One that is not there was under way already when the timetable was replaced: it runs by the one before.
-			if d, there := departures[tripDay{f.in.feed, r.run}]; there {
-				j.Legs = append(j.Legs, Leg{d.of(f.in.trips[r.trip].about, f.in.zone.String()), f.in.callOf(r.run, r.from), f.in.callOf(r.run, r.to)})
+			if d, there := departures[tripDay{r.in.feed, r.run}]; there {
+				j.Legs = append(j.Legs, Leg{d.of(r.in.trips[r.trip].about, r.in.zone.String()), r.in.callOf(r.run, r.from), r.in.callOf(r.run, r.to)})
 			}
 		}
-		if len(j.Legs) == len(f.rides) {
+		if len(j.Legs) == len(f) {
 			j.Departs, j.Arrives = j.Legs[0].From.Departs, j.Legs[len(j.Legs)-1].To.Arrives
 			out = append(out, j)
 		}

@@ -246,3 +246,58 @@ func TestATimetableOfExceptionsAloneIsSearched(t *testing.T) {
 		t.Errorf("found %s", got)
 	}
 }
+
+// onlyRoutes is the good feed with the trips of some of its routes.
+func onlyRoutes(t *testing.T, keep string) (out []lines.File) {
+	t.Helper()
+	for _, f := range goodFeed(t) {
+		if f.Name == "trips.txt" || f.Name == "stop_times.txt" || f.Name == "frequencies.txt" {
+			all := strings.SplitAfter(string(f.Data), "\n")
+			kept := all[:1]
+			for _, line := range all[1:] {
+				route := strings.ToUpper(strings.SplitN(line, ",", 2)[0])
+				if n := strings.IndexByte(route, '-'); n > 0 && f.Name != "trips.txt" {
+					route = route[:n]
+				}
+				if strings.Contains(keep, route) == (line != "") {
+					kept = append(kept, line)
+				}
+			}
+			f.Data = []byte(strings.Join(kept, ""))
+		}
+		out = append(out, f)
+	}
+	return out
+}
+
+func TestOneChangesFromACarrierToAnotherWhereTheirStopsAreOnePlace(t *testing.T) {
+	t.Parallel()
+	const coach = "s@09:40:00 09:40-09:52 + f1-out 11:00-12:10"
+	for name, c := range map[string]struct{ stop, want string }{
+		"the same square":                  {"Harbour,51.4900,-0.0500", coach},
+		"the other side of the square":     {"Harbour,51.4915,-0.0490", coach},
+		"the other side of the town":       {"Harbour,51.5000,-0.0500", ""},
+		"another name for the same square": {"Ferry Terminal,51.4900,-0.0500", ""},
+	} {
+		h := newTimetableHouse(t)
+		h.bring(coaches, onlyRoutes(t, "X1 N1 S"))
+		boats := changed(t, onlyRoutes(t, "F1"), "translations.txt", ",harbour,", ",oak,") // the boats tell it in English only
+		h.bring(ferries, changed(t, boats, "stops.txt", "Harbour,51.4900,-0.0500", c.stop))
+		found := h.find(JourneyQuery{From: "Northwick Central", To: "Gull Island Pier", Day: "2026-11-18"})
+		if got := found.trips(); got != c.want {
+			t.Errorf("%s: %s, want %s", name, got, c.want)
+			continue
+		}
+		if c.want == "" {
+			continue
+		}
+		if legs := found.List[0].Legs; legs[0].Departure.Operator != coaches || legs[1].Departure.Operator != ferries {
+			t.Errorf("%s: the legs are %+v", name, legs)
+		}
+		// Who chooses the coaches' stop means the place, and the boat leaves from there.
+		harbour := found.List[0].Legs[0].To.Station
+		if got := h.find(JourneyQuery{From: string(harbour), To: "Gull Island Pier", Day: "2026-11-18"}); got.trips() != "f1-out 11:00-12:10" || len(got.From) != 2 || got.From[0].ID != harbour {
+			t.Errorf("%s: from the coaches' stop %s", name, got.trips())
+		}
+	}
+}

@@ -136,7 +136,7 @@ func (r *reader) way(calls []timed) []float64 {
 		if told {
 			out[k] = calls[k].distance - calls[0].distance
 		} else {
-			out[k] = out[k-1] + metres(r.feed.Stops[calls[k-1].stop], r.feed.Stops[calls[k].stop])
+			out[k] = out[k-1] + r.between(calls[k-1].stop, calls[k].stop)
 		}
 	}
 	if out[len(out)-1] > 0 {
@@ -148,10 +148,15 @@ func (r *reader) way(calls []timed) []float64 {
 	return out
 }
 
-// metres is the way from one stop to another as the crow flies (haversine formula).
-func metres(a, b Stop) float64 {
+func (r *reader) between(a, b int) float64 {
+	from, to := r.feed.Stops[a], r.feed.Stops[b]
+	return Metres(from.Latitude, from.Longitude, to.Latitude, to.Longitude)
+}
+
+// Metres is the way from one point to another as the crow flies (haversine formula).
+func Metres(latitude1, longitude1, latitude2, longitude2 float64) float64 {
 	const radius, degree = 6_371_000, math.Pi / 180
 	sin := func(x float64) float64 { s := math.Sin(x * degree / 2); return s * s }
-	h := sin(b.Latitude-a.Latitude) + math.Cos(a.Latitude*degree)*math.Cos(b.Latitude*degree)*sin(b.Longitude-a.Longitude)
+	h := sin(latitude2-latitude1) + math.Cos(latitude1*degree)*math.Cos(latitude2*degree)*sin(longitude2-longitude1)
 	return 2 * radius * math.Asin(math.Sqrt(min(1, h)))
 }
