@@ -154,7 +154,6 @@ CREATE TABLE travel.stop_time (
 );
 SELECT app_distribute('travel.stop_time');
 SELECT app_protect('travel.stop_time');
-CREATE INDEX stop_time_stop ON travel.stop_time (tenant_id, stop_id);
 
 -- One trip on one day of service: what seats are sold for. Its row is locked by whoever takes a seat, so that what somebody
 -- has booked ("claimed") is never taken away by an import: it becomes a conflict.

@@ -1168,8 +1168,6 @@ CREATE UNIQUE INDEX feed_active ON travel.feed USING btree (tenant_id, operator)
 
 CREATE INDEX stop_searched ON travel.stop USING btree (tenant_id) WHERE (active AND (id = station_id) AND (kind <= 1));
 
-CREATE INDEX stop_time_stop ON travel.stop_time USING btree (tenant_id, stop_id);
-
 ALTER TABLE ONLY casework.event
     ADD CONSTRAINT event_case_fkey FOREIGN KEY (tenant_id, case_id) REFERENCES casework."case"(tenant_id, id);
 

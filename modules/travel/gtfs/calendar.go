@@ -81,8 +81,15 @@ func (r *reader) calendar(w *row) {
 	}
 	s.From, s.Until = from, until
 	if w.once("service_id", s.ID, r.services) {
-		r.services[s.ID] = len(r.feed.Services)
-		r.feed.Services = append(r.feed.Services, s)
+		r.addService(w, s)
+	}
+}
+
+func (r *reader) addService(w *row, s Service) {
+	r.services[s.ID] = len(r.feed.Services)
+	r.feed.Services = append(r.feed.Services, s)
+	if len(r.feed.Services) == MaxServices+1 {
+		w.add("service_id", "services-many")
 	}
 }
 
@@ -103,8 +110,7 @@ func (r *reader) calendarDate(w *row) {
 	i, there := r.services[id]
 	if !there {
 		i = len(r.feed.Services)
-		r.services[id] = i
-		r.feed.Services = append(r.feed.Services, Service{ID: id, From: Undated, Until: Undated})
+		r.addService(w, Service{ID: id, From: Undated, Until: Undated})
 	}
 	if kind == 1 {
 		r.feed.Services[i].Added = append(r.feed.Services[i].Added, d)

@@ -2,6 +2,7 @@ package gtfs_test
 
 import (
 	"bytes"
+	"fmt"
 	"os"
 	"path/filepath"
 	"reflect"
@@ -297,6 +298,29 @@ func TestWhatATextFileCannotHoldIsRefusedToo(t *testing.T) {
 	large := append(slices.Clone(base), lines.File{Name: "shapes.txt", Data: make([]byte, gtfs.MaxBytes+1)})
 	if _, problems := gtfs.Read(large); problems.String() != "shapes.txt: is larger than is read\n" {
 		t.Error(problems.String())
+	}
+}
+
+func TestWhatWouldMakeTooMuchOfItIsRefused(t *testing.T) {
+	t.Parallel()
+	base := folder(t, "testdata/base")
+	var services, trips strings.Builder
+	services.WriteString("service_id,date,exception_type\n")
+	for i := range gtfs.MaxServices { // one is in calendar.txt
+		fmt.Fprintf(&services, "s%d,20260501,1\n", i)
+	}
+	trips.WriteString("route_id,service_id,trip_id\nr,d,t\n")
+	for i := range gtfs.MaxTrips {
+		fmt.Fprintf(&trips, "r,d,t%d\n", i)
+	}
+	for _, c := range []struct{ file, data, want string }{
+		{"calendar_dates.txt", services.String(), fmt.Sprintf("calendar_dates.txt:%d: service_id: makes more services than are read\n", gtfs.MaxServices+1)},
+		{"trips.txt", trips.String(), fmt.Sprintf("trips.txt:%d: makes more trips than are read\n", gtfs.MaxTrips+2)},
+	} {
+		files := slices.DeleteFunc(slices.Clone(base), func(f lines.File) bool { return f.Name == c.file })
+		if _, problems := gtfs.Read(append(files, lines.File{Name: c.file, Data: []byte(c.data)})); !strings.Contains(problems.String(), c.want) {
+			t.Errorf("got %.200s\nwant %s", problems.String(), c.want)
+		}
 	}
 }
 

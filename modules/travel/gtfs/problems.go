@@ -72,6 +72,7 @@ var messages = map[string]string{
 	"distance-back":    "is less than at the stop before",
 	"span-empty":       "is not after start_time",
 	"overlap":          "begins before an earlier row of the same trip ends",
+	"services-many":    "makes more services than are read",
 	"trips-many":       "makes more trips than are read",
 }
 

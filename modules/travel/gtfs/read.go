@@ -8,9 +8,10 @@ import (
 
 // Bounds of what Read takes. A feed of a whole country is beyond them; that of a town's carriers is far below.
 const (
-	MaxBytes = 64 << 20  // of one file
-	MaxRows  = 1_500_000 // of one table
-	MaxTrips = 200_000   // with those of frequencies.txt
+	MaxBytes    = 64 << 20  // of one file
+	MaxRows     = 1_500_000 // of one table
+	MaxTrips    = 50_000    // with those of frequencies.txt
+	MaxServices = 2_000
 )
 
 // tables are the files that are read, in the order in which they depend on each other.
