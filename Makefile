@@ -12,6 +12,7 @@ ARGS ?=
 CHECKS := .cache/npm/checks
 PDFCPU := .cache/bin/pdfcpu
 STRIPE_MOCK := .cache/bin/stripe-mock
+TRANSITLAND := .cache/bin/transitland
 STATICCHECK := honnef.co/go/tools/cmd/staticcheck@v0.8.2
 CONTRACTS := civic medical payments workflow wallet documents
 
@@ -38,6 +39,7 @@ need-test:
 	@.ci/npm-install .ci/npm $(CHECKS)
 	@test -x $(PDFCPU) || GOBIN=$(CURDIR)/.cache/bin go install github.com/pdfcpu/pdfcpu/cmd/pdfcpu@v0.15.0
 	@test -x $(STRIPE_MOCK) || GOBIN=$(CURDIR)/.cache/bin go install github.com/stripe/stripe-mock@v0.203.0
+	@test -x $(TRANSITLAND) || .ci/go-install github.com/interline-io/transitland-lib@v1.2.0 ./cmd/transitland $(CURDIR)/$(TRANSITLAND)
 
 .PHONY: test
 test: need-test vet ## Everything CI runs: vet, staticcheck, tests with -race, contract lint, generated files
@@ -82,6 +84,10 @@ bench: ## All sides of every figure in one run; copy the table into BENCHMARKS.m
 bench-booking: ## Bookings through HTTP against pgbench running the booking as one prepared statement; the search among a million slots
 	@.ci/need pgbench=postgresql
 	go test ./modules/apptest/bench -count=1 -timeout 30m -run '^$$' -bench Booking -benchtime 1x
+
+.PHONY: bench-travel
+bench-travel: ## The search of journeys in a timetable of more than a hundred thousand stop times
+	go test ./modules/travel -count=1 -timeout 20m -run '^$$' -bench TravelSearch -benchtime 1x
 
 .PHONY: bench-documents
 bench-documents: ## What a signed document costs at each level, as ratios to layout, raw signature and plain fpdf

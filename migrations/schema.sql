@@ -14,9 +14,15 @@ CREATE SCHEMA notify;
 
 CREATE SCHEMA payments;
 
+CREATE SCHEMA travel;
+
 CREATE EXTENSION IF NOT EXISTS btree_gist WITH SCHEMA public;
 
 COMMENT ON EXTENSION btree_gist IS 'support for indexing common datatypes in GiST';
+
+CREATE EXTENSION IF NOT EXISTS pg_trgm WITH SCHEMA public;
+
+COMMENT ON EXTENSION pg_trgm IS 'text similarity measurement and index searching based on trigrams';
 
 CREATE FUNCTION medical.live_holds(until timestamp with time zone[]) RETURNS bigint
     LANGUAGE sql PARALLEL SAFE
@@ -860,6 +866,186 @@ CREATE TABLE payments.transfer (
 
 ALTER TABLE ONLY payments.transfer FORCE ROW LEVEL SECURITY;
 
+CREATE TABLE travel.conflict (
+    tenant_id text NOT NULL,
+    id uuid NOT NULL,
+    operator text NOT NULL,
+    departure_id uuid NOT NULL,
+    feed uuid NOT NULL,
+    kind text NOT NULL,
+    created_at timestamp with time zone NOT NULL,
+    done_at timestamp with time zone,
+    done_by uuid,
+    how text,
+    CONSTRAINT conflict_done CHECK (((done_at IS NULL) = (how IS NULL))),
+    CONSTRAINT conflict_how_known CHECK ((how = ANY (ARRAY['kept'::text, 'moved'::text, 'called-off'::text, 'settled'::text]))),
+    CONSTRAINT conflict_kind_known CHECK ((kind = ANY (ARRAY['gone'::text, 'changed'::text])))
+);
+
+ALTER TABLE ONLY travel.conflict FORCE ROW LEVEL SECURITY;
+
+CREATE TABLE travel.departure (
+    tenant_id text NOT NULL,
+    id uuid NOT NULL,
+    operator text NOT NULL,
+    feed uuid NOT NULL,
+    trip integer NOT NULL,
+    trip_key text NOT NULL,
+    service_date date NOT NULL,
+    base_at timestamp with time zone NOT NULL,
+    starts_at timestamp with time zone NOT NULL,
+    ends_at timestamp with time zone NOT NULL,
+    layout text DEFAULT ''::text NOT NULL,
+    state text DEFAULT 'scheduled'::text NOT NULL,
+    offered boolean DEFAULT true NOT NULL,
+    claimed boolean DEFAULT false NOT NULL,
+    CONSTRAINT departure_sizes CHECK ((((length(trip_key) >= 1) AND (length(trip_key) <= 210)) AND (length(layout) <= 60))),
+    CONSTRAINT departure_state_known CHECK ((state = ANY (ARRAY['scheduled'::text, 'called-off'::text]))),
+    CONSTRAINT departure_times CHECK (((starts_at >= base_at) AND (ends_at >= starts_at)))
+);
+
+ALTER TABLE ONLY travel.departure FORCE ROW LEVEL SECURITY;
+
+CREATE TABLE travel.stop (
+    tenant_id text NOT NULL,
+    id uuid NOT NULL,
+    operator text NOT NULL,
+    code text NOT NULL,
+    station_id uuid NOT NULL,
+    kind smallint NOT NULL,
+    name jsonb NOT NULL,
+    folded text NOT NULL,
+    sign text DEFAULT ''::text NOT NULL,
+    platform text DEFAULT ''::text NOT NULL,
+    fare_zone text DEFAULT ''::text NOT NULL,
+    latitude double precision,
+    longitude double precision,
+    zone text NOT NULL,
+    wheelchair smallint NOT NULL,
+    active boolean DEFAULT true NOT NULL,
+    CONSTRAINT stop_position CHECK ((((latitude IS NULL) = (longitude IS NULL)) AND ((latitude >= ('-90'::integer)::double precision) AND (latitude <= (90)::double precision)) AND ((longitude >= ('-180'::integer)::double precision) AND (longitude <= (180)::double precision)))),
+    CONSTRAINT stop_sizes CHECK ((((length(code) >= 1) AND (length(code) <= 200)) AND (length(sign) <= 60) AND (length(platform) <= 60) AND (length(fare_zone) <= 200) AND ((length(zone) >= 1) AND (length(zone) <= 60)))),
+    CONSTRAINT stop_values CHECK ((((kind >= 0) AND (kind <= 4)) AND ((wheelchair >= 0) AND (wheelchair <= 2)) AND (jsonb_typeof(name) = 'object'::text)))
+);
+
+ALTER TABLE ONLY travel.stop FORCE ROW LEVEL SECURITY;
+
+CREATE TABLE travel.stop_time (
+    tenant_id text NOT NULL,
+    feed uuid NOT NULL,
+    trip integer NOT NULL,
+    seq smallint NOT NULL,
+    stop_id uuid NOT NULL,
+    arrives integer NOT NULL,
+    departs integer NOT NULL,
+    pickup smallint NOT NULL,
+    drop_off smallint NOT NULL,
+    estimated boolean DEFAULT false NOT NULL,
+    CONSTRAINT stop_time_values CHECK (((seq >= 0) AND (arrives >= 0) AND (departs >= arrives) AND ((pickup >= 0) AND (pickup <= 3)) AND ((drop_off >= 0) AND (drop_off <= 3))))
+);
+
+ALTER TABLE ONLY travel.stop_time FORCE ROW LEVEL SECURITY;
+
+CREATE VIEW travel.departure_call WITH (security_invoker='true') AS
+ SELECT d.tenant_id,
+    d.id AS departure_id,
+    t.seq,
+    t.stop_id,
+    s.station_id,
+    s.name AS stop_name,
+    s.zone,
+    s.fare_zone,
+    (d.base_at + ((t.arrives)::double precision * '00:00:01'::interval)) AS arrives_at,
+    (d.base_at + ((t.departs)::double precision * '00:00:01'::interval)) AS departs_at,
+    (t.pickup <> 1) AS pickup,
+    (t.drop_off <> 1) AS drop_off,
+    t.estimated
+   FROM ((travel.departure d
+     JOIN travel.stop_time t ON (((t.tenant_id = d.tenant_id) AND (t.feed = d.feed) AND (t.trip = d.trip))))
+     JOIN travel.stop s ON (((s.tenant_id = t.tenant_id) AND (s.id = t.stop_id))));
+
+CREATE TABLE travel.feed (
+    tenant_id text NOT NULL,
+    id uuid NOT NULL,
+    operator text NOT NULL,
+    version integer NOT NULL,
+    active boolean NOT NULL,
+    name text NOT NULL,
+    sha256 bytea NOT NULL,
+    publisher text DEFAULT ''::text NOT NULL,
+    feed_version text DEFAULT ''::text NOT NULL,
+    zone text NOT NULL,
+    first_day date NOT NULL,
+    last_day date NOT NULL,
+    longest integer NOT NULL,
+    made_until date NOT NULL,
+    fares jsonb DEFAULT '[]'::jsonb NOT NULL,
+    counts jsonb NOT NULL,
+    actor uuid,
+    imported_at timestamp with time zone NOT NULL,
+    CONSTRAINT feed_days CHECK ((last_day >= first_day)),
+    CONSTRAINT feed_sizes CHECK (((version > 0) AND (length(name) <= 200) AND (length(sha256) = 32) AND ((length(zone) >= 1) AND (length(zone) <= 60)) AND ((longest >= 0) AND (longest <= 2000000)) AND (length(publisher) <= 200) AND (length(feed_version) <= 200) AND (jsonb_typeof(fares) = 'array'::text)))
+);
+
+ALTER TABLE ONLY travel.feed FORCE ROW LEVEL SECURITY;
+
+CREATE TABLE travel.operator (
+    tenant_id text NOT NULL,
+    id text NOT NULL,
+    created_at timestamp with time zone DEFAULT now() NOT NULL,
+    CONSTRAINT operator_sizes CHECK (((length(id) >= 1) AND (length(id) <= 60)))
+);
+
+ALTER TABLE ONLY travel.operator FORCE ROW LEVEL SECURITY;
+
+CREATE TABLE travel.route (
+    tenant_id text NOT NULL,
+    feed uuid NOT NULL,
+    key text NOT NULL,
+    agency text DEFAULT ''::text NOT NULL,
+    carrier text DEFAULT ''::text NOT NULL,
+    short text DEFAULT ''::text NOT NULL,
+    name jsonb NOT NULL,
+    means text NOT NULL,
+    color text DEFAULT ''::text NOT NULL,
+    text_color text DEFAULT ''::text NOT NULL,
+    CONSTRAINT route_means_known CHECK ((means = ANY (ARRAY['tram'::text, 'metro'::text, 'rail'::text, 'bus'::text, 'coach'::text, 'ferry'::text, 'cable'::text, 'air'::text, 'taxi'::text, 'other'::text]))),
+    CONSTRAINT route_sizes CHECK ((((length(key) >= 1) AND (length(key) <= 200)) AND (length(short) <= 60) AND (color ~ '^([0-9a-f]{6})?$'::text) AND (text_color ~ '^([0-9a-f]{6})?$'::text)))
+);
+
+ALTER TABLE ONLY travel.route FORCE ROW LEVEL SECURITY;
+
+CREATE TABLE travel.service_day (
+    tenant_id text NOT NULL,
+    feed uuid NOT NULL,
+    service text NOT NULL,
+    day date NOT NULL
+);
+
+ALTER TABLE ONLY travel.service_day FORCE ROW LEVEL SECURITY;
+
+CREATE TABLE travel.trip (
+    tenant_id text NOT NULL,
+    feed uuid NOT NULL,
+    number integer NOT NULL,
+    key text NOT NULL,
+    route text NOT NULL,
+    service text NOT NULL,
+    headsign jsonb DEFAULT '{}'::jsonb NOT NULL,
+    name text DEFAULT ''::text NOT NULL,
+    direction smallint NOT NULL,
+    wheelchair smallint NOT NULL,
+    bicycle smallint NOT NULL,
+    headway integer NOT NULL,
+    leaves integer NOT NULL,
+    ends integer NOT NULL,
+    pattern bytea NOT NULL,
+    CONSTRAINT trip_sizes CHECK ((((length(key) >= 1) AND (length(key) <= 210)) AND (length(name) <= 60) AND (length(pattern) = 32))),
+    CONSTRAINT trip_values CHECK ((((direction >= 0) AND (direction <= 1)) AND ((wheelchair >= 0) AND (wheelchair <= 2)) AND ((bicycle >= 0) AND (bicycle <= 2)) AND (headway >= 0) AND (ends >= leaves)))
+);
+
+ALTER TABLE ONLY travel.trip FORCE ROW LEVEL SECURITY;
+
 ALTER TABLE ONLY audit.entry
     ADD CONSTRAINT entry_pkey PRIMARY KEY (tenant_id, id);
 
@@ -1061,6 +1247,45 @@ ALTER TABLE ONLY payments.transfer
 ALTER TABLE ONLY payments.transfer
     ADD CONSTRAINT transfer_whole UNIQUE (tenant_id, id, kind, debit, credit, currency, amount);
 
+ALTER TABLE ONLY travel.conflict
+    ADD CONSTRAINT conflict_pkey PRIMARY KEY (tenant_id, id);
+
+ALTER TABLE ONLY travel.departure
+    ADD CONSTRAINT departure_once UNIQUE (tenant_id, operator, trip_key, service_date);
+
+ALTER TABLE ONLY travel.departure
+    ADD CONSTRAINT departure_pkey PRIMARY KEY (tenant_id, id);
+
+ALTER TABLE ONLY travel.feed
+    ADD CONSTRAINT feed_pkey PRIMARY KEY (tenant_id, id);
+
+ALTER TABLE ONLY travel.feed
+    ADD CONSTRAINT feed_version_key UNIQUE (tenant_id, operator, version);
+
+ALTER TABLE ONLY travel.operator
+    ADD CONSTRAINT operator_pkey PRIMARY KEY (tenant_id, id);
+
+ALTER TABLE ONLY travel.route
+    ADD CONSTRAINT route_pkey PRIMARY KEY (tenant_id, feed, key);
+
+ALTER TABLE ONLY travel.service_day
+    ADD CONSTRAINT service_day_pkey PRIMARY KEY (tenant_id, feed, day, service);
+
+ALTER TABLE ONLY travel.stop
+    ADD CONSTRAINT stop_code_key UNIQUE (tenant_id, operator, code);
+
+ALTER TABLE ONLY travel.stop
+    ADD CONSTRAINT stop_pkey PRIMARY KEY (tenant_id, id);
+
+ALTER TABLE ONLY travel.stop_time
+    ADD CONSTRAINT stop_time_pkey PRIMARY KEY (tenant_id, feed, trip, seq);
+
+ALTER TABLE ONLY travel.trip
+    ADD CONSTRAINT trip_key_key UNIQUE (tenant_id, key, feed);
+
+ALTER TABLE ONLY travel.trip
+    ADD CONSTRAINT trip_pkey PRIMARY KEY (tenant_id, feed, number);
+
 CREATE INDEX entry_case ON audit.entry USING btree (tenant_id, case_id, at, id) WHERE (case_id IS NOT NULL);
 
 CREATE INDEX entry_subject ON audit.entry USING btree (tenant_id, subject, at, id) WHERE (subject IS NOT NULL);
@@ -1165,6 +1390,20 @@ CREATE UNIQUE INDEX transfer_of_order ON payments.transfer USING btree (tenant_i
 
 CREATE UNIQUE INDEX transfer_of_payment ON payments.transfer USING btree (tenant_id, payment_id, line, kind) WHERE (order_id IS NULL);
 
+CREATE UNIQUE INDEX conflict_open ON travel.conflict USING btree (tenant_id, departure_id) WHERE (done_at IS NULL);
+
+CREATE INDEX conflict_operator ON travel.conflict USING btree (tenant_id, operator, created_at) WHERE (done_at IS NULL);
+
+CREATE INDEX departure_ahead ON travel.departure USING btree (tenant_id, operator, starts_at);
+
+CREATE UNIQUE INDEX departure_trip ON travel.departure USING btree (tenant_id, feed, trip, service_date);
+
+CREATE INDEX departure_withdrawn ON travel.departure USING btree (tenant_id, service_date) WHERE ((NOT offered) OR (state <> 'scheduled'::text));
+
+CREATE UNIQUE INDEX feed_active ON travel.feed USING btree (tenant_id, operator) WHERE active;
+
+CREATE INDEX stop_searched ON travel.stop USING btree (tenant_id) WHERE (active AND (id = station_id) AND (kind <= 1));
+
 ALTER TABLE ONLY casework.event
     ADD CONSTRAINT event_case_fkey FOREIGN KEY (tenant_id, case_id) REFERENCES casework."case"(tenant_id, id);
 
@@ -1260,6 +1499,42 @@ ALTER TABLE ONLY payments.transfer
 
 ALTER TABLE ONLY payments.transfer
     ADD CONSTRAINT transfer_resolves_fkey FOREIGN KEY (tenant_id, resolves, resolves_kind, debit, credit, currency, resolves_amount) REFERENCES payments.transfer(tenant_id, id, kind, debit, credit, currency, amount);
+
+ALTER TABLE ONLY travel.conflict
+    ADD CONSTRAINT conflict_departure_fkey FOREIGN KEY (tenant_id, departure_id) REFERENCES travel.departure(tenant_id, id);
+
+ALTER TABLE ONLY travel.conflict
+    ADD CONSTRAINT conflict_feed_fkey FOREIGN KEY (tenant_id, feed) REFERENCES travel.feed(tenant_id, id);
+
+ALTER TABLE ONLY travel.departure
+    ADD CONSTRAINT departure_operator_fkey FOREIGN KEY (tenant_id, operator) REFERENCES travel.operator(tenant_id, id);
+
+ALTER TABLE ONLY travel.departure
+    ADD CONSTRAINT departure_trip_fkey FOREIGN KEY (tenant_id, feed, trip) REFERENCES travel.trip(tenant_id, feed, number);
+
+ALTER TABLE ONLY travel.feed
+    ADD CONSTRAINT feed_operator_fkey FOREIGN KEY (tenant_id, operator) REFERENCES travel.operator(tenant_id, id);
+
+ALTER TABLE ONLY travel.route
+    ADD CONSTRAINT route_feed_fkey FOREIGN KEY (tenant_id, feed) REFERENCES travel.feed(tenant_id, id);
+
+ALTER TABLE ONLY travel.service_day
+    ADD CONSTRAINT service_day_feed_fkey FOREIGN KEY (tenant_id, feed) REFERENCES travel.feed(tenant_id, id);
+
+ALTER TABLE ONLY travel.stop
+    ADD CONSTRAINT stop_operator_fkey FOREIGN KEY (tenant_id, operator) REFERENCES travel.operator(tenant_id, id);
+
+ALTER TABLE ONLY travel.stop
+    ADD CONSTRAINT stop_station_fkey FOREIGN KEY (tenant_id, station_id) REFERENCES travel.stop(tenant_id, id);
+
+ALTER TABLE ONLY travel.stop_time
+    ADD CONSTRAINT stop_time_stop_fkey FOREIGN KEY (tenant_id, stop_id) REFERENCES travel.stop(tenant_id, id);
+
+ALTER TABLE ONLY travel.stop_time
+    ADD CONSTRAINT stop_time_trip_fkey FOREIGN KEY (tenant_id, feed, trip) REFERENCES travel.trip(tenant_id, feed, number);
+
+ALTER TABLE ONLY travel.trip
+    ADD CONSTRAINT trip_route_fkey FOREIGN KEY (tenant_id, feed, route) REFERENCES travel.route(tenant_id, feed, key);
 
 ALTER TABLE audit.entry ENABLE ROW LEVEL SECURITY;
 
@@ -1429,6 +1704,42 @@ CREATE POLICY tenant ON payments.transfer USING ((tenant_id = ( SELECT public.ap
 
 ALTER TABLE payments.transfer ENABLE ROW LEVEL SECURITY;
 
+ALTER TABLE travel.conflict ENABLE ROW LEVEL SECURITY;
+
+ALTER TABLE travel.departure ENABLE ROW LEVEL SECURITY;
+
+ALTER TABLE travel.feed ENABLE ROW LEVEL SECURITY;
+
+ALTER TABLE travel.operator ENABLE ROW LEVEL SECURITY;
+
+ALTER TABLE travel.route ENABLE ROW LEVEL SECURITY;
+
+ALTER TABLE travel.service_day ENABLE ROW LEVEL SECURITY;
+
+ALTER TABLE travel.stop ENABLE ROW LEVEL SECURITY;
+
+ALTER TABLE travel.stop_time ENABLE ROW LEVEL SECURITY;
+
+CREATE POLICY tenant ON travel.conflict USING ((tenant_id = ( SELECT public.app_tenant() AS app_tenant))) WITH CHECK ((tenant_id = ( SELECT public.app_tenant() AS app_tenant)));
+
+CREATE POLICY tenant ON travel.departure USING ((tenant_id = ( SELECT public.app_tenant() AS app_tenant))) WITH CHECK ((tenant_id = ( SELECT public.app_tenant() AS app_tenant)));
+
+CREATE POLICY tenant ON travel.feed USING ((tenant_id = ( SELECT public.app_tenant() AS app_tenant))) WITH CHECK ((tenant_id = ( SELECT public.app_tenant() AS app_tenant)));
+
+CREATE POLICY tenant ON travel.operator USING ((tenant_id = ( SELECT public.app_tenant() AS app_tenant))) WITH CHECK ((tenant_id = ( SELECT public.app_tenant() AS app_tenant)));
+
+CREATE POLICY tenant ON travel.route USING ((tenant_id = ( SELECT public.app_tenant() AS app_tenant))) WITH CHECK ((tenant_id = ( SELECT public.app_tenant() AS app_tenant)));
+
+CREATE POLICY tenant ON travel.service_day USING ((tenant_id = ( SELECT public.app_tenant() AS app_tenant))) WITH CHECK ((tenant_id = ( SELECT public.app_tenant() AS app_tenant)));
+
+CREATE POLICY tenant ON travel.stop USING ((tenant_id = ( SELECT public.app_tenant() AS app_tenant))) WITH CHECK ((tenant_id = ( SELECT public.app_tenant() AS app_tenant)));
+
+CREATE POLICY tenant ON travel.stop_time USING ((tenant_id = ( SELECT public.app_tenant() AS app_tenant))) WITH CHECK ((tenant_id = ( SELECT public.app_tenant() AS app_tenant)));
+
+CREATE POLICY tenant ON travel.trip USING ((tenant_id = ( SELECT public.app_tenant() AS app_tenant))) WITH CHECK ((tenant_id = ( SELECT public.app_tenant() AS app_tenant)));
+
+ALTER TABLE travel.trip ENABLE ROW LEVEL SECURITY;
+
 GRANT USAGE ON SCHEMA audit TO townhall_rw;
 GRANT USAGE ON SCHEMA audit TO townhall_ro;
 
@@ -1452,6 +1763,9 @@ GRANT USAGE ON SCHEMA notify TO townhall_ro;
 
 GRANT USAGE ON SCHEMA payments TO townhall_rw;
 GRANT USAGE ON SCHEMA payments TO townhall_ro;
+
+GRANT USAGE ON SCHEMA travel TO townhall_rw;
+GRANT USAGE ON SCHEMA travel TO townhall_ro;
 
 GRANT ALL ON FUNCTION medical.live_holds(until timestamp with time zone[]) TO townhall_rw;
 GRANT ALL ON FUNCTION medical.live_holds(until timestamp with time zone[]) TO townhall_ro;
@@ -1581,3 +1895,33 @@ GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE payments.reconciliation TO townhall_r
 
 GRANT SELECT ON TABLE payments.transfer TO townhall_ro;
 GRANT SELECT,INSERT ON TABLE payments.transfer TO townhall_rw;
+
+GRANT SELECT ON TABLE travel.conflict TO townhall_ro;
+GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE travel.conflict TO townhall_rw;
+
+GRANT SELECT ON TABLE travel.departure TO townhall_ro;
+GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE travel.departure TO townhall_rw;
+
+GRANT SELECT ON TABLE travel.stop TO townhall_ro;
+GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE travel.stop TO townhall_rw;
+
+GRANT SELECT ON TABLE travel.stop_time TO townhall_ro;
+GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE travel.stop_time TO townhall_rw;
+
+GRANT SELECT ON TABLE travel.departure_call TO townhall_rw;
+GRANT SELECT ON TABLE travel.departure_call TO townhall_ro;
+
+GRANT SELECT ON TABLE travel.feed TO townhall_ro;
+GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE travel.feed TO townhall_rw;
+
+GRANT SELECT ON TABLE travel.operator TO townhall_ro;
+GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE travel.operator TO townhall_rw;
+
+GRANT SELECT ON TABLE travel.route TO townhall_ro;
+GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE travel.route TO townhall_rw;
+
+GRANT SELECT ON TABLE travel.service_day TO townhall_ro;
+GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE travel.service_day TO townhall_rw;
+
+GRANT SELECT ON TABLE travel.trip TO townhall_ro;
+GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE travel.trip TO townhall_rw;

@@ -6,8 +6,8 @@ import (
 	"io/fs"
 
 	"townhall/modules/kernel"
+	"townhall/modules/kernel/lines"
 	"townhall/modules/medical"
-	"townhall/modules/medical/lines"
 )
 
 // clinics is what the town asks of the medical module.

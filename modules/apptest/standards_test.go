@@ -12,10 +12,10 @@ import (
 	"time"
 
 	"townhall/modules/apptest"
+	"townhall/modules/kernel/lines"
 	"townhall/modules/kernel/pg"
 	"townhall/modules/medical/feed"
 	"townhall/modules/medical/fhir/fhirtest"
-	"townhall/modules/medical/lines"
 )
 
 const fhirBase = "/medical/v1/fhir/R4/"

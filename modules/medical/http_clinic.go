@@ -6,8 +6,8 @@ import (
 	"time"
 
 	"townhall/modules/kernel"
+	"townhall/modules/kernel/lines"
 	"townhall/modules/kernel/web"
-	"townhall/modules/medical/lines"
 	"townhall/modules/medical/sheet"
 )
 

@@ -12,8 +12,8 @@ import (
 
 	"townhall/modules/kernel"
 	"townhall/modules/kernel/kerneltest"
+	"townhall/modules/kernel/lines"
 	"townhall/modules/kernel/pg"
-	"townhall/modules/medical/lines"
 	"townhall/modules/medical/sheet"
 	"townhall/workflows"
 )

@@ -6,9 +6,9 @@ import (
 	"time"
 
 	"townhall/modules/kernel"
+	"townhall/modules/kernel/lines"
 	"townhall/modules/kernel/pg"
 	"townhall/modules/medical/calendar"
-	"townhall/modules/medical/lines"
 	"townhall/modules/medical/sheet"
 )
 

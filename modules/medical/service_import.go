@@ -10,9 +10,9 @@ import (
 	"time"
 
 	"townhall/modules/kernel"
+	"townhall/modules/kernel/lines"
 	"townhall/modules/kernel/pg"
 	"townhall/modules/medical/feed"
-	"townhall/modules/medical/lines"
 	"townhall/modules/medical/sheet"
 )
 

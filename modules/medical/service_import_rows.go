@@ -8,8 +8,8 @@ import (
 	"time"
 
 	"townhall/modules/kernel"
+	"townhall/modules/kernel/lines"
 	"townhall/modules/medical/feed"
-	"townhall/modules/medical/lines"
 	"townhall/modules/medical/sheet"
 )
 

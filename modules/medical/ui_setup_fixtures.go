@@ -5,9 +5,9 @@ import (
 	"time"
 
 	"townhall/modules/kernel"
+	"townhall/modules/kernel/lines"
 	"townhall/modules/kernel/ui"
 	"townhall/modules/medical/calendar"
-	"townhall/modules/medical/lines"
 	"townhall/modules/medical/sheet"
 )
 

@@ -15,9 +15,9 @@ import (
 	"time"
 
 	"townhall/modules/kernel"
+	"townhall/modules/kernel/lines"
 	"townhall/modules/kernel/ui"
 	"townhall/modules/kernel/web"
-	"townhall/modules/medical/lines"
 	"townhall/modules/medical/sheet"
 )
 

@@ -15,8 +15,8 @@ import (
 	"golang.org/x/tools/txtar"
 	"pgregory.net/rapid"
 
+	"townhall/modules/kernel/lines"
 	"townhall/modules/medical/feed"
-	"townhall/modules/medical/lines"
 )
 
 func good(t *testing.T) []lines.File {

@@ -11,7 +11,7 @@ import (
 	"unicode"
 	"unicode/utf8"
 
-	"townhall/modules/medical/lines"
+	"townhall/modules/kernel/lines"
 )
 
 // object is one JSON object of a file, read member by member, so that every wrong one is told with its path.

@@ -11,7 +11,7 @@ import (
 	"time"
 	"unicode/utf8"
 
-	"townhall/modules/medical/lines"
+	"townhall/modules/kernel/lines"
 )
 
 // Feed is what the files of a feed say, in their order.

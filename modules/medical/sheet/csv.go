@@ -14,8 +14,8 @@ import (
 	"golang.org/x/text/unicode/norm"
 
 	"townhall/modules/kernel"
+	"townhall/modules/kernel/lines"
 	"townhall/modules/medical/calendar"
-	"townhall/modules/medical/lines"
 )
 
 type reader struct {

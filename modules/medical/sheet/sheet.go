@@ -10,8 +10,8 @@ import (
 	"time"
 
 	"townhall/modules/kernel"
+	"townhall/modules/kernel/lines"
 	"townhall/modules/medical/calendar"
-	"townhall/modules/medical/lines"
 )
 
 // Tables, by the name of their file without ".csv", in the order in which they depend on each other.

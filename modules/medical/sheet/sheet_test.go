@@ -10,8 +10,8 @@ import (
 
 	"pgregory.net/rapid"
 
+	"townhall/modules/kernel/lines"
 	"townhall/modules/medical/calendar"
-	"townhall/modules/medical/lines"
 	"townhall/modules/medical/sheet"
 )
 

@@ -15,8 +15,8 @@ type File struct {
 	Data []byte
 }
 
-// Problem is one thing that is wrong. Slug is the key of its text, below medical.setup.line; Message the English
-// one. Neither holds what stands in the file: it may be personal data.
+// Problem is one thing that is wrong. Slug is the key of its text, below the module's own prefix (medical.setup.line,
+// travel.feed.line); Message the English one. Neither holds what stands in the file: it may be personal data.
 type Problem struct {
 	File    string
 	Line    int    // counted from 1; 0: the file as a whole
