@@ -33,6 +33,7 @@ func TestEveryTypeOfFieldTakesWhatItShouldAndRefusesTheRest(t *testing.T) {
 		{text, "a\x00b", nil, "field.bad-characters"}, {text, "a\nb", nil, "field.bad-characters"}, {text, "a\xffb", nil, "field.bad-characters"},
 		{text, "a\u202eb", nil, "field.bad-characters"}, {text, "a\u2028b", nil, "field.bad-characters"}, {text, 5.0, nil, "field.wrong-format"},
 		{area, "one\r\ntwo", "one\ntwo", ""}, {area, "one\ttwo", nil, "field.bad-characters"},
+		{area, "Charge 4242 4242 4242 4242", nil, "field.card-number"}, {area, "Call +44 20 7946 0958", "Call +44 20 7946 0958", ""},
 		{Field{Type: TypeTextarea, MaxLength: 3}, "абв", "абв", ""},
 		{choice, "a", "a", ""}, {choice, "z", nil, "field.not-an-option"}, {choice, true, nil, "field.not-an-option"},
 		{multi, []any{"c", "a", "a"}, []string{"a", "c"}, ""}, {multi, "b", []string{"b"}, ""}, {multi, []string{}, nil, ""}, {multi, []string{""}, nil, ""},
