@@ -6,6 +6,7 @@ import (
 	"maps"
 	"math"
 	"net/mail"
+	"regexp"
 	"slices"
 	"strconv"
 	"strings"
@@ -378,7 +379,7 @@ func (d *Definition) read(f *Field, v any, now time.Time) (any, *kernel.FieldErr
 	if !ok {
 		return nil, fieldError(f.Name, wrongType(f.Type))
 	}
-	s, err := cleanText(f, s)
+	s, err := cleanText(f, s, d.compiled.patterns[f.Name])
 	if err != nil || s == "" {
 		return nil, err
 	}
@@ -428,7 +429,7 @@ func normalise(s string) string {
 // cleanText normalises and refuses what cannot be stored, printed or trusted: broken UTF-8, control characters
 // (PostgreSQL refuses NUL) and the marks that turn the direction of writing, with which a text can be
 // made to read as another (Unicode TR 36 §2.4).
-func cleanText(f *Field, s string) (string, *kernel.FieldError) {
+func cleanText(f *Field, s string, pattern *regexp.Regexp) (string, *kernel.FieldError) {
 	limit := f.limit()
 	if len(s) > 16*limit {
 		return "", fieldError(f.Name, "field.too-long", "max", strconv.Itoa(limit))
@@ -445,7 +446,9 @@ func cleanText(f *Field, s string) (string, *kernel.FieldError) {
 			return "", fieldError(f.Name, "field.bad-characters")
 		}
 	}
-	if kernel.HasCardNumber(s) {
+	// A field with a pattern asks for a number of another kind, which may look like a card's: every tenth microchip of an
+	// Irish dog does.
+	if (pattern == nil || !pattern.MatchString(s)) && kernel.HasCardNumber(s) {
 		return "", fieldError(f.Name, kernel.CardNumberSlug)
 	}
 	n := utf8.RuneCountInString(s)

@@ -112,9 +112,14 @@ func TestACardNumberIsRefusedWhereverPeopleType(t *testing.T) {
 			t.Errorf("%s: %d %s", name, got.Status, got.Body)
 		}
 	}
-	k := apptest.Submit(a, apptest.Anna)
-	refused("an answer", apptest.Call{Who: &apptest.Anna, Method: http.MethodPost, Path: "/civic/v1/applications/" + k.ID + "/actions/withdraw", Key: apptest.Key(),
-		Body: map[string]any{"version": k.Version, "input": map[string]any{"reason": "Charge 4242-4242-4242-4242 instead"}}})
+	drafted := a.Do(apptest.Call{Who: &apptest.Anna, Method: http.MethodPost, Path: "/civic/v1/applications", Key: apptest.Key(), Body: map[string]any{"service": "residence-certificate"}})
+	var draft struct {
+		ID      string
+		Version int
+	}
+	drafted.JSON(t, &draft)
+	refused("an answer", apptest.Call{Who: &apptest.Anna, Method: http.MethodPost, Path: "/civic/v1/applications/" + draft.ID + "/actions/save", Key: apptest.Key(),
+		Body: map[string]any{"version": draft.Version, "input": map[string]any{"note": "Charge 4242-4242-4242-4242 instead"}}})
 	refused("a label", apptest.Call{Who: &apptest.Anna, Method: http.MethodPost, Path: "/documents/v1/documents/" + kernel.NewID() + "/shares", Key: apptest.Key(),
 		Body: map[string]any{"label": "My card 4242424242424242", "days": 7}})
 }

@@ -42,7 +42,7 @@ func (s *Service) register(api *web.API) {
 		Summary: "List the citizen's applications", Returns: "One page of applications.", Description: "Newest first, drafts included."}, s.listApplications)
 	web.Register(api, web.Op{ID: "get-application", Method: http.MethodGet, Path: "/applications/{id}", Tags: []string{"Applications"}, Policy: applicant, Errors: notFound,
 		Summary: "Read one application", Returns: "The application.", Description: "Where it stands, what comes next, and what the citizen may do now."}, s.getApplication)
-	web.Register(api, web.Op{ID: "act-on-application", Method: http.MethodPost, Path: "/applications/{id}/actions/{action}", Tags: []string{"Applications"}, Policy: applicant, Idempotent: true, Errors: steps,
+	web.Register(api, web.Op{ID: "act-on-application", Method: http.MethodPost, Path: "/applications/{id}/actions/{action}", Tags: []string{"Applications"}, Policy: applicant, Idempotent: true, OwnTexts: true, Errors: steps,
 		Summary: "Take one action", Returns: "The application after the step.", Description: "Save the draft, send it, answer a question, withdraw: whatever `actions` lists. 409 `changed-meanwhile` when the application has moved on since the version sent, 409 `action-not-possible` in another state, 422 with one entry per wrong field."}, s.postAction)
 	web.Register(api, web.Op{ID: "list-application-documents", Method: http.MethodGet, Path: "/applications/{id}/documents", Tags: []string{"Applications"}, Policy: applicant, Errors: notFound,
 		Summary: "List the documents of an application", Returns: "The documents.", Description: "A document is `pending` until its file is signed and published."}, s.listDocuments)
