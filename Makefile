@@ -12,7 +12,7 @@ ARGS ?=
 CHECKS := .cache/npm/checks
 PDFCPU := .cache/bin/pdfcpu
 STATICCHECK := honnef.co/go/tools/cmd/staticcheck@v0.8.2
-CONTRACTS := civic medical workflow wallet documents
+CONTRACTS := civic medical travel workflow wallet documents
 
 .PHONY: help
 help: ## Say what there is

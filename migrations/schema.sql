@@ -12,6 +12,8 @@ CREATE SCHEMA medical;
 
 CREATE SCHEMA notify;
 
+CREATE SCHEMA travel;
+
 CREATE EXTENSION IF NOT EXISTS btree_gist WITH SCHEMA public;
 
 COMMENT ON EXTENSION btree_gist IS 'support for indexing common datatypes in GiST';
@@ -697,6 +699,188 @@ CREATE TABLE notify.message (
 
 ALTER TABLE ONLY notify.message FORCE ROW LEVEL SECURITY;
 
+CREATE TABLE travel.booking (
+    tenant_id text NOT NULL,
+    case_id uuid NOT NULL,
+    number text NOT NULL,
+    service text NOT NULL,
+    operator text NOT NULL,
+    state text NOT NULL,
+    departure_id uuid NOT NULL,
+    from_seq integer NOT NULL,
+    to_seq integer NOT NULL,
+    departs_at timestamp with time zone NOT NULL,
+    arrives_at timestamp with time zone NOT NULL,
+    hold_until timestamp with time zone,
+    applicant uuid NOT NULL,
+    locale text NOT NULL,
+    insured boolean DEFAULT false NOT NULL,
+    currency text NOT NULL,
+    fare bigint NOT NULL,
+    insurance bigint DEFAULT 0 NOT NULL,
+    rules jsonb NOT NULL,
+    given_back bigint DEFAULT 0 NOT NULL,
+    created_at timestamp with time zone NOT NULL,
+    updated_at timestamp with time zone NOT NULL,
+    CONSTRAINT booking_amounts CHECK (((fare >= 0) AND (insurance >= 0) AND (given_back >= 0) AND (length(currency) = 3))),
+    CONSTRAINT booking_hold CHECK (((hold_until IS NULL) OR (state = ANY (ARRAY['draft'::text, 'paying'::text])))),
+    CONSTRAINT booking_ride CHECK (((to_seq > from_seq) AND (arrives_at >= departs_at))),
+    CONSTRAINT booking_state_known CHECK ((state = ANY (ARRAY['draft'::text, 'paying'::text, 'booked'::text, 'travelled'::text, 'cancelled'::text, 'lapsed'::text, 'called-off'::text])))
+);
+
+ALTER TABLE ONLY travel.booking FORCE ROW LEVEL SECURITY;
+
+CREATE TABLE travel.change (
+    tenant_id text NOT NULL,
+    case_id uuid NOT NULL,
+    payment_id uuid NOT NULL,
+    departure_id uuid NOT NULL,
+    from_seq integer NOT NULL,
+    to_seq integer NOT NULL,
+    fare bigint NOT NULL,
+    seats jsonb NOT NULL,
+    created_at timestamp with time zone NOT NULL
+);
+
+ALTER TABLE ONLY travel.change FORCE ROW LEVEL SECURITY;
+
+CREATE TABLE travel.charge (
+    tenant_id text NOT NULL,
+    payment_id uuid NOT NULL,
+    case_id uuid NOT NULL,
+    purpose text NOT NULL,
+    state text NOT NULL,
+    fare bigint NOT NULL,
+    insurance bigint NOT NULL,
+    fare_back bigint DEFAULT 0 NOT NULL,
+    insurance_back bigint DEFAULT 0 NOT NULL,
+    created_at timestamp with time zone NOT NULL,
+    CONSTRAINT charge_amounts CHECK (((fare >= 0) AND (insurance >= 0) AND ((fare + insurance) > 0) AND ((fare_back >= 0) AND (fare_back <= fare)) AND ((insurance_back >= 0) AND (insurance_back <= insurance)) AND ((state = 'placed'::text) OR ((fare_back + insurance_back) = 0)))),
+    CONSTRAINT charge_known CHECK (((purpose = ANY (ARRAY['booking'::text, 'change'::text])) AND (state = ANY (ARRAY['open'::text, 'placed'::text, 'void'::text]))))
+);
+
+ALTER TABLE ONLY travel.charge FORCE ROW LEVEL SECURITY;
+
+CREATE TABLE travel.departure (
+    tenant_id text NOT NULL,
+    id uuid NOT NULL,
+    operator text NOT NULL,
+    trip_key text NOT NULL,
+    service_date date NOT NULL,
+    route_name text NOT NULL,
+    headsign text DEFAULT ''::text NOT NULL,
+    zone text NOT NULL,
+    layout text NOT NULL,
+    state text DEFAULT 'scheduled'::text NOT NULL,
+    claimed boolean DEFAULT false NOT NULL,
+    CONSTRAINT departure_state_known CHECK ((state = ANY (ARRAY['scheduled'::text, 'called-off'::text])))
+);
+
+ALTER TABLE ONLY travel.departure FORCE ROW LEVEL SECURITY;
+
+CREATE TABLE travel.departure_call (
+    tenant_id text NOT NULL,
+    departure_id uuid NOT NULL,
+    seq integer NOT NULL,
+    stop_id text NOT NULL,
+    stop_name text NOT NULL,
+    arrives_at timestamp with time zone NOT NULL,
+    departs_at timestamp with time zone NOT NULL,
+    CONSTRAINT departure_call_times CHECK ((departs_at >= arrives_at))
+);
+
+ALTER TABLE ONLY travel.departure_call FORCE ROW LEVEL SECURITY;
+
+CREATE TABLE travel.fare_table (
+    tenant_id text NOT NULL,
+    operator text NOT NULL,
+    code text NOT NULL,
+    service text NOT NULL,
+    routes text[] DEFAULT '{}'::text[] NOT NULL,
+    form jsonb NOT NULL,
+    version integer DEFAULT 1 NOT NULL,
+    updated_at timestamp with time zone NOT NULL,
+    CONSTRAINT fare_table_sizes CHECK ((((length(operator) >= 1) AND (length(operator) <= 60)) AND ((length(code) >= 1) AND (length(code) <= 60)) AND ((length(service) >= 1) AND (length(service) <= 60)) AND (cardinality(routes) <= 500) AND (length((form)::text) <= 2000000)))
+);
+
+ALTER TABLE ONLY travel.fare_table FORCE ROW LEVEL SECURITY;
+
+CREATE TABLE travel.layout (
+    tenant_id text NOT NULL,
+    operator text NOT NULL,
+    code text NOT NULL,
+    form jsonb NOT NULL,
+    version integer DEFAULT 1 NOT NULL,
+    updated_at timestamp with time zone NOT NULL,
+    CONSTRAINT layout_sizes CHECK ((((length(operator) >= 1) AND (length(operator) <= 60)) AND ((length(code) >= 1) AND (length(code) <= 60)) AND (length((form)::text) <= 200000)))
+);
+
+ALTER TABLE ONLY travel.layout FORCE ROW LEVEL SECURITY;
+
+CREATE TABLE travel.occupancy (
+    tenant_id text NOT NULL,
+    departure_id uuid NOT NULL,
+    place text NOT NULL,
+    segment integer NOT NULL,
+    case_id uuid NOT NULL,
+    hold_until timestamp with time zone,
+    CONSTRAINT occupancy_sizes CHECK ((((length(place) >= 1) AND (length(place) <= 6)) AND ((segment >= 0) AND (segment <= 999))))
+);
+
+ALTER TABLE ONLY travel.occupancy FORCE ROW LEVEL SECURITY;
+
+CREATE TABLE travel.passenger (
+    tenant_id text NOT NULL,
+    case_id uuid NOT NULL,
+    n integer NOT NULL,
+    name text DEFAULT ''::text NOT NULL,
+    birthdate date,
+    declared boolean DEFAULT false NOT NULL,
+    self boolean DEFAULT false NOT NULL,
+    kind text DEFAULT 'seat'::text NOT NULL,
+    bicycle boolean DEFAULT false NOT NULL,
+    class text DEFAULT 'adult'::text NOT NULL,
+    proof boolean DEFAULT false NOT NULL,
+    fare bigint DEFAULT 0 NOT NULL,
+    place text NOT NULL,
+    bicycle_place text DEFAULT ''::text NOT NULL,
+    CONSTRAINT passenger_known CHECK (((kind = ANY (ARRAY['seat'::text, 'wheelchair'::text])) AND (class = ANY (ARRAY['adult'::text, 'child'::text, 'senior'::text, 'concession'::text])))),
+    CONSTRAINT passenger_sizes CHECK (((length(name) <= 200) AND ((n >= 1) AND (n <= 20)) AND (fare >= 0)))
+);
+
+ALTER TABLE ONLY travel.passenger FORCE ROW LEVEL SECURITY;
+
+CREATE TABLE travel.refund (
+    tenant_id text NOT NULL,
+    payment_id uuid NOT NULL,
+    key text NOT NULL,
+    case_id uuid NOT NULL,
+    reason text NOT NULL,
+    fare bigint NOT NULL,
+    insurance bigint NOT NULL,
+    created_at timestamp with time zone NOT NULL,
+    ordered_at timestamp with time zone,
+    CONSTRAINT refund_amounts CHECK (((fare >= 0) AND (insurance >= 0) AND ((fare + insurance) > 0)))
+);
+
+ALTER TABLE ONLY travel.refund FORCE ROW LEVEL SECURITY;
+
+CREATE TABLE travel.ticket (
+    tenant_id text NOT NULL,
+    code text NOT NULL,
+    case_id uuid NOT NULL,
+    n integer NOT NULL,
+    departure_id uuid NOT NULL,
+    state text NOT NULL,
+    used_at timestamp with time zone,
+    used_by uuid,
+    created_at timestamp with time zone NOT NULL,
+    CONSTRAINT ticket_sizes CHECK (((length(code) >= 16) AND (length(code) <= 40))),
+    CONSTRAINT ticket_state_known CHECK (((state = ANY (ARRAY['valid'::text, 'used'::text, 'void'::text])) AND ((state <> 'used'::text) OR (used_at IS NOT NULL))))
+);
+
+ALTER TABLE ONLY travel.ticket FORCE ROW LEVEL SECURITY;
+
 ALTER TABLE ONLY audit.entry
     ADD CONSTRAINT entry_pkey PRIMARY KEY (tenant_id, id);
 
@@ -847,6 +1031,42 @@ ALTER TABLE ONLY notify.delivery
 ALTER TABLE ONLY notify.message
     ADD CONSTRAINT message_pkey PRIMARY KEY (tenant_id, id);
 
+ALTER TABLE ONLY travel.booking
+    ADD CONSTRAINT booking_pkey PRIMARY KEY (tenant_id, case_id);
+
+ALTER TABLE ONLY travel.change
+    ADD CONSTRAINT change_pkey PRIMARY KEY (tenant_id, case_id);
+
+ALTER TABLE ONLY travel.charge
+    ADD CONSTRAINT charge_pkey PRIMARY KEY (tenant_id, payment_id);
+
+ALTER TABLE ONLY travel.departure_call
+    ADD CONSTRAINT departure_call_pkey PRIMARY KEY (tenant_id, departure_id, seq);
+
+ALTER TABLE ONLY travel.departure
+    ADD CONSTRAINT departure_once UNIQUE (tenant_id, operator, trip_key, service_date);
+
+ALTER TABLE ONLY travel.departure
+    ADD CONSTRAINT departure_pkey PRIMARY KEY (tenant_id, id);
+
+ALTER TABLE ONLY travel.fare_table
+    ADD CONSTRAINT fare_table_pkey PRIMARY KEY (tenant_id, operator, code);
+
+ALTER TABLE ONLY travel.layout
+    ADD CONSTRAINT layout_pkey PRIMARY KEY (tenant_id, operator, code);
+
+ALTER TABLE ONLY travel.occupancy
+    ADD CONSTRAINT occupancy_pkey PRIMARY KEY (tenant_id, departure_id, place, segment);
+
+ALTER TABLE ONLY travel.passenger
+    ADD CONSTRAINT passenger_pkey PRIMARY KEY (tenant_id, case_id, n);
+
+ALTER TABLE ONLY travel.refund
+    ADD CONSTRAINT refund_pkey PRIMARY KEY (tenant_id, payment_id, key);
+
+ALTER TABLE ONLY travel.ticket
+    ADD CONSTRAINT ticket_pkey PRIMARY KEY (tenant_id, code);
+
 CREATE INDEX entry_case ON audit.entry USING btree (tenant_id, case_id, at, id) WHERE (case_id IS NOT NULL);
 
 CREATE INDEX entry_subject ON audit.entry USING btree (tenant_id, subject, at, id) WHERE (subject IS NOT NULL);
@@ -929,6 +1149,22 @@ CREATE INDEX message_inbox ON notify.message USING btree (tenant_id, person, cre
 
 CREATE INDEX message_unread ON notify.message USING btree (tenant_id, person) WHERE (read_at IS NULL);
 
+CREATE INDEX booking_departure ON travel.booking USING btree (tenant_id, departure_id, case_id);
+
+CREATE INDEX booking_mine ON travel.booking USING btree (tenant_id, applicant, case_id);
+
+CREATE INDEX charge_case ON travel.charge USING btree (tenant_id, case_id, payment_id);
+
+CREATE INDEX departure_call_stop ON travel.departure_call USING btree (tenant_id, stop_id, departs_at);
+
+CREATE INDEX occupancy_case ON travel.occupancy USING btree (tenant_id, case_id);
+
+CREATE INDEX occupancy_lapsed ON travel.occupancy USING btree (tenant_id, hold_until) WHERE (hold_until IS NOT NULL);
+
+CREATE INDEX refund_case ON travel.refund USING btree (tenant_id, case_id);
+
+CREATE UNIQUE INDEX ticket_one_valid ON travel.ticket USING btree (tenant_id, case_id, n) WHERE (state = ANY (ARRAY['valid'::text, 'used'::text]));
+
 ALTER TABLE ONLY casework.event
     ADD CONSTRAINT event_case_fkey FOREIGN KEY (tenant_id, case_id) REFERENCES casework."case"(tenant_id, id);
 
@@ -988,6 +1224,33 @@ ALTER TABLE ONLY medical.slot
 
 ALTER TABLE ONLY notify.delivery
     ADD CONSTRAINT delivery_message_fkey FOREIGN KEY (tenant_id, message_id) REFERENCES notify.message(tenant_id, id) ON DELETE CASCADE;
+
+ALTER TABLE ONLY travel.booking
+    ADD CONSTRAINT booking_departure_fkey FOREIGN KEY (tenant_id, departure_id) REFERENCES travel.departure(tenant_id, id);
+
+ALTER TABLE ONLY travel.change
+    ADD CONSTRAINT change_booking_fkey FOREIGN KEY (tenant_id, case_id) REFERENCES travel.booking(tenant_id, case_id);
+
+ALTER TABLE ONLY travel.change
+    ADD CONSTRAINT change_departure_fkey FOREIGN KEY (tenant_id, departure_id) REFERENCES travel.departure(tenant_id, id);
+
+ALTER TABLE ONLY travel.charge
+    ADD CONSTRAINT charge_booking_fkey FOREIGN KEY (tenant_id, case_id) REFERENCES travel.booking(tenant_id, case_id);
+
+ALTER TABLE ONLY travel.departure_call
+    ADD CONSTRAINT departure_call_departure_fkey FOREIGN KEY (tenant_id, departure_id) REFERENCES travel.departure(tenant_id, id);
+
+ALTER TABLE ONLY travel.occupancy
+    ADD CONSTRAINT occupancy_departure_fkey FOREIGN KEY (tenant_id, departure_id) REFERENCES travel.departure(tenant_id, id);
+
+ALTER TABLE ONLY travel.passenger
+    ADD CONSTRAINT passenger_booking_fkey FOREIGN KEY (tenant_id, case_id) REFERENCES travel.booking(tenant_id, case_id);
+
+ALTER TABLE ONLY travel.refund
+    ADD CONSTRAINT refund_charge_fkey FOREIGN KEY (tenant_id, payment_id) REFERENCES travel.charge(tenant_id, payment_id);
+
+ALTER TABLE ONLY travel.ticket
+    ADD CONSTRAINT ticket_passenger_fkey FOREIGN KEY (tenant_id, case_id, n) REFERENCES travel.passenger(tenant_id, case_id, n);
 
 ALTER TABLE audit.entry ENABLE ROW LEVEL SECURITY;
 
@@ -1121,6 +1384,50 @@ CREATE POLICY tenant ON notify.delivery USING ((tenant_id = ( SELECT public.app_
 
 CREATE POLICY tenant ON notify.message USING ((tenant_id = ( SELECT public.app_tenant() AS app_tenant))) WITH CHECK ((tenant_id = ( SELECT public.app_tenant() AS app_tenant)));
 
+ALTER TABLE travel.booking ENABLE ROW LEVEL SECURITY;
+
+ALTER TABLE travel.change ENABLE ROW LEVEL SECURITY;
+
+ALTER TABLE travel.charge ENABLE ROW LEVEL SECURITY;
+
+ALTER TABLE travel.departure ENABLE ROW LEVEL SECURITY;
+
+ALTER TABLE travel.departure_call ENABLE ROW LEVEL SECURITY;
+
+ALTER TABLE travel.fare_table ENABLE ROW LEVEL SECURITY;
+
+ALTER TABLE travel.layout ENABLE ROW LEVEL SECURITY;
+
+ALTER TABLE travel.occupancy ENABLE ROW LEVEL SECURITY;
+
+ALTER TABLE travel.passenger ENABLE ROW LEVEL SECURITY;
+
+ALTER TABLE travel.refund ENABLE ROW LEVEL SECURITY;
+
+CREATE POLICY tenant ON travel.booking USING ((tenant_id = ( SELECT public.app_tenant() AS app_tenant))) WITH CHECK ((tenant_id = ( SELECT public.app_tenant() AS app_tenant)));
+
+CREATE POLICY tenant ON travel.change USING ((tenant_id = ( SELECT public.app_tenant() AS app_tenant))) WITH CHECK ((tenant_id = ( SELECT public.app_tenant() AS app_tenant)));
+
+CREATE POLICY tenant ON travel.charge USING ((tenant_id = ( SELECT public.app_tenant() AS app_tenant))) WITH CHECK ((tenant_id = ( SELECT public.app_tenant() AS app_tenant)));
+
+CREATE POLICY tenant ON travel.departure USING ((tenant_id = ( SELECT public.app_tenant() AS app_tenant))) WITH CHECK ((tenant_id = ( SELECT public.app_tenant() AS app_tenant)));
+
+CREATE POLICY tenant ON travel.departure_call USING ((tenant_id = ( SELECT public.app_tenant() AS app_tenant))) WITH CHECK ((tenant_id = ( SELECT public.app_tenant() AS app_tenant)));
+
+CREATE POLICY tenant ON travel.fare_table USING ((tenant_id = ( SELECT public.app_tenant() AS app_tenant))) WITH CHECK ((tenant_id = ( SELECT public.app_tenant() AS app_tenant)));
+
+CREATE POLICY tenant ON travel.layout USING ((tenant_id = ( SELECT public.app_tenant() AS app_tenant))) WITH CHECK ((tenant_id = ( SELECT public.app_tenant() AS app_tenant)));
+
+CREATE POLICY tenant ON travel.occupancy USING ((tenant_id = ( SELECT public.app_tenant() AS app_tenant))) WITH CHECK ((tenant_id = ( SELECT public.app_tenant() AS app_tenant)));
+
+CREATE POLICY tenant ON travel.passenger USING ((tenant_id = ( SELECT public.app_tenant() AS app_tenant))) WITH CHECK ((tenant_id = ( SELECT public.app_tenant() AS app_tenant)));
+
+CREATE POLICY tenant ON travel.refund USING ((tenant_id = ( SELECT public.app_tenant() AS app_tenant))) WITH CHECK ((tenant_id = ( SELECT public.app_tenant() AS app_tenant)));
+
+CREATE POLICY tenant ON travel.ticket USING ((tenant_id = ( SELECT public.app_tenant() AS app_tenant))) WITH CHECK ((tenant_id = ( SELECT public.app_tenant() AS app_tenant)));
+
+ALTER TABLE travel.ticket ENABLE ROW LEVEL SECURITY;
+
 GRANT USAGE ON SCHEMA audit TO townhall_rw;
 GRANT USAGE ON SCHEMA audit TO townhall_ro;
 
@@ -1141,6 +1448,9 @@ GRANT USAGE ON SCHEMA medical TO townhall_ro;
 
 GRANT USAGE ON SCHEMA notify TO townhall_rw;
 GRANT USAGE ON SCHEMA notify TO townhall_ro;
+
+GRANT USAGE ON SCHEMA travel TO townhall_rw;
+GRANT USAGE ON SCHEMA travel TO townhall_ro;
 
 GRANT ALL ON FUNCTION medical.live_holds(until timestamp with time zone[]) TO townhall_rw;
 GRANT ALL ON FUNCTION medical.live_holds(until timestamp with time zone[]) TO townhall_ro;
@@ -1243,3 +1553,36 @@ GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE notify.delivery TO townhall_rw;
 
 GRANT SELECT ON TABLE notify.message TO townhall_ro;
 GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE notify.message TO townhall_rw;
+
+GRANT SELECT ON TABLE travel.booking TO townhall_ro;
+GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE travel.booking TO townhall_rw;
+
+GRANT SELECT ON TABLE travel.change TO townhall_ro;
+GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE travel.change TO townhall_rw;
+
+GRANT SELECT ON TABLE travel.charge TO townhall_ro;
+GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE travel.charge TO townhall_rw;
+
+GRANT SELECT ON TABLE travel.departure TO townhall_ro;
+GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE travel.departure TO townhall_rw;
+
+GRANT SELECT ON TABLE travel.departure_call TO townhall_ro;
+GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE travel.departure_call TO townhall_rw;
+
+GRANT SELECT ON TABLE travel.fare_table TO townhall_ro;
+GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE travel.fare_table TO townhall_rw;
+
+GRANT SELECT ON TABLE travel.layout TO townhall_ro;
+GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE travel.layout TO townhall_rw;
+
+GRANT SELECT ON TABLE travel.occupancy TO townhall_ro;
+GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE travel.occupancy TO townhall_rw;
+
+GRANT SELECT ON TABLE travel.passenger TO townhall_ro;
+GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE travel.passenger TO townhall_rw;
+
+GRANT SELECT ON TABLE travel.refund TO townhall_ro;
+GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE travel.refund TO townhall_rw;
+
+GRANT SELECT ON TABLE travel.ticket TO townhall_ro;
+GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE travel.ticket TO townhall_rw;

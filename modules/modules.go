@@ -30,6 +30,7 @@ import (
 	"townhall/modules/medical"
 	"townhall/modules/notify"
 	"townhall/modules/staff"
+	"townhall/modules/travel"
 	"townhall/workflows"
 )
 
@@ -46,6 +47,8 @@ type Options struct {
 	Dispatch pg.DispatchOptions
 	// SkipChecksForTest turns off casework's check of "whose case is it", to show what row-level security alone holds.
 	SkipChecksForTest bool
+	// PaymentsForTest stands in for whoever moves money.
+	PaymentsForTest kernel.Payments
 }
 
 // house is what the modules are joined with while they are built, in the order of the list.
@@ -69,6 +72,7 @@ type house struct {
 	steps     map[string]map[string]kernel.StepEffect // sector → name
 	pages     map[string]app.CasePage                 // sector →
 	cases     kernel.Cases
+	payments  kernel.Payments // nil: nothing can be paid
 	clinics   clinics
 }
 
@@ -165,6 +169,12 @@ func list() []entry {
 			h.clinics = s
 			return s, err
 		}},
+		{"travel", travel.Texts(), func(h *house) (module, error) {
+			return travel.New(travel.Deps{
+				DB: h.DB, Library: h.library, Directory: h.directory, Cases: h.cases, Documents: h.documents, People: h.people, Payments: h.payments,
+				Audit: h.log, Clock: h.Clock, Log: h.Log, Texts: h.texts, Printable: h.printable,
+			})
+		}},
 		{"citizen", citizen.Texts(), func(h *house) (module, error) {
 			return citizen.New(citizen.Deps{
 				DB: h.DB, Cases: h.cases, Documents: h.documents, Library: h.library, Directory: h.directory, Texts: h.texts, Shell: h.citizen, CasePage: h.casePage,
@@ -228,7 +238,7 @@ func New(o Options) (*Town, error) {
 }
 
 func newHouse(o Options, entries []entry) (*house, error) {
-	h := &house{Options: o, steps: map[string]map[string]kernel.StepEffect{}, pages: map[string]app.CasePage{}, directory: o.Settings.Directory(), log: audit.NewLog(o.Clock)}
+	h := &house{Options: o, steps: map[string]map[string]kernel.StepEffect{}, pages: map[string]app.CasePage{}, directory: o.Settings.Directory(), log: audit.NewLog(o.Clock), payments: o.PaymentsForTest}
 	var err error
 	if h.library, err = workflows.Load(workflows.Embedded()); err != nil {
 		return nil, err

@@ -1,0 +1,89 @@
+package travel
+
+import (
+	"strings"
+	"time"
+
+	"townhall/modules/kernel"
+	"townhall/modules/kernel/ui"
+)
+
+// text is one of the module's texts in every language.
+func (s *Service) text(key string) kernel.Text {
+	out := kernel.Text{}
+	for _, l := range kernel.Locales {
+		out[l] = s.Texts.Lookup(l, key, nil)
+	}
+	return out
+}
+
+func (s *Service) say(locale, key string, args ...string) string {
+	values := map[string]string{}
+	for i := 0; i+1 < len(args); i += 2 {
+		values[args[i]] = args[i+1]
+	}
+	return s.Texts.Lookup(locale, "travel."+key, values)
+}
+
+// titleOf is what a payment sheet says: the route and where it goes, nothing personal.
+func (s *Service) titleOf(o offer) kernel.Text {
+	out := kernel.Text{}
+	for _, l := range kernel.Locales {
+		out[l] = s.say(l, "payment-title", "route", o.Route, "from", o.Begins().Name, "to", o.Ends().Name)
+	}
+	return out
+}
+
+// answers are what the ticket and the notices say of a booking, in its language. Times are those of the departure's zone.
+func (s *Service) answers(b Booking, o offer, codes []Ticket) map[string]any {
+	l, zone := b.Locale, o.Location()
+	return map[string]any{
+		"route": o.Route, "headsign": o.Headsign, "from_stop": o.Begins().Name, "to_stop": o.Ends().Name,
+		"departs_text": moment(l, zone, o.Begins().Departs), "arrives_text": moment(l, zone, o.Ends().Arrives),
+		"departs": o.Begins().Departs.UTC().Format(time.RFC3339), "over": o.Ends().Arrives.Add(time.Hour).UTC().Format(time.RFC3339),
+		"passengers": s.passengersText(l, b, codes), "paid": plain(ui.Money(l, b.Fare+b.Insurance, b.Currency)),
+		"terms": s.termsText(b, zone),
+	}
+}
+
+func moment(locale string, zone *time.Location, t time.Time) string {
+	return plain(ui.DateTime(locale, zone, t))
+}
+
+// plain is a text for documents, whose lines break anywhere.
+func plain(s string) string { return strings.ReplaceAll(s, "\u00a0", " ") }
+
+// passengersText names everybody with class, place and ticket, separated by semicolons.
+func (s *Service) passengersText(locale string, b Booking, codes []Ticket) string {
+	var out []string
+	for i, p := range b.Passengers {
+		line := p.Name + ", " + s.say(locale, "class."+p.Class) + ", " + s.say(locale, "place."+p.Kind, "number", p.Place)
+		if p.BikePlace != "" {
+			line += ", " + s.say(locale, "place.bicycle", "number", p.BikePlace)
+		}
+		if i < len(codes) {
+			line += ", " + s.say(locale, "ticket-code", "code", spoken(codes[i].Code))
+		}
+		if p.Proof {
+			line += " (" + s.say(locale, "proof") + ")"
+		}
+		out = append(out, line)
+	}
+	return strings.Join(out, "; ")
+}
+
+// termsText says what is given back until when, by the rules the citizen was told.
+func (s *Service) termsText(b Booking, zone *time.Location) string {
+	rules, err := b.rules()
+	if err != nil {
+		return ""
+	}
+	var out []string
+	for _, t := range rules.Terms(b.DepartsAt, s.Clock.Now(), b.Insured) {
+		out = append(out, s.say(b.Locale, "term", "percent", itoa(t.Percent), "until", moment(b.Locale, zone, t.Until)))
+	}
+	if len(out) == 0 {
+		return s.say(b.Locale, "no-refund")
+	}
+	return strings.Join(out, " ")
+}
