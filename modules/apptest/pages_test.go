@@ -32,6 +32,7 @@ var areas = []struct {
 	{"documents", "documents-", 35, true},
 	{"appointments", "medical-", 40, true},
 	{"clinics", "clinic-", 32, false},
+	{"trips", "travel-", 20, true},
 }
 
 // fixtures are the pages whose names begin so, inside the layouts of citizens and staff.

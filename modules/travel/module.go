@@ -48,30 +48,70 @@ type Deps struct {
 	Clock     kernel.Clock
 	Log       *slog.Logger
 	Texts     *ui.Texts
-	Printable func(rune) bool // whether documents can show a character; nil: anything goes
+	Citizen   ui.Shell                     // nil leaves the citizens' pages out
+	Channel   func(context.Context) string // how the citizen came; nil: always a plain browser
+	Printable func(rune) bool              // whether documents can show a character; nil: anything goes
 }
 
 // Service is the module.
-type Service struct{ Deps }
+type Service struct {
+	Deps
+	views *ui.Views
+}
 
-//go:embed texts/*.json
+//go:embed texts/*/*.json
 var texts embed.FS
+
+//go:embed ui/*.html
+var pages embed.FS
 
 // Texts returns the module's texts, for ui.LoadTexts.
 func Texts() fs.FS { return texts }
 
 // New makes the module.
-func New(d Deps) (*Service, error) { return &Service{Deps: d}, nil }
+// It fails when a page template does not parse.
+func New(d Deps) (*Service, error) {
+	s := &Service{Deps: d}
+	if d.Citizen == nil {
+		return s, nil
+	}
+	sub, err := fs.Sub(pages, "ui")
+	if err != nil {
+		return nil, err
+	}
+	s.views, err = ui.NewViews(d.Texts, sub)
+	return s, err
+}
 
 // Module lists what travel brings into the house.
 func (s *Service) Module() app.Module {
-	return app.Module{
+	m := app.Module{
 		Name:      Sector,
 		Contracts: []web.Contract{s.contract()},
 		Jobs:      s.jobs(),
 		Effects:   pg.Effects{kernel.EventPaymentChanged: s.paymentChanged},
 		Steps:     s.steps(),
 	}
+	if s.Citizen != nil {
+		m.Pages, m.CasePage = s.citizenPages(), casePage
+	}
+	return m
+}
+
+// casePage is where a booking is looked after; staff have casework's.
+func casePage(c kernel.Case, reader kernel.PrincipalKind) string {
+	if reader == kernel.Citizen {
+		return myPath(c.Service, c.ID)
+	}
+	return ""
+}
+
+// Fixtures are the module's page states for the gallery.
+func (s *Service) Fixtures() []ui.Fixture {
+	if s.Citizen == nil {
+		return nil
+	}
+	return s.citizenFixtures()
 }
 
 // jobs forgets holds that ran out: nobody else may ask for a place of that departure again, whose claim would sweep them.

@@ -71,7 +71,15 @@ func (s *Service) fill(ctx context.Context, tx kernel.Tx, b *Booking, o offer, q
 	if err != nil {
 		return err
 	}
-	who, err := s.travellers(ctx, tx, q.Wishes, nil)
+	// Who changes nothing but the seats keeps the names that were said.
+	var named []Named
+	before := b.Passengers
+	if len(before) == len(q.Wishes) && before[0].Name != "" {
+		for _, p := range before {
+			named = append(named, Named{Self: p.Self, Name: p.Name, Birthdate: p.Birthdate})
+		}
+	}
+	who, err := s.travellers(ctx, tx, q.Wishes, named)
 	if err != nil {
 		return err
 	}
@@ -84,6 +92,10 @@ func (s *Service) fill(ctx context.Context, tx kernel.Tx, b *Booking, o offer, q
 		b.Passengers[i] = Passenger{N: i + 1, Kind: string(seats.Seat), Bicycle: w.Bicycle}
 		if w.Wheelchair {
 			b.Passengers[i].Kind = string(seats.Wheelchair)
+		}
+		if named != nil {
+			p := &b.Passengers[i]
+			p.Name, p.Birthdate, p.Declared, p.Self = before[i].Name, before[i].Birthdate, before[i].Declared, before[i].Self
 		}
 	}
 	b.ride(o)

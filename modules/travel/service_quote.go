@@ -147,7 +147,7 @@ func (s *Service) travellers(ctx context.Context, tx kernel.Tx, wishes []Wish, n
 		}
 		n := named[i]
 		if !n.Self {
-			out[i].Birthdate, out[i].Declared = n.Birthdate, true
+			out[i].Birthdate, out[i].Declared = n.Birthdate, n.Birthdate != ""
 			continue
 		}
 		who := kernel.PrincipalOf(ctx)

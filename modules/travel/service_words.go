@@ -17,12 +17,9 @@ func (s *Service) text(key string) kernel.Text {
 	return out
 }
 
-func (s *Service) say(locale, key string, args ...string) string {
-	values := map[string]string{}
-	for i := 0; i+1 < len(args); i += 2 {
-		values[args[i]] = args[i+1]
-	}
-	return s.Texts.Lookup(locale, "travel."+key, values)
+// say is one of the module's texts: "proof" is travel.proof.
+func (s *Service) say(locale, key string, args ...any) string {
+	return s.Texts.T(locale, "travel."+key, args...)
 }
 
 // titleOf is what a payment sheet says: the route and where it goes, nothing personal.
@@ -57,10 +54,7 @@ func plain(s string) string { return strings.ReplaceAll(s, "\u00a0", " ") }
 func (s *Service) passengersText(locale string, b Booking, codes []Ticket) string {
 	var out []string
 	for i, p := range b.Passengers {
-		line := p.Name + ", " + s.say(locale, "class."+p.Class) + ", " + s.say(locale, "place."+p.Kind, "number", p.Place)
-		if p.BikePlace != "" {
-			line += ", " + s.say(locale, "place.bicycle", "number", p.BikePlace)
-		}
+		line := s.passengerLine(locale, p)
 		if i < len(codes) {
 			line += ", " + s.say(locale, "ticket-code", "code", spoken(codes[i].Code))
 		}

@@ -154,3 +154,21 @@ func changed(res sql.Result, err error) (bool, error) {
 	n, err := res.RowsAffected()
 	return n > 0, err
 }
+
+// stopName is a stop as people choose it.
+type stopName struct {
+	ID   string `db:"stop_id"`
+	Name string `db:"stop_name"`
+}
+
+const stopsSQL = `SELECT DISTINCT ON (c.stop_name, c.stop_id) c.stop_id, c.stop_name FROM travel.departure_call c
+	JOIN travel.departure d ON d.tenant_id = $1 AND d.id = c.departure_id AND d.state = 'scheduled'
+	WHERE c.tenant_id = $1 AND c.departs_at > clock_timestamp()
+		AND EXISTS (SELECT FROM travel.fare_table f WHERE f.tenant_id = $1 AND f.operator = d.operator AND f.service = $2)
+	ORDER BY c.stop_name, c.stop_id LIMIT 1000`
+
+// stopsOf lists the stops that coming departures of a service's operators call at, by name.
+func stopsOf(ctx context.Context, tx kernel.Tx, service string) (out []stopName, err error) {
+	err = pg.From(tx).SelectContext(ctx, &out, stopsSQL, tx.TenantID(), service)
+	return out, err
+}
