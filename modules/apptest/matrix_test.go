@@ -125,8 +125,8 @@ func (m *matrix) sample(o web.Operation) (path string, form url.Values, body any
 		ids["{id}"], ids["{case}"], ids["{code}"] = m.visit, m.visit, m.practice.Place
 	case strings.Contains(o.Path, "/effects/"):
 		ids["{id}"] = m.effect
-	case o.Contract == "travel":
-		ids["{id}"] = m.trip
+	case o.Contract == "travel", strings.HasPrefix(o.Path, "/apps/coach-ticket/"), strings.HasPrefix(o.Path, "/apps/ferry-ticket/"):
+		ids["{id}"], ids["{case}"] = m.trip, m.trip
 	case strings.Contains(o.Path, "/smart/"):
 		day := m.practice.First.UTC()
 		ids["{file}"] = "riverside-clinic_" + day.AddDate(0, 0, -(int(day.Weekday())+6)%7).Format(time.DateOnly) + ".ndjson"
