@@ -272,7 +272,7 @@ func (s *Service) postQuote(ctx context.Context, in *QuoteInput) (*QuoteOutput, 
 		out.Body.Passengers = append(out.Body.Passengers, FareItem{string(l.Class), l.Amount, l.Proof})
 	}
 	for _, c := range q.Ride.Calls[q.Ride.From : q.Ride.To+1] {
-		out.Body.Calls = append(out.Body.Calls, QuoteCall{c.Seq, c.Name, c.Arrives, c.Departs})
+		out.Body.Calls = append(out.Body.Calls, QuoteCall{c.Seq, stopIn(kernel.LocaleOf(ctx), c), c.Arrives, c.Departs})
 	}
 	return out, nil
 }

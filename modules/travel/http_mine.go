@@ -53,10 +53,10 @@ type TripText struct {
 	Zone  string `json:"zone" example:"Europe/London" doc:"IANA time zone in which its times are read."`
 }
 
-func tripText(b Booking, d Departure) TripText {
-	out := TripText{Route: d.Route, Zone: d.Zone}
+func tripText(locale string, b Booking, d Departure) TripText {
+	out := TripText{Route: routeIn(locale, d), Zone: d.Zone}
 	if r, ok := d.Ride(b.FromSeq, b.ToSeq); ok {
-		out.Begin, out.End = r.Begins().Name, r.Ends().Name
+		out.Begin, out.End = stopIn(locale, r.Begins()), stopIn(locale, r.Ends())
 	}
 	return out
 }
@@ -69,7 +69,7 @@ func (s *Service) getBookings(ctx context.Context, in *BookingsInput) (*Bookings
 	out := &BookingsOutput{}
 	out.Body.Bookings = []ListedBooking{}
 	for _, b := range all {
-		out.Body.Bookings = append(out.Body.Bookings, ListedBooking{bookingItem(b, nil), tripText(b, on[b.Departure])})
+		out.Body.Bookings = append(out.Body.Bookings, ListedBooking{bookingItem(b, nil), tripText(kernel.LocaleOf(ctx), b, on[b.Departure])})
 	}
 	if len(all) == in.Limit {
 		out.Body.NextCursor = string(all[len(all)-1].Case)
@@ -92,8 +92,8 @@ type TripDetail struct {
 	ReadAt   time.Time      `json:"read_at" example:"2026-11-30T09:41:00Z" doc:"When this was true."`
 }
 
-func (s *Service) tripOutput(t MyTrip) *TripOutput {
-	out := &TripOutput{TripDetail{BookingItem: bookingItem(t.Booking, t.Tickets), TripText: tripText(t.Booking, t.Departed), Actions: append([]string{}, t.Actions...),
+func (s *Service) tripOutput(ctx context.Context, t MyTrip) *TripOutput {
+	out := &TripOutput{TripDetail{BookingItem: bookingItem(t.Booking, t.Tickets), TripText: tripText(kernel.LocaleOf(ctx), t.Booking, t.Departed), Actions: append([]string{}, t.Actions...),
 		Terms: termItems(t.Terms), Back: t.Back, Payments: []PaymentBrief{}, Changing: t.Changing, ReadAt: s.Clock.Now()}}
 	for _, p := range t.Payments {
 		out.Body.Payments = append(out.Body.Payments, *paymentBrief(p))
@@ -106,7 +106,7 @@ func (s *Service) getBooking(ctx context.Context, in *BookingInput) (*TripOutput
 	if err != nil {
 		return nil, err
 	}
-	return s.tripOutput(t), nil
+	return s.tripOutput(ctx, t), nil
 }
 
 func (s *Service) postCancel(ctx context.Context, in *StepInput) (*TripOutput, error) {
@@ -114,7 +114,7 @@ func (s *Service) postCancel(ctx context.Context, in *StepInput) (*TripOutput, e
 	if err != nil {
 		return nil, err
 	}
-	return s.tripOutput(t), nil
+	return s.tripOutput(ctx, t), nil
 }
 
 func (s *Service) postGiveUp(ctx context.Context, in *StepInput) (*TripOutput, error) {
@@ -122,5 +122,5 @@ func (s *Service) postGiveUp(ctx context.Context, in *StepInput) (*TripOutput, e
 	if err != nil {
 		return nil, err
 	}
-	return s.tripOutput(t), nil
+	return s.tripOutput(ctx, t), nil
 }

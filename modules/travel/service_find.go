@@ -30,7 +30,7 @@ const maxFound = 12
 
 // Departures lists the next departures of a service between two stops from a local day on, soonest first; those that are not
 // sold are left out. Everybody may.
-func (s *Service) Departures(ctx context.Context, service string, q search) (out []Departing, stops []stopName, err error) {
+func (s *Service) Departures(ctx context.Context, service string, q search) (out []Departing, stops []stopChoice, err error) {
 	after := s.Clock.Now()
 	if day, err := time.ParseInLocation(time.DateOnly, q.Day, kernel.TenantOf(ctx).Location()); err == nil && day.After(after) {
 		after = day

@@ -279,7 +279,7 @@ func (s *Service) alternatives(ctx context.Context, tx kernel.Tx, o offer, peopl
 		if _, err := seats.Assign(other.Vehicle, busy, r.Segments(), seats.Request{From: r.From, To: r.To, Needs: make([]seats.Need, people)}); err != nil {
 			continue
 		}
-		out = append(out, kernel.Alternative{ID: string(r.ID), StartsAt: r.Begins().Departs, EndsAt: r.Ends().Arrives, Place: r.Route})
+		out = append(out, kernel.Alternative{ID: string(r.ID), StartsAt: r.Begins().Departs, EndsAt: r.Ends().Arrives, Place: routeIn(kernel.LocaleOf(ctx), r.Departure)})
 	}
 	return out, nil
 }

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 	"time"
 	"unicode/utf8"
@@ -241,7 +242,14 @@ func (s *Service) letGo(ctx context.Context, tx kernel.Tx, c charge, reason stri
 	if err := saveCharge(ctx, tx, c); err != nil {
 		return err
 	}
-	_, err := s.Payments.Order(ctx, tx, kernel.PaymentOrder{Payment: c.Payment, Key: "void", Kind: kernel.OrderVoid, Reason: reason})
+	payments, err := s.Payments.Payments(ctx, tx, c.Case)
+	if err != nil {
+		return err
+	}
+	if slices.ContainsFunc(payments, func(p kernel.Payment) bool { return p.ID == c.Payment && p.State == kernel.PaymentVoided }) {
+		return nil // the provider has let it go by itself
+	}
+	_, err = s.Payments.Order(ctx, tx, kernel.PaymentOrder{Payment: c.Payment, Key: "void", Kind: kernel.OrderVoid, Reason: reason})
 	return err
 }
 

@@ -106,7 +106,7 @@ func (s *Service) Scan(ctx context.Context, operator kernel.AgencyID, departure 
 			}
 		}
 		if r, ok := d.Ride(b.FromSeq, b.ToSeq); ok {
-			c.From, c.To = r.Begins().Name, r.Ends().Name
+			c.From, c.To = stopIn(kernel.LocaleOf(ctx), r.Begins()), stopIn(kernel.LocaleOf(ctx), r.Ends())
 		}
 		return c, s.seen(ctx, tx, b)
 	})

@@ -26,7 +26,7 @@ func (s *Service) say(locale, key string, args ...any) string {
 func (s *Service) titleOf(o offer) kernel.Text {
 	out := kernel.Text{}
 	for _, l := range kernel.Locales {
-		out[l] = s.say(l, "payment-title", "route", o.Route, "from", o.Begins().Name, "to", o.Ends().Name)
+		out[l] = s.say(l, "payment-title", "route", routeIn(l, o.Departure), "from", stopIn(l, o.Begins()), "to", stopIn(l, o.Ends()))
 	}
 	return out
 }
@@ -35,7 +35,7 @@ func (s *Service) titleOf(o offer) kernel.Text {
 func (s *Service) answers(b Booking, o offer, codes []Ticket) map[string]any {
 	l, zone := b.Locale, o.Location()
 	return map[string]any{
-		"route": o.Route, "headsign": o.Headsign, "from_stop": o.Begins().Name, "to_stop": o.Ends().Name,
+		"route": routeIn(l, o.Departure), "headsign": headsignIn(l, o.Departure), "from_stop": stopIn(l, o.Begins()), "to_stop": stopIn(l, o.Ends()),
 		"departs_text": moment(l, zone, o.Begins().Departs), "arrives_text": moment(l, zone, o.Ends().Arrives),
 		"departs": o.Begins().Departs.UTC().Format(time.RFC3339), "over": o.Ends().Arrives.Add(time.Hour).UTC().Format(time.RFC3339),
 		"passengers": s.passengersText(l, b, codes), "paid": plain(ui.Money(l, b.Fare+b.Insurance, b.Currency)),

@@ -15,7 +15,7 @@ import (
 
 // What bookings need of the timetable: one departure, under a lock or not, and which ones leave next.
 
-type callRow struct {
+type departureRow struct {
 	ID       string    `db:"id"`
 	Operator string    `db:"operator"`
 	TripKey  string    `db:"trip_key"`
@@ -39,7 +39,7 @@ const departuresSQL = `SELECT d.id, d.operator, d.trip_key, d.service_date, d.ro
 
 // loadDepartures reads departures by id; what there is not is not among the answers. The ids have the shape of ids.
 func loadDepartures(ctx context.Context, tx kernel.Tx, ids ...DepartureID) (map[DepartureID]Departure, error) {
-	var rows []callRow
+	var rows []departureRow
 	if err := pg.From(tx).SelectContext(ctx, &rows, departuresSQL, tx.TenantID(), pq.Array(ids)); err != nil {
 		return nil, fmt.Errorf("departures: %w", err)
 	}
@@ -155,8 +155,8 @@ func changed(res sql.Result, err error) (bool, error) {
 	return n > 0, err
 }
 
-// stopName is a stop as people choose it.
-type stopName struct {
+// stopChoice is a stop as people choose it.
+type stopChoice struct {
 	ID   string `db:"stop_id"`
 	Name string `db:"stop_name"`
 }
@@ -168,7 +168,7 @@ const stopsSQL = `SELECT DISTINCT ON (c.stop_name, c.stop_id) c.stop_id, c.stop_
 	ORDER BY c.stop_name, c.stop_id LIMIT 1000`
 
 // stopsOf lists the stops that coming departures of a service's operators call at, by name.
-func stopsOf(ctx context.Context, tx kernel.Tx, service string) (out []stopName, err error) {
+func stopsOf(ctx context.Context, tx kernel.Tx, service string) (out []stopChoice, err error) {
 	err = pg.From(tx).SelectContext(ctx, &out, stopsSQL, tx.TenantID(), service)
 	return out, err
 }

@@ -16,46 +16,6 @@ const (
 	RolePlanner    = "planner"    // vehicles and fares
 )
 
-// DepartureID names one trip on one day: a UUID made by kernel.NewID.
-type DepartureID string
-
-// States of a departure.
-const (
-	DepartureScheduled = "scheduled"
-	DepartureCalledOff = "called-off"
-)
-
-// Departure is one trip on one day, with the calls it makes.
-type Departure struct {
-	ID       DepartureID
-	Operator kernel.AgencyID
-	TripKey  string
-	Date     string // YYYY-MM-DD: the day of service, which may have begun the day before by the calendar
-	Route    string
-	Headsign string
-	Zone     string // IANA
-	Layout   string // code of the vehicle's
-	State    string
-	Calls    []Call // in the order of the trip
-}
-
-// Call is one stop of a departure.
-type Call struct {
-	Seq     int
-	Stop    string
-	Name    string
-	Arrives time.Time // UTC
-	Departs time.Time
-}
-
-// Location returns the time zone the departure's times are read in; UTC when this machine does not know it.
-func (d Departure) Location() *time.Location {
-	if l, err := time.LoadLocation(d.Zone); err == nil {
-		return l
-	}
-	return time.UTC
-}
-
 // Ride is a part of a departure: from one of its calls to a later one. Segments count the rides between neighbouring calls
 // from 0, so that a ride has the segments From … To-1.
 type Ride struct {

@@ -102,19 +102,17 @@ func hours(r Ride) string {
 // rideFacts say where from, where to and when.
 func (s *Service) rideFacts(locale string, r Ride) []ui.Fact {
 	zone := r.Location()
-	stop := func(c Call, t time.Time) string { return c.Name + ", " + ui.DateTime(locale, zone, t) }
+	stop := func(c Call, t time.Time) string { return stopIn(locale, c) + ", " + ui.DateTime(locale, zone, t) }
 	return []ui.Fact{
 		{Key: s.say(locale, "citizen.from"), Value: stop(r.Begins(), r.Begins().Departs)},
 		{Key: s.say(locale, "citizen.to"), Value: stop(r.Ends(), r.Ends().Arrives)},
-		{Key: s.say(locale, "citizen.line"), Value: lineOf(r)},
+		{Key: s.say(locale, "citizen.line"), Value: lineIn(locale, r.Departure)},
 	}
 }
 
-func lineOf(r Ride) string {
-	if r.Headsign == "" {
-		return r.Route
-	}
-	return r.Route + ", " + r.Headsign
+// fromTo is the heading of a ride: "Harbour – Airport".
+func fromTo(locale string, r Ride) string {
+	return stopIn(locale, r.Begins()) + " – " + stopIn(locale, r.Ends())
 }
 
 // stateTones colour the states of a booking.

@@ -69,7 +69,7 @@ func (s *Service) showRide(w http.ResponseWriter, r *http.Request, d *workflows.
 	v.Form = formView{Action: appPath(d.Slug) + "/ride", Button: s.t(r, "ride.hold"), Fields: []ui.Field{
 		countField("people", s.t(r, "ride.people"), 1, len(crowd)), countField("wheelchairs", s.t(r, "ride.wheelchairs"), 0, wheelchairs), countField("bicycles", s.t(r, "ride.bicycles"), 0, bicycles),
 	}, Hidden: []hidden{{"departure", string(q.Ride.ID)}, {"from", itoa(q.Ride.Begins().Seq)}, {"to", itoa(q.Ride.Ends().Seq)}}}
-	view := ui.View{Title: q.Ride.Begins().Name + " – " + q.Ride.Ends().Name, Active: "services", Task: true, Back: appPath(d.Slug)}
+	view := ui.View{Title: fromTo(locale, q.Ride), Active: "services", Task: true, Back: appPath(d.Slug)}
 	v.Problems = s.problems(r, &view, problem)
 	if problem != nil {
 		for _, a := range kernel.AsError(problem).Instead {

@@ -27,7 +27,7 @@ func (s *Service) startPage(w http.ResponseWriter, r *http.Request, d *workflows
 	return s.showStart(w, r, d, stops, mine, on)
 }
 
-func (s *Service) showStart(w http.ResponseWriter, r *http.Request, d *workflows.Definition, stops []stopName, mine []Booking, on map[DepartureID]Departure) error {
+func (s *Service) showStart(w http.ResponseWriter, r *http.Request, d *workflows.Definition, stops []stopChoice, mine []Booking, on map[DepartureID]Departure) error {
 	locale := kernel.LocaleOf(r.Context())
 	v := startView{Form: s.searchForm(r, d.Slug, stops, search{}), About: strings.Split(d.Text(locale, "start"), "\n"), Retention: d.Text(locale, "retention")}
 	if len(stops) == 0 {
@@ -47,14 +47,14 @@ func (s *Service) showStart(w http.ResponseWriter, r *http.Request, d *workflows
 		if ride.From < 0 || len(ride.Calls) == 0 {
 			continue
 		}
-		v.Mine = append(v.Mine, ui.Card{Href: myPath(b.Service, b.Case), Title: ride.Begins().Name + " – " + ride.Ends().Name, Icon: "travel",
+		v.Mine = append(v.Mine, ui.Card{Href: myPath(b.Service, b.Case), Title: fromTo(locale, ride), Icon: "travel",
 			Text: ui.DateTime(locale, ride.Location(), b.DepartsAt), Meta: b.Number, Tag: s.stateTag(locale, d, b.State)})
 	}
 	return s.Citizen.Render(w, r, s.views, "travel-start", ui.View{Title: d.Text(locale, "title"), Lead: d.Text(locale, "summary"), Data: v, Active: "services", Back: "/"})
 }
 
 // searchForm asks where from, where to and when.
-func (s *Service) searchForm(r *http.Request, slug string, stops []stopName, q search) formView {
+func (s *Service) searchForm(r *http.Request, slug string, stops []stopChoice, q search) formView {
 	choice := func(name, label, value string) ui.Field {
 		f := ui.Field{Name: name, Kind: "select", Label: s.t(r, label), Required: true, Value: value}
 		for _, stop := range stops {
@@ -77,10 +77,10 @@ func (s *Service) departuresPage(w http.ResponseWriter, r *http.Request, d *work
 	return s.showDepartures(w, r, d, q, found, stops)
 }
 
-func (s *Service) showDepartures(w http.ResponseWriter, r *http.Request, d *workflows.Definition, q search, found []Departing, stops []stopName) error {
+func (s *Service) showDepartures(w http.ResponseWriter, r *http.Request, d *workflows.Definition, q search, found []Departing, stops []stopChoice) error {
 	v := departuresView{Form: s.searchForm(r, d.Slug, stops, q)}
 	if len(found) > 0 {
-		v.Heading = found[0].Begins().Name + " – " + found[0].Ends().Name
+		v.Heading = fromTo(kernel.LocaleOf(r.Context()), found[0].Ride)
 	}
 	for _, f := range found {
 		v.Cards = append(v.Cards, s.departingCard(r, d.Slug, f))
@@ -94,7 +94,7 @@ func (s *Service) showDepartures(w http.ResponseWriter, r *http.Request, d *work
 // departingCard is one departure. The page of a full one names others to whoever asks for places.
 func (s *Service) departingCard(r *http.Request, slug string, d Departing) ui.Card {
 	locale := kernel.LocaleOf(r.Context())
-	c := ui.Card{Href: ridePath(slug, d.Ride), Title: hours(d.Ride) + ", " + ui.Date(locale, d.Location(), d.Begins().Departs), Text: lineOf(d.Ride), Icon: "travel",
+	c := ui.Card{Href: ridePath(slug, d.Ride), Title: hours(d.Ride) + ", " + ui.Date(locale, d.Location(), d.Begins().Departs), Text: lineIn(locale, d.Departure), Icon: "travel",
 		Meta: s.t(r, "departures.from-price", "price", ui.Money(locale, d.Adult, d.Currency)), Tag: ui.Tag{Text: s.t(r, "departures.room", "n", d.Room), Tone: ui.Success}}
 	if d.Room == 0 {
 		c.Tag = ui.Tag{Text: s.t(r, "departures.full"), Tone: ui.Neutral}

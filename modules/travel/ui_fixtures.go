@@ -79,7 +79,7 @@ func fixture(name string, fn func(w http.ResponseWriter, r *http.Request) error)
 
 func (s *Service) findFixtures(def *workflows.Definition) []ui.Fixture {
 	ride := fixtureRide()
-	stops := []stopName{{"stop-2", "Airport"}, {"stop-0", "Harbour"}, {"stop-1", "Mill Lane"}}
+	stops := []stopChoice{{"stop-2", "Airport"}, {"stop-0", "Harbour"}, {"stop-1", "Mill Lane"}}
 	q := search{From: "stop-0", To: "stop-2", Day: "2026-12-01"}
 	found := []Departing{{ride, 1250, "GBP", 31}, {ride, 1250, "GBP", 0}}
 	quoted := Quoted{Ride: ride, Room: 31, Sale: true, Price: fares.Price{Currency: "GBP", Fare: 1250, Total: 1250}, Terms: fixtureRules().Terms(ride.Begins().Departs, ui.GalleryTime, false)}

@@ -60,7 +60,7 @@ func (s *Service) showTrip(w http.ResponseWriter, r *http.Request, d *workflows.
 		}
 	}
 	s.guide(r, d, t, &v)
-	return s.Citizen.Render(w, r, s.views, "travel-trip", ui.View{Title: t.Ride.Begins().Name + " – " + t.Ride.Ends().Name, Active: "cases", Back: "/cases", Data: v})
+	return s.Citizen.Render(w, r, s.views, "travel-trip", ui.View{Title: fromTo(locale, t.Ride), Active: "cases", Back: "/cases", Data: v})
 }
 
 // guide says what stands now and what can be done: one main button, the others quieter.
@@ -203,7 +203,7 @@ func (s *Service) showChange(w http.ResponseWriter, r *http.Request, t MyTrip, r
 	locale, path := kernel.LocaleOf(r.Context()), myPath(t.Service, t.Case)
 	v := changeView{Facts: s.rideFacts(locale, t.Ride), Path: path + "/change", Version: t.Version}
 	for _, d := range rides {
-		v.Rides = append(v.Rides, changeRide{Title: hours(d.Ride) + ", " + ui.Date(locale, d.Location(), d.Begins().Departs), Text: lineOf(d.Ride),
+		v.Rides = append(v.Rides, changeRide{Title: hours(d.Ride) + ", " + ui.Date(locale, d.Location(), d.Begins().Departs), Text: lineIn(locale, d.Departure),
 			Value: string(d.ID) + "/" + itoa(d.Begins().Seq) + "/" + itoa(d.Ends().Seq), Button: s.t(r, "change.take", "time", ui.DateTime(locale, d.Location(), d.Begins().Departs))})
 	}
 	if len(rides) == 0 {
