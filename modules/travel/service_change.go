@@ -18,13 +18,13 @@ import (
 // other departures, ErrNotSold, ErrNoPayments.
 func (s *Service) Change(ctx context.Context, c kernel.CaseID, version int, to Asked) (Paying, error) {
 	var o offer
-	var people int
+	var needs []seats.Need
 	p, err := pg.Once(ctx, s.DB, kernel.TenantOf(ctx).ID, func(tx *pg.Tx) (p Paying, err error) {
 		if p.Booking, _, err = s.mine(ctx, tx, c); err != nil {
 			return Paying{}, err
 		}
 		b := &p.Booking
-		people = len(b.Passengers)
+		needs = b.needs(false)
 		if err := s.mayChange(ctx, tx, *b, to); err != nil {
 			return Paying{}, err
 		}
@@ -52,7 +52,7 @@ func (s *Service) Change(ctx context.Context, c kernel.CaseID, version int, to A
 		b.Version++
 		return p, s.changeTo(ctx, tx, b, o, w, func(input map[string]any) error { return s.act(ctx, tx, *b, version, "change", input) })
 	})
-	return p, s.instead(ctx, o, people, err, ErrSeatsTaken)
+	return p, s.instead(ctx, o, needs, err, ErrSeatsTaken)
 }
 
 func (s *Service) mayChange(ctx context.Context, tx kernel.Tx, b Booking, to Asked) error {
@@ -67,6 +67,13 @@ func (s *Service) mayChange(ctx context.Context, tx kernel.Tx, b Booking, to Ask
 		return err
 	}
 	if !rules.MayChange(b.DepartsAt, s.Clock.Now()) {
+		return ErrTooLate
+	}
+	used, err := boarded(ctx, tx, b.Case)
+	if err != nil {
+		return err
+	}
+	if used {
 		return ErrTooLate
 	}
 	w, there, err := loadWanted(ctx, tx, b.Case)

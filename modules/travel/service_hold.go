@@ -62,7 +62,7 @@ func (s *Service) Hold(ctx context.Context, q HoldRequest) (Booking, error) {
 		b.Number, b.Version = c.Number, c.Version
 		return b, insertBooking(ctx, tx, b)
 	})
-	return b, s.instead(ctx, o, len(q.Wishes), err, ErrSeatsTaken)
+	return b, s.instead(ctx, o, anywhere(needsOf(q.Wishes)), err, ErrSeatsTaken)
 }
 
 // fill claims the places and writes down what they cost before anybody's name is known.
@@ -195,6 +195,14 @@ func needsOf(wishes []Wish) []seats.Need {
 	return out
 }
 
+// anywhere is what people need without the numbers they wished for.
+func anywhere(needs []seats.Need) []seats.Need {
+	for i := range needs {
+		needs[i].Number = ""
+	}
+	return needs
+}
+
 // needs are what the passengers of a booking need elsewhere; keep asks for the numbers they have.
 func (b Booking) needs(keep bool) []seats.Need {
 	out := make([]seats.Need, len(b.Passengers))
@@ -243,13 +251,13 @@ func (b *Booking) charge(p fares.Price, insured bool) {
 }
 
 // instead turns "no places" into the answer that names the next departures between the same stops that have room.
-func (s *Service) instead(ctx context.Context, o offer, people int, err error, answer *kernel.Error) error {
+func (s *Service) instead(ctx context.Context, o offer, needs []seats.Need, err error, answer *kernel.Error) error {
 	if !errors.Is(err, errGone) && !errors.Is(err, ErrSeatsTaken) {
 		return err
 	}
 	var free []kernel.Alternative
 	err = s.DB.Read(ctx, kernel.TenantOf(ctx).ID, func(tx *pg.Tx) (err error) {
-		free, err = s.alternatives(ctx, tx, o, people, 5)
+		free, err = s.alternatives(ctx, tx, o, needs, 5)
 		return err
 	})
 	if err != nil {
@@ -258,8 +266,8 @@ func (s *Service) instead(ctx context.Context, o offer, people int, err error, a
 	return answer.Offering(free)
 }
 
-// alternatives lists the next n departures of anybody's between the same stops with room for so many people.
-func (s *Service) alternatives(ctx context.Context, tx kernel.Tx, o offer, people, n int) (out []kernel.Alternative, err error) {
+// alternatives lists the next n departures of anybody's between the same stops with room for all of needs.
+func (s *Service) alternatives(ctx context.Context, tx kernel.Tx, o offer, needs []seats.Need, n int) (out []kernel.Alternative, err error) {
 	rides, err := nextRides(ctx, tx, o.Begins().Stop, o.Ends().Stop, s.Clock.Now(), o.ID, "", 4*n)
 	if err != nil {
 		return nil, err
@@ -276,7 +284,7 @@ func (s *Service) alternatives(ctx context.Context, tx kernel.Tx, o offer, peopl
 		if err != nil {
 			return nil, err
 		}
-		if _, err := seats.Assign(other.Vehicle, busy, r.Segments(), seats.Request{From: r.From, To: r.To, Needs: make([]seats.Need, people)}); err != nil {
+		if _, err := seats.Assign(other.Vehicle, busy, r.Segments(), seats.Request{From: r.From, To: r.To, Needs: needs}); err != nil {
 			continue
 		}
 		out = append(out, kernel.Alternative{ID: string(r.ID), StartsAt: r.Begins().Departs, EndsAt: r.Ends().Arrives, Place: routeIn(kernel.LocaleOf(ctx), r.Departure)})

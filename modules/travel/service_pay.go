@@ -12,6 +12,7 @@ import (
 	"townhall/modules/kernel"
 	"townhall/modules/kernel/pg"
 	"townhall/modules/travel/fares"
+	"townhall/modules/travel/seats"
 )
 
 // SayWho writes down who rides, one for each place that is held, and what that makes the booking cost: children and seniors
@@ -113,13 +114,13 @@ type Paying struct {
 // ErrPlacesGone with other departures, ErrNotSold, ErrNoPayments.
 func (s *Service) Pay(ctx context.Context, c kernel.CaseID, version int) (Paying, error) {
 	var o offer
-	var people int
+	var needs []seats.Need
 	p, err := pg.Once(ctx, s.DB, kernel.TenantOf(ctx).ID, func(tx *pg.Tx) (p Paying, err error) {
 		if p.Booking, o, err = s.mine(ctx, tx, c); err != nil {
 			return Paying{}, err
 		}
 		b := &p.Booking
-		people = len(b.Passengers)
+		needs = b.needs(false)
 		switch {
 		case b.State != StateDraft && b.State != StatePaying:
 			return Paying{}, kernel.ErrChanged
@@ -144,7 +145,7 @@ func (s *Service) Pay(ctx context.Context, c kernel.CaseID, version int) (Paying
 		b.UpdatedAt = s.Clock.Now()
 		return p, errors.Join(saveBooking(ctx, tx, *b), savePassengers(ctx, tx, *b))
 	})
-	return p, s.instead(ctx, o, people, err, ErrPlacesGone)
+	return p, s.instead(ctx, o, needs, err, ErrPlacesGone)
 }
 
 // again holds the booking's places once more. When the hold has run out and somebody has swept it away, the same places

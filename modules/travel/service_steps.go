@@ -15,14 +15,20 @@ func (s *Service) steps() map[string]kernel.StepEffect {
 
 // stepRelease ends a booking: its places are free again, its tickets void, payments that wait are let go, and of what was
 // paid goes back what the rules say for cancelling, everything when the operator calls it off. After departure nothing can
-// be cancelled.
+// be cancelled, nor once somebody has shown a ticket.
 func (s *Service) stepRelease(ctx context.Context, tx kernel.Tx, t kernel.StepTaken) error {
 	b, err := loadBooking(ctx, tx, t.Case, true)
 	if err != nil {
 		return err
 	}
-	if t.Action == "cancel" && !t.At.Before(b.DepartsAt) {
-		return ErrTooLate
+	if t.Action == "cancel" {
+		used, err := boarded(ctx, tx, b.Case)
+		if err != nil {
+			return err
+		}
+		if used || !t.At.Before(b.DepartsAt) {
+			return ErrTooLate
+		}
 	}
 	if err := s.dropWanted(ctx, tx, b); err != nil {
 		return err

@@ -5,6 +5,7 @@ import (
 	"database/sql"
 	"errors"
 	"fmt"
+	"slices"
 	"time"
 
 	"townhall/modules/kernel"
@@ -42,6 +43,12 @@ func ticketsOf(ctx context.Context, tx kernel.Tx, c kernel.CaseID) ([]Ticket, er
 		out[i] = r.ticket()
 	}
 	return out, nil
+}
+
+// boarded reports whether a ticket of a booking was used.
+func boarded(ctx context.Context, tx kernel.Tx, c kernel.CaseID) (bool, error) {
+	all, err := ticketsOf(ctx, tx, c)
+	return slices.ContainsFunc(all, func(t Ticket) bool { return t.State == TicketUsed }), err
 }
 
 // loadTicket reads a ticket by its code. NotThere when there is none.
