@@ -38,6 +38,9 @@ type Call struct {
 	Departs time.Time
 }
 
+// fareStop is what tables of fares call the stop of a call.
+func fareStop(c Call) string { return c.Stop }
+
 // stopIn is the name of the stop a call is at, in a language.
 func stopIn(_ string, c Call) string { return c.Name }
 

@@ -113,15 +113,3 @@ func (s *Service) Fixtures() []ui.Fixture {
 	}
 	return s.citizenFixtures()
 }
-
-// jobs forgets holds that ran out: nobody else may ask for a place of that departure again, whose claim would sweep them.
-func (s *Service) jobs() []app.Job {
-	return []app.Job{{Name: "forget-holds", Every: forgetEvery, Run: func(ctx context.Context) error {
-		for _, t := range s.Directory.Tenants() {
-			if err := s.DB.InTx(ctx, t.ID, func(tx *pg.Tx) error { return forgetHolds(ctx, tx) }); err != nil {
-				return err
-			}
-		}
-		return nil
-	}}}
-}

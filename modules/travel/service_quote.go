@@ -4,15 +4,12 @@ import (
 	"context"
 	"errors"
 	"slices"
-	"time"
 
 	"townhall/modules/kernel"
 	"townhall/modules/kernel/pg"
 	"townhall/modules/travel/fares"
 	"townhall/modules/travel/seats"
 )
-
-const forgetEvery = time.Hour
 
 // Asked names a ride: a departure, and the calls between which somebody wants to go, by their numbers.
 type Asked struct {
@@ -123,7 +120,7 @@ func (s *Service) tenant(tx kernel.Tx) kernel.Tenant {
 }
 
 func (o offer) price(who []fares.Traveller, insured bool) (fares.Price, error) {
-	p, err := o.Fares.Price(o.Begins().Stop, o.Ends().Stop, o.Day(), who, insured)
+	p, err := o.Fares.Price(fareStop(o.Begins()), fareStop(o.Ends()), o.Day(), who, insured)
 	if errors.Is(err, fares.ErrNoFare) {
 		return fares.Price{}, ErrNotSold.Wrap(err)
 	}

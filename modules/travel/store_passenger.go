@@ -76,3 +76,14 @@ func savePassengers(ctx context.Context, tx kernel.Tx, b Booking) error {
 	_, err := pg.From(tx).ExecContext(ctx, `DELETE FROM travel.passenger WHERE tenant_id = $1 AND case_id = $2 AND n > $3`, tx.TenantID(), b.Case, len(b.Passengers))
 	return err
 }
+
+const forgetNamesSQL = `UPDATE travel.passenger p SET name = '', birthdate = NULL, declared = false FROM travel.booking b
+	WHERE b.tenant_id = $1 AND p.tenant_id = $1 AND p.case_id = b.case_id AND b.service = $2 AND (p.name <> '' OR p.birthdate IS NOT NULL)
+		AND (b.state = 'lapsed' AND b.updated_at < $3 OR b.state IN ('travelled', 'cancelled', 'called-off') AND b.updated_at < $4)`
+
+// forgetNames deletes names and dates of birth of the bookings of a service that came to nothing before one moment, or ended
+// otherwise before another.
+func forgetNames(ctx context.Context, tx kernel.Tx, service string, lapsed, ended time.Time) error {
+	_, err := pg.From(tx).ExecContext(ctx, forgetNamesSQL, tx.TenantID(), service, lapsed, ended)
+	return err
+}
