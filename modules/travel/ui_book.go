@@ -361,7 +361,7 @@ func (s *Service) postPayPage(w http.ResponseWriter, r *http.Request, d *workflo
 		return err
 	}
 	_, err = s.Pay(r.Context(), caseIn(r), version)
-	if errors.Is(err, ErrPlacesGone) || errors.Is(err, ErrNotSold) || errors.Is(err, ErrNoPayments) {
+	if tolerable(err) {
 		t, ok, err2 := s.draft(w, r, d)
 		if !ok {
 			return err2
