@@ -866,6 +866,68 @@ CREATE TABLE payments.transfer (
 
 ALTER TABLE ONLY payments.transfer FORCE ROW LEVEL SECURITY;
 
+CREATE TABLE travel.booking (
+    tenant_id text NOT NULL,
+    case_id uuid NOT NULL,
+    number text NOT NULL,
+    service text NOT NULL,
+    operator text NOT NULL,
+    state text NOT NULL,
+    departure_id uuid NOT NULL,
+    from_seq integer NOT NULL,
+    to_seq integer NOT NULL,
+    departs_at timestamp with time zone NOT NULL,
+    arrives_at timestamp with time zone NOT NULL,
+    hold_until timestamp with time zone,
+    applicant uuid NOT NULL,
+    locale text NOT NULL,
+    insured boolean DEFAULT false NOT NULL,
+    currency text NOT NULL,
+    fare bigint NOT NULL,
+    insurance bigint DEFAULT 0 NOT NULL,
+    rules jsonb NOT NULL,
+    given_back bigint DEFAULT 0 NOT NULL,
+    created_at timestamp with time zone NOT NULL,
+    updated_at timestamp with time zone NOT NULL,
+    CONSTRAINT booking_amounts CHECK (((fare >= 0) AND (insurance >= 0) AND (given_back >= 0) AND (length(currency) = 3))),
+    CONSTRAINT booking_hold CHECK (((hold_until IS NULL) OR (state = ANY (ARRAY['draft'::text, 'paying'::text])))),
+    CONSTRAINT booking_ride CHECK (((to_seq > from_seq) AND (arrives_at >= departs_at))),
+    CONSTRAINT booking_state_known CHECK ((state = ANY (ARRAY['draft'::text, 'paying'::text, 'booked'::text, 'travelled'::text, 'cancelled'::text, 'lapsed'::text, 'called-off'::text])))
+);
+
+ALTER TABLE ONLY travel.booking FORCE ROW LEVEL SECURITY;
+
+CREATE TABLE travel.change (
+    tenant_id text NOT NULL,
+    case_id uuid NOT NULL,
+    payment_id uuid NOT NULL,
+    departure_id uuid NOT NULL,
+    from_seq integer NOT NULL,
+    to_seq integer NOT NULL,
+    fare bigint NOT NULL,
+    seats jsonb NOT NULL,
+    created_at timestamp with time zone NOT NULL
+);
+
+ALTER TABLE ONLY travel.change FORCE ROW LEVEL SECURITY;
+
+CREATE TABLE travel.charge (
+    tenant_id text NOT NULL,
+    payment_id uuid NOT NULL,
+    case_id uuid NOT NULL,
+    purpose text NOT NULL,
+    state text NOT NULL,
+    fare bigint NOT NULL,
+    insurance bigint NOT NULL,
+    fare_back bigint DEFAULT 0 NOT NULL,
+    insurance_back bigint DEFAULT 0 NOT NULL,
+    created_at timestamp with time zone NOT NULL,
+    CONSTRAINT charge_amounts CHECK (((fare >= 0) AND (insurance >= 0) AND ((fare + insurance) > 0) AND ((fare_back >= 0) AND (fare_back <= fare)) AND ((insurance_back >= 0) AND (insurance_back <= insurance)) AND ((state = 'placed'::text) OR ((fare_back + insurance_back) = 0)))),
+    CONSTRAINT charge_known CHECK (((purpose = ANY (ARRAY['booking'::text, 'change'::text])) AND (state = ANY (ARRAY['open'::text, 'placed'::text, 'void'::text]))))
+);
+
+ALTER TABLE ONLY travel.charge FORCE ROW LEVEL SECURITY;
+
 CREATE TABLE travel.conflict (
     tenant_id text NOT NULL,
     id uuid NOT NULL,
@@ -964,6 +1026,20 @@ CREATE VIEW travel.departure_call WITH (security_invoker='true') AS
      JOIN travel.stop_time t ON (((t.tenant_id = d.tenant_id) AND (t.feed = d.feed) AND (t.trip = d.trip))))
      JOIN travel.stop s ON (((s.tenant_id = t.tenant_id) AND (s.id = t.stop_id))));
 
+CREATE TABLE travel.fare_table (
+    tenant_id text NOT NULL,
+    operator text NOT NULL,
+    code text NOT NULL,
+    service text NOT NULL,
+    routes text[] DEFAULT '{}'::text[] NOT NULL,
+    form jsonb NOT NULL,
+    version integer DEFAULT 1 NOT NULL,
+    updated_at timestamp with time zone NOT NULL,
+    CONSTRAINT fare_table_sizes CHECK ((((length(operator) >= 1) AND (length(operator) <= 60)) AND ((length(code) >= 1) AND (length(code) <= 60)) AND ((length(service) >= 1) AND (length(service) <= 60)) AND (cardinality(routes) <= 500) AND (length((form)::text) <= 2000000)))
+);
+
+ALTER TABLE ONLY travel.fare_table FORCE ROW LEVEL SECURITY;
+
 CREATE TABLE travel.feed (
     tenant_id text NOT NULL,
     id uuid NOT NULL,
@@ -989,6 +1065,30 @@ CREATE TABLE travel.feed (
 
 ALTER TABLE ONLY travel.feed FORCE ROW LEVEL SECURITY;
 
+CREATE TABLE travel.layout (
+    tenant_id text NOT NULL,
+    operator text NOT NULL,
+    code text NOT NULL,
+    form jsonb NOT NULL,
+    version integer DEFAULT 1 NOT NULL,
+    updated_at timestamp with time zone NOT NULL,
+    CONSTRAINT layout_sizes CHECK ((((length(operator) >= 1) AND (length(operator) <= 60)) AND ((length(code) >= 1) AND (length(code) <= 60)) AND (length((form)::text) <= 200000)))
+);
+
+ALTER TABLE ONLY travel.layout FORCE ROW LEVEL SECURITY;
+
+CREATE TABLE travel.occupancy (
+    tenant_id text NOT NULL,
+    departure_id uuid NOT NULL,
+    place text NOT NULL,
+    segment integer NOT NULL,
+    case_id uuid NOT NULL,
+    hold_until timestamp with time zone,
+    CONSTRAINT occupancy_sizes CHECK ((((length(place) >= 1) AND (length(place) <= 6)) AND ((segment >= 0) AND (segment <= 999))))
+);
+
+ALTER TABLE ONLY travel.occupancy FORCE ROW LEVEL SECURITY;
+
 CREATE TABLE travel.operator (
     tenant_id text NOT NULL,
     id text NOT NULL,
@@ -997,6 +1097,42 @@ CREATE TABLE travel.operator (
 );
 
 ALTER TABLE ONLY travel.operator FORCE ROW LEVEL SECURITY;
+
+CREATE TABLE travel.passenger (
+    tenant_id text NOT NULL,
+    case_id uuid NOT NULL,
+    n integer NOT NULL,
+    name text DEFAULT ''::text NOT NULL,
+    birthdate date,
+    declared boolean DEFAULT false NOT NULL,
+    self boolean DEFAULT false NOT NULL,
+    kind text DEFAULT 'seat'::text NOT NULL,
+    bicycle boolean DEFAULT false NOT NULL,
+    class text DEFAULT 'adult'::text NOT NULL,
+    proof boolean DEFAULT false NOT NULL,
+    fare bigint DEFAULT 0 NOT NULL,
+    place text NOT NULL,
+    bicycle_place text DEFAULT ''::text NOT NULL,
+    CONSTRAINT passenger_known CHECK (((kind = ANY (ARRAY['seat'::text, 'wheelchair'::text])) AND (class = ANY (ARRAY['adult'::text, 'child'::text, 'senior'::text, 'concession'::text])))),
+    CONSTRAINT passenger_sizes CHECK (((length(name) <= 200) AND ((n >= 1) AND (n <= 20)) AND (fare >= 0)))
+);
+
+ALTER TABLE ONLY travel.passenger FORCE ROW LEVEL SECURITY;
+
+CREATE TABLE travel.refund (
+    tenant_id text NOT NULL,
+    payment_id uuid NOT NULL,
+    key text NOT NULL,
+    case_id uuid NOT NULL,
+    reason text NOT NULL,
+    fare bigint NOT NULL,
+    insurance bigint NOT NULL,
+    created_at timestamp with time zone NOT NULL,
+    ordered_at timestamp with time zone,
+    CONSTRAINT refund_amounts CHECK (((fare >= 0) AND (insurance >= 0) AND ((fare + insurance) > 0)))
+);
+
+ALTER TABLE ONLY travel.refund FORCE ROW LEVEL SECURITY;
 
 CREATE TABLE travel.route (
     tenant_id text NOT NULL,
@@ -1023,6 +1159,22 @@ CREATE TABLE travel.service_day (
 );
 
 ALTER TABLE ONLY travel.service_day FORCE ROW LEVEL SECURITY;
+
+CREATE TABLE travel.ticket (
+    tenant_id text NOT NULL,
+    code text NOT NULL,
+    case_id uuid NOT NULL,
+    n integer NOT NULL,
+    departure_id uuid NOT NULL,
+    state text NOT NULL,
+    used_at timestamp with time zone,
+    used_by uuid,
+    created_at timestamp with time zone NOT NULL,
+    CONSTRAINT ticket_sizes CHECK (((length(code) >= 16) AND (length(code) <= 40))),
+    CONSTRAINT ticket_state_known CHECK (((state = ANY (ARRAY['valid'::text, 'used'::text, 'void'::text])) AND ((state <> 'used'::text) OR (used_at IS NOT NULL))))
+);
+
+ALTER TABLE ONLY travel.ticket FORCE ROW LEVEL SECURITY;
 
 CREATE TABLE travel.trip (
     tenant_id text NOT NULL,
@@ -1247,6 +1399,15 @@ ALTER TABLE ONLY payments.transfer
 ALTER TABLE ONLY payments.transfer
     ADD CONSTRAINT transfer_whole UNIQUE (tenant_id, id, kind, debit, credit, currency, amount);
 
+ALTER TABLE ONLY travel.booking
+    ADD CONSTRAINT booking_pkey PRIMARY KEY (tenant_id, case_id);
+
+ALTER TABLE ONLY travel.change
+    ADD CONSTRAINT change_pkey PRIMARY KEY (tenant_id, case_id);
+
+ALTER TABLE ONLY travel.charge
+    ADD CONSTRAINT charge_pkey PRIMARY KEY (tenant_id, payment_id);
+
 ALTER TABLE ONLY travel.conflict
     ADD CONSTRAINT conflict_pkey PRIMARY KEY (tenant_id, id);
 
@@ -1256,14 +1417,29 @@ ALTER TABLE ONLY travel.departure
 ALTER TABLE ONLY travel.departure
     ADD CONSTRAINT departure_pkey PRIMARY KEY (tenant_id, id);
 
+ALTER TABLE ONLY travel.fare_table
+    ADD CONSTRAINT fare_table_pkey PRIMARY KEY (tenant_id, operator, code);
+
 ALTER TABLE ONLY travel.feed
     ADD CONSTRAINT feed_pkey PRIMARY KEY (tenant_id, id);
 
 ALTER TABLE ONLY travel.feed
     ADD CONSTRAINT feed_version_key UNIQUE (tenant_id, operator, version);
 
+ALTER TABLE ONLY travel.layout
+    ADD CONSTRAINT layout_pkey PRIMARY KEY (tenant_id, operator, code);
+
+ALTER TABLE ONLY travel.occupancy
+    ADD CONSTRAINT occupancy_pkey PRIMARY KEY (tenant_id, departure_id, place, segment);
+
 ALTER TABLE ONLY travel.operator
     ADD CONSTRAINT operator_pkey PRIMARY KEY (tenant_id, id);
+
+ALTER TABLE ONLY travel.passenger
+    ADD CONSTRAINT passenger_pkey PRIMARY KEY (tenant_id, case_id, n);
+
+ALTER TABLE ONLY travel.refund
+    ADD CONSTRAINT refund_pkey PRIMARY KEY (tenant_id, payment_id, key);
 
 ALTER TABLE ONLY travel.route
     ADD CONSTRAINT route_pkey PRIMARY KEY (tenant_id, feed, key);
@@ -1279,6 +1455,9 @@ ALTER TABLE ONLY travel.stop
 
 ALTER TABLE ONLY travel.stop_time
     ADD CONSTRAINT stop_time_pkey PRIMARY KEY (tenant_id, feed, trip, seq);
+
+ALTER TABLE ONLY travel.ticket
+    ADD CONSTRAINT ticket_pkey PRIMARY KEY (tenant_id, code);
 
 ALTER TABLE ONLY travel.trip
     ADD CONSTRAINT trip_key_key UNIQUE (tenant_id, key, feed);
@@ -1390,6 +1569,12 @@ CREATE UNIQUE INDEX transfer_of_order ON payments.transfer USING btree (tenant_i
 
 CREATE UNIQUE INDEX transfer_of_payment ON payments.transfer USING btree (tenant_id, payment_id, line, kind) WHERE (order_id IS NULL);
 
+CREATE INDEX booking_departure ON travel.booking USING btree (tenant_id, departure_id, case_id);
+
+CREATE INDEX booking_mine ON travel.booking USING btree (tenant_id, applicant, case_id);
+
+CREATE INDEX charge_case ON travel.charge USING btree (tenant_id, case_id, payment_id);
+
 CREATE UNIQUE INDEX conflict_open ON travel.conflict USING btree (tenant_id, departure_id) WHERE (done_at IS NULL);
 
 CREATE INDEX conflict_operator ON travel.conflict USING btree (tenant_id, operator, created_at) WHERE (done_at IS NULL);
@@ -1402,7 +1587,15 @@ CREATE INDEX departure_withdrawn ON travel.departure USING btree (tenant_id, ser
 
 CREATE UNIQUE INDEX feed_active ON travel.feed USING btree (tenant_id, operator) WHERE active;
 
+CREATE INDEX occupancy_case ON travel.occupancy USING btree (tenant_id, case_id);
+
+CREATE INDEX occupancy_lapsed ON travel.occupancy USING btree (tenant_id, hold_until) WHERE (hold_until IS NOT NULL);
+
+CREATE INDEX refund_case ON travel.refund USING btree (tenant_id, case_id);
+
 CREATE INDEX stop_searched ON travel.stop USING btree (tenant_id) WHERE (active AND (id = station_id) AND (kind <= 1));
+
+CREATE UNIQUE INDEX ticket_one_valid ON travel.ticket USING btree (tenant_id, case_id, n) WHERE (state = ANY (ARRAY['valid'::text, 'used'::text]));
 
 ALTER TABLE ONLY casework.event
     ADD CONSTRAINT event_case_fkey FOREIGN KEY (tenant_id, case_id) REFERENCES casework."case"(tenant_id, id);
@@ -1500,6 +1693,18 @@ ALTER TABLE ONLY payments.transfer
 ALTER TABLE ONLY payments.transfer
     ADD CONSTRAINT transfer_resolves_fkey FOREIGN KEY (tenant_id, resolves, resolves_kind, debit, credit, currency, resolves_amount) REFERENCES payments.transfer(tenant_id, id, kind, debit, credit, currency, amount);
 
+ALTER TABLE ONLY travel.booking
+    ADD CONSTRAINT booking_departure_fkey FOREIGN KEY (tenant_id, departure_id) REFERENCES travel.departure(tenant_id, id);
+
+ALTER TABLE ONLY travel.change
+    ADD CONSTRAINT change_booking_fkey FOREIGN KEY (tenant_id, case_id) REFERENCES travel.booking(tenant_id, case_id);
+
+ALTER TABLE ONLY travel.change
+    ADD CONSTRAINT change_departure_fkey FOREIGN KEY (tenant_id, departure_id) REFERENCES travel.departure(tenant_id, id);
+
+ALTER TABLE ONLY travel.charge
+    ADD CONSTRAINT charge_booking_fkey FOREIGN KEY (tenant_id, case_id) REFERENCES travel.booking(tenant_id, case_id);
+
 ALTER TABLE ONLY travel.conflict
     ADD CONSTRAINT conflict_departure_fkey FOREIGN KEY (tenant_id, departure_id) REFERENCES travel.departure(tenant_id, id);
 
@@ -1514,6 +1719,15 @@ ALTER TABLE ONLY travel.departure
 
 ALTER TABLE ONLY travel.feed
     ADD CONSTRAINT feed_operator_fkey FOREIGN KEY (tenant_id, operator) REFERENCES travel.operator(tenant_id, id);
+
+ALTER TABLE ONLY travel.occupancy
+    ADD CONSTRAINT occupancy_departure_fkey FOREIGN KEY (tenant_id, departure_id) REFERENCES travel.departure(tenant_id, id);
+
+ALTER TABLE ONLY travel.passenger
+    ADD CONSTRAINT passenger_booking_fkey FOREIGN KEY (tenant_id, case_id) REFERENCES travel.booking(tenant_id, case_id);
+
+ALTER TABLE ONLY travel.refund
+    ADD CONSTRAINT refund_charge_fkey FOREIGN KEY (tenant_id, payment_id) REFERENCES travel.charge(tenant_id, payment_id);
 
 ALTER TABLE ONLY travel.route
     ADD CONSTRAINT route_feed_fkey FOREIGN KEY (tenant_id, feed) REFERENCES travel.feed(tenant_id, id);
@@ -1532,6 +1746,9 @@ ALTER TABLE ONLY travel.stop_time
 
 ALTER TABLE ONLY travel.stop_time
     ADD CONSTRAINT stop_time_trip_fkey FOREIGN KEY (tenant_id, feed, trip) REFERENCES travel.trip(tenant_id, feed, number);
+
+ALTER TABLE ONLY travel.ticket
+    ADD CONSTRAINT ticket_passenger_fkey FOREIGN KEY (tenant_id, case_id, n) REFERENCES travel.passenger(tenant_id, case_id, n);
 
 ALTER TABLE ONLY travel.trip
     ADD CONSTRAINT trip_route_fkey FOREIGN KEY (tenant_id, feed, route) REFERENCES travel.route(tenant_id, feed, key);
@@ -1704,13 +1921,29 @@ CREATE POLICY tenant ON payments.transfer USING ((tenant_id = ( SELECT public.ap
 
 ALTER TABLE payments.transfer ENABLE ROW LEVEL SECURITY;
 
+ALTER TABLE travel.booking ENABLE ROW LEVEL SECURITY;
+
+ALTER TABLE travel.change ENABLE ROW LEVEL SECURITY;
+
+ALTER TABLE travel.charge ENABLE ROW LEVEL SECURITY;
+
 ALTER TABLE travel.conflict ENABLE ROW LEVEL SECURITY;
 
 ALTER TABLE travel.departure ENABLE ROW LEVEL SECURITY;
 
+ALTER TABLE travel.fare_table ENABLE ROW LEVEL SECURITY;
+
 ALTER TABLE travel.feed ENABLE ROW LEVEL SECURITY;
 
+ALTER TABLE travel.layout ENABLE ROW LEVEL SECURITY;
+
+ALTER TABLE travel.occupancy ENABLE ROW LEVEL SECURITY;
+
 ALTER TABLE travel.operator ENABLE ROW LEVEL SECURITY;
+
+ALTER TABLE travel.passenger ENABLE ROW LEVEL SECURITY;
+
+ALTER TABLE travel.refund ENABLE ROW LEVEL SECURITY;
 
 ALTER TABLE travel.route ENABLE ROW LEVEL SECURITY;
 
@@ -1720,13 +1953,29 @@ ALTER TABLE travel.stop ENABLE ROW LEVEL SECURITY;
 
 ALTER TABLE travel.stop_time ENABLE ROW LEVEL SECURITY;
 
+CREATE POLICY tenant ON travel.booking USING ((tenant_id = ( SELECT public.app_tenant() AS app_tenant))) WITH CHECK ((tenant_id = ( SELECT public.app_tenant() AS app_tenant)));
+
+CREATE POLICY tenant ON travel.change USING ((tenant_id = ( SELECT public.app_tenant() AS app_tenant))) WITH CHECK ((tenant_id = ( SELECT public.app_tenant() AS app_tenant)));
+
+CREATE POLICY tenant ON travel.charge USING ((tenant_id = ( SELECT public.app_tenant() AS app_tenant))) WITH CHECK ((tenant_id = ( SELECT public.app_tenant() AS app_tenant)));
+
 CREATE POLICY tenant ON travel.conflict USING ((tenant_id = ( SELECT public.app_tenant() AS app_tenant))) WITH CHECK ((tenant_id = ( SELECT public.app_tenant() AS app_tenant)));
 
 CREATE POLICY tenant ON travel.departure USING ((tenant_id = ( SELECT public.app_tenant() AS app_tenant))) WITH CHECK ((tenant_id = ( SELECT public.app_tenant() AS app_tenant)));
 
+CREATE POLICY tenant ON travel.fare_table USING ((tenant_id = ( SELECT public.app_tenant() AS app_tenant))) WITH CHECK ((tenant_id = ( SELECT public.app_tenant() AS app_tenant)));
+
 CREATE POLICY tenant ON travel.feed USING ((tenant_id = ( SELECT public.app_tenant() AS app_tenant))) WITH CHECK ((tenant_id = ( SELECT public.app_tenant() AS app_tenant)));
 
+CREATE POLICY tenant ON travel.layout USING ((tenant_id = ( SELECT public.app_tenant() AS app_tenant))) WITH CHECK ((tenant_id = ( SELECT public.app_tenant() AS app_tenant)));
+
+CREATE POLICY tenant ON travel.occupancy USING ((tenant_id = ( SELECT public.app_tenant() AS app_tenant))) WITH CHECK ((tenant_id = ( SELECT public.app_tenant() AS app_tenant)));
+
 CREATE POLICY tenant ON travel.operator USING ((tenant_id = ( SELECT public.app_tenant() AS app_tenant))) WITH CHECK ((tenant_id = ( SELECT public.app_tenant() AS app_tenant)));
+
+CREATE POLICY tenant ON travel.passenger USING ((tenant_id = ( SELECT public.app_tenant() AS app_tenant))) WITH CHECK ((tenant_id = ( SELECT public.app_tenant() AS app_tenant)));
+
+CREATE POLICY tenant ON travel.refund USING ((tenant_id = ( SELECT public.app_tenant() AS app_tenant))) WITH CHECK ((tenant_id = ( SELECT public.app_tenant() AS app_tenant)));
 
 CREATE POLICY tenant ON travel.route USING ((tenant_id = ( SELECT public.app_tenant() AS app_tenant))) WITH CHECK ((tenant_id = ( SELECT public.app_tenant() AS app_tenant)));
 
@@ -1736,7 +1985,11 @@ CREATE POLICY tenant ON travel.stop USING ((tenant_id = ( SELECT public.app_tena
 
 CREATE POLICY tenant ON travel.stop_time USING ((tenant_id = ( SELECT public.app_tenant() AS app_tenant))) WITH CHECK ((tenant_id = ( SELECT public.app_tenant() AS app_tenant)));
 
+CREATE POLICY tenant ON travel.ticket USING ((tenant_id = ( SELECT public.app_tenant() AS app_tenant))) WITH CHECK ((tenant_id = ( SELECT public.app_tenant() AS app_tenant)));
+
 CREATE POLICY tenant ON travel.trip USING ((tenant_id = ( SELECT public.app_tenant() AS app_tenant))) WITH CHECK ((tenant_id = ( SELECT public.app_tenant() AS app_tenant)));
+
+ALTER TABLE travel.ticket ENABLE ROW LEVEL SECURITY;
 
 ALTER TABLE travel.trip ENABLE ROW LEVEL SECURITY;
 
@@ -1896,6 +2149,15 @@ GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE payments.reconciliation TO townhall_r
 GRANT SELECT ON TABLE payments.transfer TO townhall_ro;
 GRANT SELECT,INSERT ON TABLE payments.transfer TO townhall_rw;
 
+GRANT SELECT ON TABLE travel.booking TO townhall_ro;
+GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE travel.booking TO townhall_rw;
+
+GRANT SELECT ON TABLE travel.change TO townhall_ro;
+GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE travel.change TO townhall_rw;
+
+GRANT SELECT ON TABLE travel.charge TO townhall_ro;
+GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE travel.charge TO townhall_rw;
+
 GRANT SELECT ON TABLE travel.conflict TO townhall_ro;
 GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE travel.conflict TO townhall_rw;
 
@@ -1911,17 +2173,35 @@ GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE travel.stop_time TO townhall_rw;
 GRANT SELECT ON TABLE travel.departure_call TO townhall_rw;
 GRANT SELECT ON TABLE travel.departure_call TO townhall_ro;
 
+GRANT SELECT ON TABLE travel.fare_table TO townhall_ro;
+GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE travel.fare_table TO townhall_rw;
+
 GRANT SELECT ON TABLE travel.feed TO townhall_ro;
 GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE travel.feed TO townhall_rw;
 
+GRANT SELECT ON TABLE travel.layout TO townhall_ro;
+GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE travel.layout TO townhall_rw;
+
+GRANT SELECT ON TABLE travel.occupancy TO townhall_ro;
+GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE travel.occupancy TO townhall_rw;
+
 GRANT SELECT ON TABLE travel.operator TO townhall_ro;
 GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE travel.operator TO townhall_rw;
+
+GRANT SELECT ON TABLE travel.passenger TO townhall_ro;
+GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE travel.passenger TO townhall_rw;
+
+GRANT SELECT ON TABLE travel.refund TO townhall_ro;
+GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE travel.refund TO townhall_rw;
 
 GRANT SELECT ON TABLE travel.route TO townhall_ro;
 GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE travel.route TO townhall_rw;
 
 GRANT SELECT ON TABLE travel.service_day TO townhall_ro;
 GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE travel.service_day TO townhall_rw;
+
+GRANT SELECT ON TABLE travel.ticket TO townhall_ro;
+GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE travel.ticket TO townhall_rw;
 
 GRANT SELECT ON TABLE travel.trip TO townhall_ro;
 GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE travel.trip TO townhall_rw;

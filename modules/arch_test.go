@@ -29,7 +29,7 @@ var librariesOf = map[string][]string{
 	"modules/kernel/app":        {},
 	"modules/kernel/pg":         {"github.com/jmoiron/sqlx", "github.com/lib/pq", "github.com/pressly/goose/v3", "golang.org/x/sync"},
 	"modules/kernel/web":        {"github.com/danielgtaylor/huma/v2", "golang.org/x/text"},
-	"modules/kernel/ui":         {"golang.org/x/text"},
+	"modules/kernel/ui":         {"golang.org/x/text", "rsc.io/qr"},
 	"modules/kernel/outside":    {"github.com/standard-webhooks/standard-webhooks/libraries"},
 	"modules/kernel/kerneltest": {"github.com/jmoiron/sqlx", "github.com/lib/pq"},
 }

@@ -31,6 +31,7 @@ import (
 	"townhall/modules/notify"
 	"townhall/modules/payments"
 	"townhall/modules/staff"
+	"townhall/modules/travel"
 	"townhall/workflows"
 )
 
@@ -47,6 +48,8 @@ type Options struct {
 	Dispatch pg.DispatchOptions
 	// SkipChecksForTest turns off casework's check of "whose case is it", to show what row-level security alone holds.
 	SkipChecksForTest bool
+	// PaymentsForTest stands in for whoever moves money.
+	PaymentsForTest kernel.Payments
 }
 
 // house is what the modules are joined with while they are built, in the order of the list.
@@ -120,6 +123,10 @@ func list() []entry {
 				return nil, err
 			}
 			h.payments = s
+			if h.PaymentsForTest != nil { // what it tells of is in no book of ours
+				h.payments = h.PaymentsForTest
+				return deaf{s}, nil
+			}
 			return s, nil
 		}},
 		{"casework", casework.Texts(), func(h *house) (module, error) {
@@ -178,6 +185,12 @@ func list() []entry {
 			h.clinics = s
 			return s, err
 		}},
+		{"travel", travel.Texts(), func(h *house) (module, error) {
+			return travel.New(travel.Deps{
+				DB: h.DB, Library: h.library, Directory: h.directory, Cases: h.cases, Documents: h.documents, People: h.people, Payments: h.payments,
+				Audit: h.log, Clock: h.Clock, Log: h.Log, Texts: h.texts, Citizen: h.citizen, Channel: h.channel, Printable: h.printable,
+			})
+		}},
 		{"citizen", citizen.Texts(), func(h *house) (module, error) {
 			return citizen.New(citizen.Deps{
 				DB: h.DB, Cases: h.cases, Documents: h.documents, Payments: h.payments, Clock: h.Clock, Library: h.library, Directory: h.directory, Texts: h.texts, Shell: h.citizen,
@@ -189,6 +202,15 @@ func list() []entry {
 			return developers.New(developers.Deps{Contracts: h.Contracts, Texts: h.texts})
 		}},
 	}
+}
+
+// deaf is a module that hears of no events.
+type deaf struct{ module }
+
+func (d deaf) Module() app.Module {
+	m := d.module.Module()
+	m.Effects = nil
+	return m
 }
 
 // Town is the assembled house.

@@ -30,7 +30,8 @@ type App struct {
 	DB       *pg.DB
 	Citizens *Issuer // the citizens' issuer, and the programs'
 	Staff    *Issuer
-	Data     string // folder of the keys
+	Data     string               // folder of the keys
+	Pay      *kerneltest.Payments // who moves the money; nil without WithTravel
 
 	t         testing.TB
 	directory kernel.Directory
@@ -85,6 +86,7 @@ func Start(t testing.TB, options ...Option) *App {
 		option(&o)
 	}
 	a.log = o.Log
+	a.Pay, _ = o.PaymentsForTest.(*kerneltest.Payments)
 	if a.Town, err = modules.New(o); err != nil {
 		t.Fatal(err)
 	}

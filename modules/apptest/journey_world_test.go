@@ -33,6 +33,8 @@ import (
 type world struct {
 	town, wallet string // origins
 	browser      *browser.Browser
+	app          *App
+	host         *host.Wallet
 	service      *workflows.Definition
 	texts        *ui.Texts
 	shots        string // folder of the screenshots; empty: none are taken
@@ -40,7 +42,11 @@ type world struct {
 	judged       atomic.Int64
 }
 
-const webhookSecret = "whsec_am91cm5leS1qb3VybmV5LWpvdXJuZXktam91cm5leS0wMQ=="
+const (
+	webhookSecret = "whsec_am91cm5leS1qb3VybmV5LWpvdXJuZXktam91cm5leS0wMQ=="
+	paymentSecret = "whsec_am91cm5leS1qb3VybmV5LWpvdXJuZXktam91cm5leS0wMg=="
+	eventSecret   = "whsec_am91cm5leS1qb3VybmV5LWpvdXJuZXktam91cm5leS0wMw=="
+)
 
 func newWorld(t *testing.T) *world {
 	t.Helper()
@@ -53,6 +59,7 @@ func newWorld(t *testing.T) *world {
 		cfg.Catalogues = append(cfg.Catalogues, tenant.Origin)
 		cfg.StaffClients = append(cfg.StaffClients, host.StaffClient(string(tenant.ID), tenant.Origin))
 	}
+	cfg.Towns = []host.Town{{Origins: cfg.Catalogues, Secrets: []string{paymentSecret}, EventSecrets: []string{eventSecret}}}
 	w, err := host.New(cfg)
 	if err != nil {
 		t.Fatal(err)
@@ -74,7 +81,7 @@ func newWorld(t *testing.T) *world {
 	if files == "" {
 		files = t.TempDir()
 	}
-	return &world{town: app.Origin("northwick"), wallet: origin, browser: b, service: service, texts: app.Texts, shots: shots, files: files}
+	return &world{town: app.Origin("northwick"), wallet: origin, browser: b, app: app, host: w, service: service, texts: app.Texts, shots: shots, files: files}
 }
 
 // withoutScripts is Anna's double, who has switched JavaScript off: nothing Anna allows is remembered for her.
@@ -96,7 +103,7 @@ func demoSettings(t *testing.T, town, wallet string) modules.Settings {
 		t.Fatal(err)
 	}
 	var b bytes.Buffer
-	if err := file.Execute(&b, map[string]string{"Port": at.Port(), "Wallet": wallet, "Secret": webhookSecret}); err != nil {
+	if err := file.Execute(&b, map[string]string{"Port": at.Port(), "Wallet": wallet, "Secret": webhookSecret, "PaymentSecret": paymentSecret, "EventSecret": eventSecret}); err != nil {
 		t.Fatal(err)
 	}
 	settings, err := modules.ReadSettings(b.Bytes())

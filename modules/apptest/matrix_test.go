@@ -42,6 +42,10 @@ var columns = []column{
 	{"applicant at eastmere", &apptest.Anna, "eastmere"},
 	{"registrar of eastmere", &apptest.Tomasz, "eastmere"},
 	{"registrar of eastmere at northwick", &apptest.Tomasz, "northwick"},
+	{"conductor", &apptest.Carl, "northwick"},
+	{"dispatcher", &apptest.Dina, "northwick"},
+	{"planner of fares", &apptest.Pavel, "northwick"},
+	{"conductor elsewhere", &apptest.Nora, "northwick"},
 }
 
 // matrix is one town with one submitted case of Anna's, one document, one visit, and the samples that fill the paths.
@@ -52,10 +56,11 @@ type matrix struct {
 	practice                       apptest.Practice
 	visit                          string // Anna's, at Riverside
 	payment, difference            string // Anna's too
+	departure, trip                string // of coast-coaches; Anna's booking on it
 }
 
 func newMatrix(t *testing.T, options ...apptest.Option) *matrix {
-	a := apptest.Start(t, options...)
+	a := apptest.Start(t, append(options, apptest.WithTravel(t))...)
 	a.Know("northwick", apptest.Anna, apptest.Boris, apptest.Low, apptest.Oliver, apptest.Priya, apptest.Visitor, apptest.Tomasz,
 		apptest.Rosa, apptest.Amara, apptest.Petra, apptest.Hannah, apptest.Theresa)
 	a.Know("eastmere", apptest.Anna, apptest.Tomasz)
@@ -66,9 +71,22 @@ func newMatrix(t *testing.T, options ...apptest.Option) *matrix {
 	m.kase = apptest.Submit(a, apptest.Anna).ID
 	m.effect = apptest.EffectOf(a, m.kase)
 	m.payment, m.difference = a.Owe(apptest.Anna, m.kase)
+	a.Coaches()
+	m.departure = a.Coach(time.Now().Add(72*time.Hour), 3)
+	m.trip = m.ride(t)
 	m.share, _ = m.link(t)
 	_, m.token = m.link(t)
 	return m
+}
+
+// ride is a draft of Anna's on the departure.
+func (m *matrix) ride(t *testing.T) string {
+	t.Helper()
+	a := m.Do(apptest.Call{Who: &apptest.Anna, Method: http.MethodPost, Path: "/travel/v1/bookings", Key: apptest.Key(),
+		Body: map[string]any{"departure": m.departure, "from": 0, "to": 2, "places": []map[string]any{{}}}})
+	var made struct{ ID string }
+	a.JSON(t, &made)
+	return made.ID
 }
 
 // link makes a link to Anna's document.
@@ -94,6 +112,7 @@ func (m *matrix) sample(o web.Operation) (path string, form url.Values, body any
 		"{id}": m.kase, "{facility}": "riverside-clinic", "{table}": "places", "{visit_type}": "consultation", "{kind}": "places", "{case}": m.kase, "{app}": "residence-certificate", "{slug}": "residence-certificate", "{app_id}": "residence-certificate",
 		"{number}": m.number, "{action}": "assign", "{page}": "purpose", "{page...}": "apps/residence-certificate", "{contract}": "civic", "{file}": "swagger-ui.css", "{$}": "",
 		"{effect}": m.effect, "{share}": m.share, "{token}": m.token, "{list}": "1", "{request...}": "MAA", "{provider}": "wallet", "{day}": "2026-11-21",
+		"{operator}": "coast-coaches", "{departure}": m.departure,
 	}
 	switch {
 	case strings.Contains(o.Path, "/differences/"):
@@ -113,6 +132,8 @@ func (m *matrix) sample(o web.Operation) (path string, form url.Values, body any
 		ids["{id}"], ids["{case}"], ids["{code}"] = m.visit, m.visit, m.practice.Place
 	case strings.Contains(o.Path, "/effects/"):
 		ids["{id}"] = m.effect
+	case o.Contract == "travel", strings.HasPrefix(o.Path, "/apps/coach-ticket/"), strings.HasPrefix(o.Path, "/apps/ferry-ticket/"):
+		ids["{id}"], ids["{case}"] = m.trip, m.trip
 	case strings.Contains(o.Path, "/smart/"):
 		day := m.practice.First.UTC()
 		ids["{file}"] = "riverside-clinic_" + day.AddDate(0, 0, -(int(day.Weekday())+6)%7).Format(time.DateOnly) + ".ndjson"
@@ -132,6 +153,27 @@ func (m *matrix) sample(o web.Operation) (path string, form url.Values, body any
 		body = map[string]any{"app_id": "residence-certificate", "channel": "list"}
 	case "revoke-document", "reissue-document", "halt-issuing", "resume-issuing":
 		body = map[string]any{"reason": "Issued on a wrong entry in the register."}
+	case "quote-ride":
+		body = map[string]any{"departure": m.departure, "from": 0, "to": 2, "places": []map[string]any{{}}}
+	case "hold-places", "change-booking": // places there are none of
+		body = map[string]any{"departure": m.departure, "from": 0, "to": 2, "places": []map[string]any{{"place": "99"}}}
+		if o.ID == "change-booking" {
+			body = map[string]any{"departure": m.departure, "from": 0, "to": 2, "version": 9999}
+		}
+	case "name-passengers":
+		body = map[string]any{"passengers": []map[string]any{{"name": ""}}}
+	case "pay-booking", "cancel-booking", "give-up-booking":
+		body = map[string]any{"version": 9999}
+	case "drop-change":
+		body = nil
+	case "scan-ticket":
+		body = map[string]any{"code": "AAAA-AAAA-AAAA-AAAA"}
+	case "call-off-departure":
+		body = map[string]any{"reason": "A storm closes the road."}
+	case "set-layout":
+		body = map[string]any{"form": apptest.SmallCoach, "version": 9999}
+	case "set-fares":
+		body = map[string]any{"form": apptest.CoastFares, "version": 9999, "service": "coach-ticket"}
 	case "create-share":
 		body = map[string]any{"label": "My bank", "days": 7}
 	default:

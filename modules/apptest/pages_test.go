@@ -33,6 +33,7 @@ var areas = []struct {
 	{"appointments", "medical-", 40, true},
 	{"clinics", "clinic-", 32, false},
 	{"payments", "payment", 14, true},
+	{"trips", "travel-", 20, true},
 }
 
 // fixtures are the pages whose names begin so, inside the layouts of citizens and staff.

@@ -1,13 +1,10 @@
 package documents
 
 import (
-	"fmt"
 	"net/http"
 	"slices"
 	"strconv"
 	"strings"
-
-	"rsc.io/qr"
 
 	"townhall/modules/kernel"
 	"townhall/modules/kernel/ui"
@@ -109,7 +106,7 @@ type linkView struct {
 func (s *Service) showLink(w http.ResponseWriter, r *http.Request, sh share, token string) error {
 	t := kernel.TenantOf(r.Context())
 	address := t.Origin + "/shared/" + token
-	code, err := drawQR(address, s.t(r, "documents.share.qr"))
+	code, err := ui.DrawQR(address, s.t(r, "documents.share.qr"))
 	if err != nil {
 		return err
 	}
@@ -121,29 +118,6 @@ func (s *Service) showLink(w http.ResponseWriter, r *http.Request, sh share, tok
 		Buttons: []ui.Button{{Label: s.t(r, "documents.share.done"), Href: documentPath(sh.Document), Tone: "secondary"}},
 	}
 	return s.Shell.Render(w, r, s.views, "share-link", ui.View{Title: s.t(r, "documents.share.ready"), Back: documentPath(sh.Document), Data: v, Active: "documents", Task: true})
-}
-
-// drawQR draws text as a QR code with the quiet zone of four modules that ISO/IEC 18004 §6.3.8 asks for.
-func drawQR(text, label string) (ui.QR, error) {
-	code, err := qr.Encode(text, qr.M)
-	if err != nil {
-		return ui.QR{}, fmt.Errorf("QR code: %w", err)
-	}
-	const quiet = 4
-	var path strings.Builder
-	for y := range code.Size {
-		for x := 0; x < code.Size; x++ {
-			run := 0
-			for x+run < code.Size && code.Black(x+run, y) {
-				run++
-			}
-			if run > 0 {
-				fmt.Fprintf(&path, "M%d %dh%dv1h-%dz", x+quiet, y+quiet, run, run)
-				x += run
-			}
-		}
-	}
-	return ui.QR{Label: label, Size: code.Size + 2*quiet, Path: path.String()}, nil
 }
 
 func (s *Service) endShareAction(w http.ResponseWriter, r *http.Request) error {

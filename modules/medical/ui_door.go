@@ -1,11 +1,7 @@
 package medical
 
 import (
-	"fmt"
 	"net/http"
-	"strings"
-
-	"rsc.io/qr"
 
 	"townhall/modules/kernel"
 	"townhall/modules/kernel/pg"
@@ -72,7 +68,7 @@ func (s *Service) showDoors(w http.ResponseWriter, r *http.Request, f kernel.Age
 	var v doorsView
 	for _, p := range places {
 		address := kernel.TenantOf(r.Context()).Origin + "/check-in/" + p.DoorCode
-		code, err := drawQR(address, s.t(r, "door.qr", "place", p.Name.In(locale)))
+		code, err := ui.DrawQR(address, s.t(r, "door.qr", "place", p.Name.In(locale)))
 		if err != nil {
 			return err
 		}
@@ -83,27 +79,4 @@ func (s *Service) showDoors(w http.ResponseWriter, r *http.Request, f kernel.Age
 		v.Empty = &ui.Empty{Title: s.t(r, "door.none"), Icon: "home"}
 	}
 	return s.Staff.Render(w, r, s.views, "doors", ui.View{Title: s.t(r, "door.title"), Lead: s.t(r, "door.lead"), Data: v, Active: "clinics", Back: clinicPath(f)})
-}
-
-// drawQR draws text as a QR code with the quiet zone of four modules that ISO/IEC 18004 §6.3.8 asks for.
-func drawQR(text, label string) (ui.QR, error) {
-	code, err := qr.Encode(text, qr.M)
-	if err != nil {
-		return ui.QR{}, fmt.Errorf("QR code: %w", err)
-	}
-	const quiet = 4
-	var path strings.Builder
-	for y := range code.Size {
-		for x := 0; x < code.Size; x++ {
-			run := 0
-			for x+run < code.Size && code.Black(x+run, y) {
-				run++
-			}
-			if run > 0 {
-				fmt.Fprintf(&path, "M%d %dh%dv1h-%dz", x+quiet, y+quiet, run, run)
-				x += run
-			}
-		}
-	}
-	return ui.QR{Label: label, Size: code.Size + 2*quiet, Path: path.String()}, nil
 }

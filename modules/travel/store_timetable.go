@@ -7,6 +7,8 @@ import (
 	"fmt"
 	"time"
 
+	"github.com/lib/pq"
+
 	"townhall/modules/kernel"
 	"townhall/modules/kernel/pg"
 	"townhall/modules/travel/gtfs"
@@ -246,11 +248,13 @@ type dayRow struct {
 	State    string          `db:"state"`
 	Offered  bool            `db:"offered"`
 	Claimed  bool            `db:"claimed"`
+	Feed     FeedID          `db:"feed"`
+	Number   int             `db:"trip"`
 }
 
 const (
 	aboutColumns = `t.name AS trip_name, r.key AS route_key, r.short, r.name AS route_name, r.means, r.color, r.text_color, r.carrier, t.headsign, t.wheelchair, t.bicycle, t.headway`
-	dayColumns   = `d.id, d.operator, d.service_date::text AS date, d.trip_key, d.starts_at, d.ends_at, d.layout, d.state, d.offered, d.claimed`
+	dayColumns   = `d.id, d.operator, d.service_date::text AS date, d.trip_key, d.starts_at, d.ends_at, d.layout, d.state, d.offered, d.claimed, d.feed, d.trip`
 )
 
 func (r aboutRow) about() (d Departure, err error) {
@@ -267,57 +271,63 @@ func (r dayRow) of(about Departure, zone string) Departure {
 	d := about
 	d.ID, d.Operator, d.Date, d.Trip, d.Zone = r.ID, r.Operator, r.Date, r.Trip, zone
 	d.StartsAt, d.EndsAt, d.Layout, d.State, d.Offered, d.Claimed = r.StartsAt.UTC(), r.EndsAt.UTC(), r.Layout, r.State, r.Offered, r.Claimed
+	d.feed, d.trip = r.Feed, r.Number
 	return d
 }
 
 type callRow struct {
-	Seq       int       `db:"seq"`
-	Stop      StopID    `db:"stop_id"`
-	Station   StopID    `db:"station_id"`
-	Name      []byte    `db:"name"`
-	Platform  string    `db:"platform"`
-	Zone      string    `db:"zone"`
-	FareZone  string    `db:"fare_zone"`
-	Arrives   time.Time `db:"arrives_at"`
-	Departs   time.Time `db:"departs_at"`
-	Pickup    bool      `db:"pickup"`
-	DropOff   bool      `db:"drop_off"`
-	Estimated bool      `db:"estimated"`
+	Departure DepartureID `db:"departure_id"`
+	Seq       int         `db:"seq"`
+	Stop      StopID      `db:"stop_id"`
+	Code      string      `db:"code"`
+	Station   StopID      `db:"station_id"`
+	Name      []byte      `db:"name"`
+	Platform  string      `db:"platform"`
+	Zone      string      `db:"zone"`
+	FareZone  string      `db:"fare_zone"`
+	Arrives   time.Time   `db:"arrives_at"`
+	Departs   time.Time   `db:"departs_at"`
+	Pickup    bool        `db:"pickup"`
+	DropOff   bool        `db:"drop_off"`
+	Estimated bool        `db:"estimated"`
 }
 
-const callColumns = `c.seq, c.stop_id, s.station_id, s.name, s.platform, s.zone, s.fare_zone, d.base_at + c.arrives * interval '1 second' AS arrives_at,
+const callColumns = `d.id AS departure_id, c.seq, c.stop_id, s.code, s.station_id, s.name, s.platform, s.zone, s.fare_zone, d.base_at + c.arrives * interval '1 second' AS arrives_at,
 	d.base_at + c.departs * interval '1 second' AS departs_at, c.pickup <> 1 AS pickup, c.drop_off <> 1 AS drop_off, c.estimated`
 
 func (r callRow) call() (Call, error) {
-	c := Call{Seq: r.Seq, Stop: r.Stop, Station: r.Station, Platform: r.Platform, Zone: r.Zone, FareZone: r.FareZone, Pickup: r.Pickup, DropOff: r.DropOff, Estimated: r.Estimated}
+	c := Call{Seq: r.Seq, Stop: r.Stop, Code: r.Code, Station: r.Station, Platform: r.Platform, Zone: r.Zone, FareZone: r.FareZone, Pickup: r.Pickup, DropOff: r.DropOff, Estimated: r.Estimated}
 	zone := located(r.Zone)
 	c.Arrives, c.Departs = r.Arrives.In(zone), r.Departs.In(zone)
 	return c, json.Unmarshal(r.Name, &c.Name)
 }
 
-// callsOf reads all calls of a departure, in order.
-func callsOf(ctx context.Context, tx kernel.Tx, id DepartureID) ([]Call, error) {
+// callsOf reads all calls of departures, in order.
+func callsOf(ctx context.Context, tx kernel.Tx, ids []DepartureID) (map[DepartureID][]Call, error) {
 	var rows []callRow
 	err := pg.From(tx).SelectContext(ctx, &rows, `SELECT `+callColumns+` FROM travel.departure d
 		JOIN travel.stop_time c ON c.tenant_id = $1 AND c.feed = d.feed AND c.trip = d.trip JOIN travel.stop s ON s.tenant_id = $1 AND s.id = c.stop_id
-		WHERE d.tenant_id = $1 AND d.id = $2 ORDER BY c.seq`, tx.TenantID(), id)
+		WHERE d.tenant_id = $1 AND d.id = ANY ($2::uuid[]) ORDER BY d.id, c.seq`, tx.TenantID(), pq.Array(ids))
 	if err != nil {
-		return nil, fmt.Errorf("calls of %s: %w", id, err)
+		return nil, fmt.Errorf("calls of departures: %w", err)
 	}
-	out := make([]Call, len(rows))
-	for i, r := range rows {
-		if out[i], err = r.call(); err != nil {
+	out := map[DepartureID][]Call{}
+	for _, r := range rows {
+		c, err := r.call()
+		if err != nil {
 			return nil, err
 		}
+		out[r.Departure] = append(out[r.Departure], c)
 	}
 	return out, nil
 }
 
-// departureOf reads one departure with its calls, as this transaction sees it: whoever has locked its row reads what no
-// import can change before they commit. NotThere when there is none.
-func departureOf(ctx context.Context, tx kernel.Tx, id DepartureID) (Departure, error) {
-	if !kernel.ValidID(string(id)) {
-		return Departure{}, kernel.NotThere("departure")
+// loadDepartures reads departures by id with their calls, as this transaction sees them: whoever has locked a row reads
+// what no import can change before they commit. What there is not is not among the answers. The ids have the shape of ids.
+func loadDepartures(ctx context.Context, tx kernel.Tx, ids ...DepartureID) (map[DepartureID]Departure, error) {
+	out := map[DepartureID]Departure{}
+	if len(ids) == 0 {
+		return out, nil
 	}
 	var rows []struct {
 		dayRow
@@ -328,20 +338,40 @@ func departureOf(ctx context.Context, tx kernel.Tx, id DepartureID) (Departure, 
 		JOIN travel.feed f ON f.tenant_id = $1 AND f.id = d.feed
 		JOIN travel.trip t ON t.tenant_id = $1 AND t.feed = d.feed AND t.number = d.trip
 		JOIN travel.route r ON r.tenant_id = $1 AND r.feed = d.feed AND r.key = t.route
-		WHERE d.tenant_id = $1 AND d.id = $2`, tx.TenantID(), id)
+		WHERE d.tenant_id = $1 AND d.id = ANY ($2::uuid[])`, tx.TenantID(), pq.Array(ids))
 	if err != nil {
-		return Departure{}, fmt.Errorf("departure %s: %w", id, err)
+		return nil, fmt.Errorf("departures: %w", err)
 	}
-	if len(rows) == 0 {
+	calls, err := callsOf(ctx, tx, ids)
+	if err != nil {
+		return nil, err
+	}
+	for _, r := range rows {
+		about, err := r.about()
+		if err != nil {
+			return nil, err
+		}
+		d := r.of(about, r.Zone)
+		d.Calls = calls[d.ID]
+		out[d.ID] = d
+	}
+	return out, nil
+}
+
+// loadDeparture reads one departure. NotThere when there is none.
+func loadDeparture(ctx context.Context, tx kernel.Tx, id DepartureID) (Departure, error) {
+	if !kernel.ValidID(string(id)) {
 		return Departure{}, kernel.NotThere("departure")
 	}
-	about, err := rows[0].about()
+	found, err := loadDepartures(ctx, tx, id)
 	if err != nil {
 		return Departure{}, err
 	}
-	d := rows[0].of(about, rows[0].Zone)
-	d.Calls, err = callsOf(ctx, tx, id)
-	return d, err
+	d, ok := found[id]
+	if !ok {
+		return Departure{}, kernel.NotThere("departure")
+	}
+	return d, nil
 }
 
 type placeRow struct {

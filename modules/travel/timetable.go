@@ -14,9 +14,6 @@ type (
 	ConflictID  string
 )
 
-// RolePlanner is the role of an operator's staff who bring its timetable, granted in the operator's agency.
-const RolePlanner = "planner"
-
 // ahead is for how many days departures are made, today with them.
 const ahead = 90
 
@@ -64,12 +61,16 @@ type Departure struct {
 	Offered    bool // the timetable in force has it just so
 	Claimed    bool // somebody has, or had, a seat
 	Calls      []Call
+
+	feed FeedID // with trip: the calls it was read with
+	trip int
 }
 
 // Call is a departure at a stop. Segment n of a departure is from Calls[n] to Calls[n+1].
 type Call struct {
 	Seq             int // its place in Calls
 	Stop, Station   StopID
+	Code            string // of the stop in the operator's timetable (stop_id)
 	Name            kernel.Text
 	Platform        string
 	Zone            string // IANA: times are shown in it

@@ -54,7 +54,7 @@ func (s *Timetable) SettleConflict(ctx context.Context, tx kernel.Tx, operator k
 	if err != nil {
 		return Departure{}, err
 	}
-	return departureOf(ctx, tx, c.Departure)
+	return loadDeparture(ctx, tx, c.Departure)
 }
 
 func (s *Timetable) move(ctx context.Context, tx kernel.Tx, operator kernel.AgencyID, id DepartureID) error {

@@ -110,8 +110,8 @@ func goodFeed(t testing.TB) (out []lines.File) {
 	return out
 }
 
-// changed is a feed with other words in one of its files.
-func changed(t testing.TB, files []lines.File, name, old, new string) (out []lines.File) {
+// reworded is a feed with other words in one of its files.
+func reworded(t testing.TB, files []lines.File, name, old, new string) (out []lines.File) {
 	t.Helper()
 	for _, f := range files {
 		if f.Name == name {

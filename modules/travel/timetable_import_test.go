@@ -77,7 +77,7 @@ func TestARefusedTimetableLeavesTheOneInForceUntouched(t *testing.T) {
 	h := newTimetableHouse(t)
 	h.bring(coaches, goodFeed(t))
 	before := h.counts()
-	bad := changed(t, goodFeed(t), "stop_times.txt", "09:55:00,09:57:00,oak", "09:05:00,09:57:00,elm")
+	bad := reworded(t, goodFeed(t), "stop_times.txt", "09:55:00,09:57:00,oak", "09:05:00,09:57:00,elm")
 	_, err := h.Import(h.ctx, h.tenant, coaches, bad)
 	var refused *Refusal
 	if !errors.As(err, &refused) || refused.Problems.String() != "stop_times.txt:7: arrival_time: is before the departure from the stop before\nstop_times.txt:7: stop_id: names nothing that is there\n" {
@@ -100,9 +100,9 @@ func TestWhatNobodyHasBookedFollowsTheNewTimetable(t *testing.T) {
 	h.bring(coaches, goodFeed(t))
 	id, gone := h.departure(coaches, "x1-0930", "2026-11-18"), h.departure(coaches, "f1-out", "2026-11-18")
 	oak := h.find(JourneyQuery{From: "Oak Hill", To: "Eastmere Market", Day: "2026-11-18"}).From[0].ID
-	feed := changed(t, goodFeed(t), "stop_times.txt", "x1-0930,09:55:00,09:57:00", "x1-0930,09:45:00,09:47:00")
-	feed = changed(t, feed, "trips.txt", "F1,daily,f1-out", "F1,regatta,f1-out")
-	feed = changed(t, feed, "stops.txt", "Oak Hill", "Oak Hill North")
+	feed := reworded(t, goodFeed(t), "stop_times.txt", "x1-0930,09:55:00,09:57:00", "x1-0930,09:45:00,09:47:00")
+	feed = reworded(t, feed, "trips.txt", "F1,daily,f1-out", "F1,regatta,f1-out")
+	feed = reworded(t, feed, "stops.txt", "Oak Hill", "Oak Hill North")
 	done := h.bring(coaches, feed)
 	if done.Conflicts != 0 || done.Made != 0 || done.Gone != 90 || done.Moved == 0 {
 		t.Errorf("the import did %+v", done)
@@ -133,8 +133,8 @@ func TestWhatSomebodyHasBookedIsNeverTakenAway(t *testing.T) {
 	for _, id := range []DepartureID{same, altered, gone} {
 		h.claim(id)
 	}
-	feed := changed(t, goodFeed(t), "stop_times.txt", "x1-0930,09:55:00,09:57:00", "x1-0930,09:45:00,09:47:00")
-	feed = changed(t, feed, "trips.txt", "F1,daily,f1-out", "F1,regatta,f1-out")
+	feed := reworded(t, goodFeed(t), "stop_times.txt", "x1-0930,09:55:00,09:57:00", "x1-0930,09:45:00,09:47:00")
+	feed = reworded(t, feed, "trips.txt", "F1,daily,f1-out", "F1,regatta,f1-out")
 	done := h.bring(coaches, feed)
 	if done.Conflicts != 2 || done.Gone != 89 {
 		t.Fatalf("the import did %+v", done)
@@ -216,8 +216,8 @@ func TestStaffDecideWhatBecomesOfABookedDeparture(t *testing.T) {
 	}
 	boat := h.departure(coaches, "f1-out", "2026-11-21")
 	h.claim(boat)
-	feed := changed(t, goodFeed(t), "stop_times.txt", "x1-0930,09:55:00,09:57:00", "x1-0930,09:45:00,09:47:00")
-	feed = changed(t, feed, "trips.txt", "F1,daily,f1-out", "F1,regatta,f1-out")
+	feed := reworded(t, goodFeed(t), "stop_times.txt", "x1-0930,09:55:00,09:57:00", "x1-0930,09:45:00,09:47:00")
+	feed = reworded(t, feed, "trips.txt", "F1,daily,f1-out", "F1,regatta,f1-out")
 	h.bring(coaches, feed)
 	of := map[DepartureID]ConflictID{}
 	for _, c := range h.conflicts() {
@@ -255,7 +255,7 @@ func TestStaffDecideWhatBecomesOfABookedDeparture(t *testing.T) {
 		}
 	}
 	// The next timetable does not ask again what was decided.
-	h.bring(coaches, changed(t, feed, "feed_info.txt", "2026-11\n", "2026-12\n"))
+	h.bring(coaches, reworded(t, feed, "feed_info.txt", "2026-11\n", "2026-12\n"))
 	if left := h.conflicts(); len(left) != 1 || left[0].Departure != boat {
 		t.Errorf("asked again: %+v", left)
 	}
@@ -340,8 +340,8 @@ func TestDeparturesOfTheNightsTheClocksChangeAreWhereTheClockSays(t *testing.T) 
 			t.Fatal(err)
 		}
 		h.clock.Set(now)
-		feed := changed(t, goodFeed(t), "agency.txt", "Europe/London", zone)
-		feed = changed(t, feed, "stops.txt", "Europe/London", zone)
+		feed := reworded(t, goodFeed(t), "agency.txt", "Europe/London", zone)
+		feed = reworded(t, feed, "stops.txt", "Europe/London", zone)
 		h.bring(coaches, feed)
 		shuttle := h.read(h.departure(coaches, "s@06:00:00", c.day))
 		if got := shuttle.Calls[0].Departs.Format(time.RFC3339); got != c.shuttle {
@@ -371,7 +371,7 @@ func TestTwoCarriersAndTwoMunicipalitiesDoNotMixTheirTimetables(t *testing.T) {
 	if len(found.List) != 2 || len(found.From) != 2 || found.List[0].Legs[0].Departure.Operator == found.List[1].Legs[0].Departure.Operator {
 		t.Errorf("found %+v", found)
 	}
-	h.bring(ferries, changed(t, goodFeed(t), "trips.txt", "F1,daily,f1-out", "F1,regatta,f1-out"))
+	h.bring(ferries, reworded(t, goodFeed(t), "trips.txt", "F1,daily,f1-out", "F1,regatta,f1-out"))
 	if found := h.find(JourneyQuery{From: "Harbour", To: "Gull Island Pier", Day: "2026-11-18"}); len(found.List) != 1 || found.List[0].Legs[0].Departure.Operator != coaches {
 		t.Errorf("found %+v", found.List)
 	}
@@ -387,7 +387,7 @@ func TestASeatTakenDuringAnImportIsNotLost(t *testing.T) {
 	h := newTimetableHouse(t)
 	h.bring(coaches, goodFeed(t))
 	boat := h.departure(coaches, "f1-out", "2026-11-18")
-	feed := changed(t, goodFeed(t), "trips.txt", "F1,daily,f1-out", "F1,regatta,f1-out")
+	feed := reworded(t, goodFeed(t), "trips.txt", "F1,daily,f1-out", "F1,regatta,f1-out")
 	locked, imported := make(chan struct{}), make(chan error)
 	go func() {
 		<-locked

@@ -72,7 +72,7 @@ func (s *Timetable) Places(ctx context.Context, typed string, limit int) (out []
 
 // Departure reads one departure with its calls, whatever its state. Errors: NotFound.
 func (s *Timetable) Departure(ctx context.Context, tx kernel.Tx, id DepartureID) (Departure, error) {
-	return departureOf(ctx, tx, id)
+	return loadDeparture(ctx, tx, id)
 }
 
 // Search finds journeys of one day. Direct ones are all shown; where they are fewer than three, so are those with one

@@ -141,8 +141,8 @@ func TestAChangeTakesFiveMinutesAtLeast(t *testing.T) {
 	} {
 		h := newTimetableHouse(t)
 		comes := map[bool]string{true: "14:10:00", false: "12:10:00"}[leaves > "13"]
-		feed := changed(t, goodFeed(t), "stop_times.txt", "f1-out,11:00:00,11:00:00", "f1-out,"+leaves+","+leaves)
-		h.bring(coaches, changed(t, feed, "stop_times.txt", "f1-out,12:10:00,12:10:00", "f1-out,"+comes+","+comes))
+		feed := reworded(t, goodFeed(t), "stop_times.txt", "f1-out,11:00:00,11:00:00", "f1-out,"+leaves+","+leaves)
+		h.bring(coaches, reworded(t, feed, "stop_times.txt", "f1-out,12:10:00,12:10:00", "f1-out,"+comes+","+comes))
 		if got := h.find(JourneyQuery{From: "Northwick Central", To: "Gull Island Pier", Day: "2026-11-18"}).trips(); got != want {
 			t.Errorf("the boat leaves at %s: %s, want %s", leaves, got, want)
 		}
@@ -212,7 +212,7 @@ func TestWhatIsKnownOfATimetableIsNeverOld(t *testing.T) {
 	q := JourneyQuery{From: "Northwick Central", To: "Eastmere Market", Day: "2026-11-21"}
 	h.find(q)
 	other := &Timetable{DB: h.DB, Directory: h.Directory, Clock: h.clock}
-	later := changed(t, goodFeed(t), "stop_times.txt", "x1-0930,10:50:00,10:50:00", "x1-0930,10:55:00,10:55:00")
+	later := reworded(t, goodFeed(t), "stop_times.txt", "x1-0930,10:50:00,10:50:00", "x1-0930,10:55:00,10:55:00")
 	if _, err := other.Import(context.Background(), h.tenant, coaches, later); err != nil {
 		t.Fatal(err)
 	}
@@ -234,13 +234,13 @@ func TestATimetableOfExceptionsAloneIsSearched(t *testing.T) {
 	t.Parallel()
 	h := newTimetableHouse(t)
 	var files []lines.File
-	for _, f := range changed(t, goodFeed(t), "trips.txt", ",daily,", ",regatta,") {
+	for _, f := range reworded(t, goodFeed(t), "trips.txt", ",daily,", ",regatta,") {
 		if f.Name != "calendar.txt" {
 			files = append(files, f)
 		}
 	}
-	files = changed(t, files, "trips.txt", ",workdays,", ",regatta,")
-	files = changed(t, files, "calendar_dates.txt", "regatta,20270612,1", "regatta,20261120,1")
+	files = reworded(t, files, "trips.txt", ",workdays,", ",regatta,")
+	files = reworded(t, files, "calendar_dates.txt", "regatta,20270612,1", "regatta,20261120,1")
 	h.bring(coaches, files)
 	if got := h.find(JourneyQuery{From: "Harbour", To: "Gull Island Pier", Day: "2026-11-20"}).trips(); got != "f1-regatta 08:00-09:10, f1-out 11:00-12:10" {
 		t.Errorf("found %s", got)
@@ -281,8 +281,8 @@ func TestOneChangesFromACarrierToAnotherWhereTheirStopsAreOnePlace(t *testing.T)
 	} {
 		h := newTimetableHouse(t)
 		h.bring(coaches, onlyRoutes(t, "X1 N1 S"))
-		boats := changed(t, onlyRoutes(t, "F1"), "translations.txt", ",harbour,", ",oak,") // the boats tell it in English only
-		h.bring(ferries, changed(t, boats, "stops.txt", "Harbour,51.4900,-0.0500", c.stop))
+		boats := reworded(t, onlyRoutes(t, "F1"), "translations.txt", ",harbour,", ",oak,") // the boats tell it in English only
+		h.bring(ferries, reworded(t, boats, "stops.txt", "Harbour,51.4900,-0.0500", c.stop))
 		found := h.find(JourneyQuery{From: "Northwick Central", To: "Gull Island Pier", Day: "2026-11-18"})
 		if got := found.trips(); got != c.want {
 			t.Errorf("%s: %s, want %s", name, got, c.want)

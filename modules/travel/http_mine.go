@@ -1,0 +1,126 @@
+package travel
+
+import (
+	"context"
+	"net/http"
+	"time"
+
+	"townhall/modules/kernel"
+	"townhall/modules/kernel/web"
+)
+
+var ownList = web.Policy{Kinds: []kernel.PrincipalKind{kernel.Citizen}, Relation: "own"}
+
+// registerMine adds the citizen's own bookings.
+func (s *Service) registerMine(api *web.API) {
+	tags := []string{"Bookings"}
+	web.Register(api, web.Op{ID: "list-bookings", Method: http.MethodGet, Path: "/bookings", Tags: tags, Policy: ownList,
+		Summary: "List the citizen's bookings", Returns: "One page of bookings.", Description: "Newest first: those that are over and drafts too."}, s.getBookings)
+	web.Register(api, web.Op{ID: "get-booking", Method: http.MethodGet, Path: "/bookings/{id}", Tags: tags, Policy: whose, Errors: []int{http.StatusNotFound},
+		Summary: "Read one booking", Returns: "The booking.", Description: "With its tickets, payments and terms, what the citizen may do now, and what would go back if they cancelled."}, s.getBooking)
+	web.Register(api, web.Op{ID: "cancel-booking", Method: http.MethodPost, Path: "/bookings/{id}/cancel", Tags: tags, Policy: whose, Idempotent: true, Errors: steps,
+		Summary: "Cancel a booking", Returns: "The booking.", Example: map[string]any{"state": "cancelled"}, Description: "The places are free again at once, the tickets void. What goes back follows the rules it was booked under: see `terms`. 409 `too-late-to-change-trip` once the ride has begun."}, s.postCancel)
+	web.Register(api, web.Op{ID: "give-up-booking", Method: http.MethodPost, Path: "/bookings/{id}/give-up", Tags: tags, Policy: whose, Idempotent: true, Errors: steps,
+		Summary: "Stop booking", Returns: "The booking.", Example: map[string]any{"state": "lapsed"}, Description: "For what is not paid yet: the places are free again, and the payment can no longer be made."}, s.postGiveUp)
+}
+
+// BookingsInput narrows the list.
+type BookingsInput struct {
+	Service string `query:"service" maxLength:"60" pattern:"^[a-z0-9-]*$" doc:"Only of this service."`
+	Limit   int    `query:"limit" minimum:"1" maximum:"100" default:"50" doc:"How many at most."`
+	Cursor  string `query:"cursor" maxLength:"36" pattern:"^([0-9a-f-]{36})?$" doc:"The next_cursor of the page before."`
+}
+
+// BookingsOutput is one page of bookings.
+type BookingsOutput struct {
+	Body struct {
+		Bookings   []ListedBooking `json:"bookings" maxItems:"100" doc:"The bookings of this page."`
+		NextCursor string          `json:"next_cursor,omitempty" doc:"Send it as cursor to read on; absent on the last page."`
+	}
+}
+
+// ListedBooking is a booking with where it goes.
+type ListedBooking struct {
+	BookingItem
+	TripText
+}
+
+// TripText is where a booking goes, for people.
+type TripText struct {
+	Route string `json:"route" example:"X9" doc:"The route's name."`
+	Begin string `json:"begin" example:"Harbour" doc:"The stop at which the ride begins."`
+	End   string `json:"end" example:"Airport" doc:"The stop at which it ends."`
+	Zone  string `json:"zone" example:"Europe/London" doc:"IANA time zone in which its times are read."`
+}
+
+func tripText(locale string, b Booking, d Departure) TripText {
+	out := TripText{Route: routeIn(locale, d), Zone: d.Zone}
+	if r, ok := d.Ride(b.FromSeq, b.ToSeq); ok {
+		out.Begin, out.End = stopIn(locale, r.Begins()), stopIn(locale, r.Ends())
+	}
+	return out
+}
+
+func (s *Service) getBookings(ctx context.Context, in *BookingsInput) (*BookingsOutput, error) {
+	all, on, err := s.Trips(ctx, in.Service, kernel.CaseID(in.Cursor), in.Limit)
+	if err != nil {
+		return nil, err
+	}
+	out := &BookingsOutput{}
+	out.Body.Bookings = []ListedBooking{}
+	for _, b := range all {
+		out.Body.Bookings = append(out.Body.Bookings, ListedBooking{bookingItem(b, nil), tripText(kernel.LocaleOf(ctx), b, on[b.Departure])})
+	}
+	if len(all) == in.Limit {
+		out.Body.NextCursor = string(all[len(all)-1].Case)
+	}
+	return out, nil
+}
+
+// TripOutput is one booking with everything.
+type TripOutput struct{ Body TripDetail }
+
+// TripDetail is a booking with what can be done.
+type TripDetail struct {
+	BookingItem
+	TripText
+	Actions  []string       `json:"actions" maxItems:"20" example:"[\"cancel\",\"change\"]" doc:"What the citizen may do now: pay, change, cancel, give-up."`
+	Terms    []TermItem     `json:"terms" maxItems:"21" doc:"What goes back until when to who cancels."`
+	Back     int64          `json:"back" minimum:"0" example:"1125" doc:"Minor units that would go back if it were cancelled now."`
+	Payments []PaymentBrief `json:"payments" maxItems:"100" doc:"Oldest first."`
+	Changing bool           `json:"changing" example:"false" doc:"A change waits for its payment."`
+	ReadAt   time.Time      `json:"read_at" example:"2026-11-30T09:41:00Z" doc:"When this was true."`
+}
+
+func (s *Service) tripOutput(ctx context.Context, t MyTrip) *TripOutput {
+	out := &TripOutput{TripDetail{BookingItem: bookingItem(t.Booking, t.Tickets), TripText: tripText(kernel.LocaleOf(ctx), t.Booking, t.Departed), Actions: append([]string{}, t.Actions...),
+		Terms: termItems(t.Terms), Back: t.Back, Payments: []PaymentBrief{}, Changing: t.Changing, ReadAt: s.Clock.Now()}}
+	for _, p := range t.Payments {
+		out.Body.Payments = append(out.Body.Payments, *paymentBrief(p))
+	}
+	return out
+}
+
+func (s *Service) getBooking(ctx context.Context, in *BookingInput) (*TripOutput, error) {
+	t, err := s.Trip(ctx, kernel.CaseID(in.ID))
+	if err != nil {
+		return nil, err
+	}
+	return s.tripOutput(ctx, t), nil
+}
+
+func (s *Service) postCancel(ctx context.Context, in *StepInput) (*TripOutput, error) {
+	t, err := s.Cancel(ctx, kernel.CaseID(in.ID), in.Body.Version)
+	if err != nil {
+		return nil, err
+	}
+	return s.tripOutput(ctx, t), nil
+}
+
+func (s *Service) postGiveUp(ctx context.Context, in *StepInput) (*TripOutput, error) {
+	t, err := s.GiveUp(ctx, kernel.CaseID(in.ID), in.Body.Version)
+	if err != nil {
+		return nil, err
+	}
+	return s.tripOutput(ctx, t), nil
+}

@@ -1,0 +1,159 @@
+package travel
+
+import (
+	"context"
+	"slices"
+	"time"
+
+	"townhall/modules/kernel"
+	"townhall/modules/kernel/pg"
+	"townhall/modules/travel/seats"
+	"townhall/workflows"
+)
+
+// Departing is a ride somebody could take: when, for how much, and how many seats are left.
+type Departing struct {
+	Ride
+	Adult    int64 // minor units for one adult
+	Currency string
+	Room     int // seats that are free all the way
+}
+
+// search is what somebody looks for, as it stands in addresses: stops by their ids or as they are typed.
+type search struct {
+	From, To string
+	Day      string // YYYY-MM-DD; empty: today
+}
+
+// Offered are the departures between two places on one day that a service sells.
+type Offered struct {
+	From, To []Place // the places that were meant; none: nothing is called so
+	Day      string
+	List     []Departing
+	Changes  []Journey // ways with a change, where there are few without
+	Next     string    // the first later day within a week on which there is one, when this one has none
+}
+
+// maxFound is how many departures one page shows.
+const maxFound = 12
+
+// Departures lists what a service sells between two places on a day, soonest first; departures that are not sold are left
+// out. Everybody may. Errors: Invalid for a day that is none.
+func (s *Service) Departures(ctx context.Context, service string, q search) (Offered, error) {
+	out, err := s.departures(ctx, service, q)
+	if err != nil || len(out.List) > 0 || len(out.From) == 0 || len(out.To) == 0 {
+		return out, err
+	}
+	day, err := time.Parse(time.DateOnly, out.Day)
+	if err != nil {
+		return out, err
+	}
+	for i := 1; i <= 7 && out.Next == ""; i++ {
+		later, err := s.Timetable.Search(ctx, JourneyQuery{From: string(out.From[0].ID), To: string(out.To[0].ID), Day: day.AddDate(0, 0, i).Format(time.DateOnly), Limit: 1})
+		if err != nil {
+			return out, err
+		}
+		if len(later.List) > 0 {
+			out.Next = later.Day
+		}
+	}
+	return out, nil
+}
+
+func (s *Service) departures(ctx context.Context, service string, q search) (Offered, error) {
+	j, err := s.Timetable.Search(ctx, JourneyQuery{From: q.From, To: q.To, Day: q.Day, Limit: 2 * maxFound})
+	out := Offered{From: j.From, To: j.To, Day: j.Day}
+	if err != nil {
+		return out, err
+	}
+	var ids []DepartureID
+	for _, way := range j.List {
+		if len(way.Legs) == 1 {
+			ids = append(ids, way.Legs[0].Departure.ID)
+		} else {
+			out.Changes = append(out.Changes, way)
+		}
+	}
+	err = s.DB.Read(ctx, kernel.TenantOf(ctx).ID, func(tx *pg.Tx) error {
+		found, err := loadDepartures(ctx, tx, ids...)
+		if err != nil {
+			return err
+		}
+		var rides []Ride
+		for _, way := range j.List {
+			if len(way.Legs) == 1 {
+				l := way.Legs[0]
+				if ride, ok := found[l.Departure.ID].Ride(l.From.Seq, l.To.Seq); ok {
+					rides = append(rides, ride)
+				}
+			}
+		}
+		out.List, err = s.departing(ctx, tx, service, rides)
+		return err
+	})
+	return out, err
+}
+
+// departing are the rides of a service with price and room.
+func (s *Service) departing(ctx context.Context, tx kernel.Tx, service string, rides []Ride) (out []Departing, err error) {
+	for _, r := range rides {
+		if len(out) == maxFound {
+			break
+		}
+		o, err := s.offerOf(ctx, tx, r.Departure, r.Begins().Seq, r.Ends().Seq)
+		if err != nil || o.Fares.Service != service {
+			continue // not sold, or as something else
+		}
+		who, err := s.travellers(ctx, tx, make([]Wish, 1), nil)
+		if err != nil {
+			return nil, err
+		}
+		price, err := o.price(who, false)
+		if err != nil {
+			continue
+		}
+		busy, err := busyOf(ctx, tx, r.Departure, "")
+		if err != nil {
+			return nil, err
+		}
+		d := Departing{Ride: r, Adult: price.Total, Currency: price.Currency}
+		for _, p := range o.Vehicle.Places {
+			if p.Kind == seats.Seat && busy.Free(p.Number, r.From, r.To) {
+				d.Room++
+			}
+		}
+		out = append(out, d)
+	}
+	return out, nil
+}
+
+// others lists what somebody could change to: the other departures of the same operator between the same stops.
+func (s *Service) others(ctx context.Context, t MyTrip) (out []Departing, err error) {
+	err = s.DB.Read(ctx, kernel.TenantOf(ctx).ID, func(tx *pg.Tx) error {
+		rides, err := nextRides(ctx, tx, t.Ride.Begins().Stop, t.Ride.Ends().Stop, s.Clock.Now(), t.Departure, t.Operator, 2*maxFound)
+		if err != nil {
+			return err
+		}
+		out, err = s.departing(ctx, tx, t.Service, rides)
+		return err
+	})
+	return slices.DeleteFunc(out, func(d Departing) bool { return d.Room < len(t.Passengers) }), err
+}
+
+// definitions are the services of the sector.
+func (s *Service) definitions() (out []*workflows.Definition) {
+	for _, d := range s.Library.All() {
+		if d.Sector == Sector {
+			out = append(out, d)
+		}
+	}
+	return out
+}
+
+// offers reports NotThere for a service the municipality does not offer.
+func (s *Service) offers(ctx context.Context, slug string) error {
+	if !slices.Contains(kernel.TenantOf(ctx).Services, slug) {
+		return kernel.NotThere("service")
+	}
+	return nil
+}

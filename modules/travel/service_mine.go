@@ -1,0 +1,125 @@
+package travel
+
+import (
+	"context"
+
+	"townhall/modules/kernel"
+	"townhall/modules/kernel/pg"
+	"townhall/modules/travel/fares"
+)
+
+// MyTrip is a booking of the signed-in citizen's with everything its page shows.
+type MyTrip struct {
+	Booking
+	Departed  Departure
+	Ride      Ride
+	Actions   []string // what they may do now
+	Tickets   []Ticket
+	Terms     []fares.Term
+	Back      int64            // minor units that would go back if it were cancelled now
+	Payments  []kernel.Payment // oldest first
+	Documents []kernel.Document
+	Changing  bool // a change waits for its payment
+}
+
+// Trips lists a page of the signed-in citizen's bookings, newest first; service empty: of all; before pages on.
+func (s *Service) Trips(ctx context.Context, service string, before kernel.CaseID, n int) (all []Booking, on map[DepartureID]Departure, err error) {
+	who := kernel.PrincipalOf(ctx)
+	if before != "" && !kernel.ValidID(string(before)) {
+		return nil, nil, kernel.InvalidFields(kernel.FieldError{Path: "cursor", Slug: "travel.cursor-unknown", Message: "This page marker is not one of ours."})
+	}
+	err = s.DB.Read(ctx, kernel.TenantOf(ctx).ID, func(tx *pg.Tx) error {
+		if all, err = bookingsOf(ctx, tx, who.Person, service, before, n); err != nil {
+			return err
+		}
+		ids := make([]DepartureID, len(all))
+		for i, b := range all {
+			ids[i] = b.Departure
+		}
+		on, err = loadDepartures(ctx, tx, ids...)
+		return err
+	})
+	return all, on, err
+}
+
+// Trip reads one booking of the signed-in citizen's. Errors: NotFound.
+func (s *Service) Trip(ctx context.Context, c kernel.CaseID) (t MyTrip, err error) {
+	err = s.DB.Read(ctx, kernel.TenantOf(ctx).ID, func(tx *pg.Tx) error {
+		t, err = s.trip(ctx, tx, c)
+		return err
+	})
+	return t, err
+}
+
+func (s *Service) trip(ctx context.Context, tx kernel.Tx, c kernel.CaseID) (t MyTrip, err error) {
+	if t.Booking, err = loadBooking(ctx, tx, c, false); err != nil {
+		return MyTrip{}, err
+	}
+	if who := kernel.PrincipalOf(ctx); who.Kind != kernel.Citizen || who.Person == "" || who.Person != t.Applicant {
+		return MyTrip{}, kernel.NotThere("booking")
+	}
+	if t.Departed, err = loadDeparture(ctx, tx, t.Departure); err != nil {
+		return MyTrip{}, err
+	}
+	t.Ride, _ = t.Departed.Ride(t.FromSeq, t.ToSeq)
+	k, err := s.caseOf(ctx, tx, c)
+	if err != nil {
+		return MyTrip{}, err
+	}
+	t.Version, t.Actions = k.Version, append(append([]string{}, k.Actions...), k.Through...)
+	if t.Tickets, err = ticketsOf(ctx, tx, c); err != nil {
+		return MyTrip{}, err
+	}
+	if t.Documents, err = s.Documents.List(ctx, tx, c); err != nil {
+		return MyTrip{}, err
+	}
+	if s.Payments != nil {
+		if t.Payments, err = s.Payments.Payments(ctx, tx, c); err != nil {
+			return MyTrip{}, err
+		}
+	}
+	if t.Terms, err = s.Terms(t.Booking); err != nil {
+		return MyTrip{}, err
+	}
+	if t.State == StateBooked {
+		charges, err := chargesOf(ctx, tx, c)
+		if err != nil {
+			return MyTrip{}, err
+		}
+		fare, _ := paidFor(charges)
+		if t.Back, err = t.refundable(fare, s.Clock.Now()); err != nil {
+			return MyTrip{}, err
+		}
+		if _, t.Changing, err = loadWanted(ctx, tx, c); err != nil {
+			return MyTrip{}, err
+		}
+	}
+	return t, nil
+}
+
+// Cancel ends a booking: what goes back follows the rules it was booked under. Errors: NotFound, Conflict (changed-meanwhile,
+// action-not-possible), ErrTooLate.
+func (s *Service) Cancel(ctx context.Context, c kernel.CaseID, version int) (MyTrip, error) {
+	return s.end(ctx, c, version, "cancel")
+}
+
+// GiveUp ends a booking that is not paid for yet. Errors as Cancel.
+func (s *Service) GiveUp(ctx context.Context, c kernel.CaseID, version int) (MyTrip, error) {
+	return s.end(ctx, c, version, "give-up")
+}
+
+func (s *Service) end(ctx context.Context, c kernel.CaseID, version int, action string) (MyTrip, error) {
+	return pg.Once(ctx, s.DB, kernel.TenantOf(ctx).ID, func(tx *pg.Tx) (MyTrip, error) {
+		b, err := loadBooking(ctx, tx, c, false)
+		if err != nil {
+			return MyTrip{}, err
+		}
+		if who := kernel.PrincipalOf(ctx); who.Kind != kernel.Citizen || who.Person == "" || who.Person != b.Applicant {
+			return MyTrip{}, kernel.NotThere("booking")
+		}
+		if err := s.act(ctx, tx, b, version, action, nil); err != nil {
+			return MyTrip{}, err
+		}
+		return s.trip(ctx, tx, c)
+	})
+}

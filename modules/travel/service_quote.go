@@ -1,0 +1,161 @@
+package travel
+
+import (
+	"context"
+	"errors"
+	"slices"
+
+	"townhall/modules/kernel"
+	"townhall/modules/kernel/pg"
+	"townhall/modules/travel/fares"
+	"townhall/modules/travel/seats"
+)
+
+// Asked names a ride: a departure, and the calls between which somebody wants to go, by their numbers.
+type Asked struct {
+	Departure DepartureID
+	FromSeq   int
+	ToSeq     int
+}
+
+// offer is a ride with what is needed to sell it.
+type offer struct {
+	Ride
+	Vehicle seats.Layout
+	Fares   fareSet
+}
+
+// Quoted is what a ride would cost and what is free on it. Nothing is held.
+type Quoted struct {
+	Ride  Ride
+	Price fares.Price
+	Terms []fares.Term // what is given back until when
+	Room  int          // seats that are free all the way
+	Free  []string     // numbers of the places that are free all the way, as the vehicle is drawn
+	Sale  bool         // whether it can be booked now
+}
+
+// Quote says what a ride costs for some people, and what is free on it. Everybody may; the verified claims of the citizen
+// count for the passenger who is Self. Errors: NotFound, ErrNotSold, Invalid with fields.
+func (s *Service) Quote(ctx context.Context, a Asked, wishes []Wish, named []Named, insured bool) (q Quoted, err error) {
+	if err := fewEnough(wishes); err != nil {
+		return Quoted{}, err
+	}
+	err = s.DB.Read(ctx, kernel.TenantOf(ctx).ID, func(tx *pg.Tx) error {
+		o, err := s.offer(ctx, tx, a)
+		if err != nil {
+			return err
+		}
+		who, err := s.travellers(ctx, tx, wishes, named)
+		if err != nil {
+			return err
+		}
+		if q.Price, err = o.price(who, insured); err != nil {
+			return err
+		}
+		busy, err := busyOf(ctx, tx, o.Departure, "")
+		if err != nil {
+			return err
+		}
+		now := s.Clock.Now()
+		q.Ride, q.Sale = o.Ride, o.State == DepartureScheduled && o.Offered && o.Begins().Departs.After(now)
+		q.Terms = o.Fares.Terms(o.Begins().Departs, now, insured)
+		q.Room, q.Free = 0, nil
+		for _, p := range o.Vehicle.Places {
+			if !busy.Free(p.Number, o.From, o.To) {
+				continue
+			}
+			q.Free = append(q.Free, p.Number)
+			if p.Kind == seats.Seat {
+				q.Room++
+			}
+		}
+		return nil
+	})
+	return q, err
+}
+
+// offer reads what is asked for. NotFound when there is no such ride or the municipality does not offer its service,
+// ErrNotSold when it has no fares or no vehicle.
+func (s *Service) offer(ctx context.Context, tx kernel.Tx, a Asked) (offer, error) {
+	d, err := loadDeparture(ctx, tx, a.Departure)
+	if err != nil {
+		return offer{}, err
+	}
+	return s.offerOf(ctx, tx, d, a.FromSeq, a.ToSeq)
+}
+
+func (s *Service) offerOf(ctx context.Context, tx kernel.Tx, d Departure, fromSeq, toSeq int) (o offer, err error) {
+	var ok bool
+	if o.Ride, ok = d.Ride(fromSeq, toSeq); !ok {
+		return offer{}, kernel.NotThere("ride")
+	}
+	if o.Fares, err = faresFor(ctx, tx, d.Operator, fareRoute(d)); err != nil {
+		return offer{}, notSold(err)
+	}
+	if o.Vehicle, _, err = loadLayout(ctx, tx, d.Operator, d.Layout); err != nil {
+		return offer{}, notSold(err)
+	}
+	if !slices.Contains(s.tenant(tx).Services, o.Fares.Service) {
+		return offer{}, kernel.NotThere("service")
+	}
+	return o, nil
+}
+
+// notSold: a departure whose operator has set up no fares or no vehicle for it is there, and cannot be sold.
+func notSold(err error) error {
+	if kernel.KindOf(err) == kernel.NotFound {
+		return ErrNotSold.Wrap(err)
+	}
+	return err
+}
+
+func (s *Service) tenant(tx kernel.Tx) kernel.Tenant {
+	for _, t := range s.Directory.Tenants() {
+		if t.ID == tx.TenantID() {
+			return t
+		}
+	}
+	return kernel.Tenant{ID: tx.TenantID()}
+}
+
+func (o offer) price(who []fares.Traveller, insured bool) (fares.Price, error) {
+	p, err := o.Fares.Price(fareStop(o.Begins()), fareStop(o.Ends()), o.Day(), who, insured)
+	if errors.Is(err, fares.ErrNoFare) {
+		return fares.Price{}, ErrNotSold.Wrap(err)
+	}
+	return p, err
+}
+
+func fewEnough(wishes []Wish) error {
+	if len(wishes) == 0 || len(wishes) > MaxPassengers {
+		return kernel.InvalidFields(kernel.FieldError{Path: "passengers", Slug: "travel.passengers-number", Message: "A booking is for one to nine people."})
+	}
+	return nil
+}
+
+// travellers joins what people need with who they are; named empty: nothing is known about anybody yet.
+func (s *Service) travellers(ctx context.Context, tx kernel.Tx, wishes []Wish, named []Named) ([]fares.Traveller, error) {
+	out := make([]fares.Traveller, len(wishes))
+	for i, w := range wishes {
+		out[i].Bicycle = w.Bicycle
+		if i >= len(named) {
+			continue
+		}
+		n := named[i]
+		if !n.Self {
+			out[i].Birthdate, out[i].Declared = n.Birthdate, n.Birthdate != ""
+			continue
+		}
+		who := kernel.PrincipalOf(ctx)
+		if who.Kind != kernel.Citizen {
+			continue
+		}
+		person, err := s.People.Person(ctx, tx, who.Person)
+		if err != nil {
+			return nil, err
+		}
+		out[i].Birthdate, out[i].Claims = person.Claims["birthdate"], person.Claims
+	}
+	return out, nil
+}

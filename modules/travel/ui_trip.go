@@ -1,0 +1,242 @@
+package travel
+
+import (
+	"net/http"
+	"strconv"
+	"strings"
+	"time"
+
+	"townhall/modules/kernel"
+	"townhall/modules/kernel/ui"
+	"townhall/workflows"
+)
+
+func (s *Service) tripOf(r *http.Request, d *workflows.Definition) (MyTrip, error) {
+	t, err := s.Trip(r.Context(), caseIn(r))
+	if err == nil && t.Service != d.Slug {
+		err = kernel.NotThere("booking")
+	}
+	return t, err
+}
+
+func (s *Service) tripPage(w http.ResponseWriter, r *http.Request, d *workflows.Definition) error {
+	t, err := s.tripOf(r, d)
+	if err != nil {
+		return err
+	}
+	return s.showTrip(w, r, d, t)
+}
+
+func (s *Service) showTrip(w http.ResponseWriter, r *http.Request, d *workflows.Definition, t MyTrip) error {
+	locale := kernel.LocaleOf(r.Context())
+	v := tripView{Tag: s.stateTag(locale, d, t.State), Number: t.Number, Facts: s.rideFacts(locale, t.Ride), Documents: s.documentRows(r, t)}
+	for i, p := range t.Passengers {
+		if t.State != StateBooked && t.State != StateTravelled {
+			v.Facts = append(v.Facts, ui.Fact{Key: s.t(r, "check.passenger", "n", i+1), Value: s.passengerLine(locale, p)})
+			continue
+		}
+		for _, ticket := range t.Tickets {
+			if ticket.N != p.N {
+				continue
+			}
+			code, err := ui.DrawQR(ticket.Code, s.t(r, "trip.qr", "name", p.Name))
+			if err != nil {
+				return err
+			}
+			card := ticketView{ID: "ticket-" + itoa(p.N), Name: p.Name, Place: s.placeLine(locale, p), Code: spoken(ticket.Code), QR: code}
+			if p.Proof {
+				card.Place += " (" + s.say(locale, "proof") + ")"
+			}
+			if ticket.State == TicketUsed {
+				card.Tag = ui.Tag{Text: s.t(r, "trip.used"), Tone: ui.Neutral}
+			}
+			v.Tickets = append(v.Tickets, card)
+		}
+	}
+	v.Money = []ui.Fact{{Key: s.t(r, "total"), Value: ui.Money(locale, t.Fare+t.Insurance, t.Currency)}}
+	for _, p := range t.Payments {
+		if p.Refunded.Amount > 0 {
+			v.Money = append(v.Money, ui.Fact{Key: s.t(r, "trip.refunded"), Value: ui.Money(locale, p.Refunded.Amount, p.Refunded.Currency)})
+		}
+	}
+	s.guide(r, d, t, &v)
+	return s.Citizen.Render(w, r, s.views, "travel-trip", ui.View{Title: fromTo(locale, t.Ride), Active: "cases", Back: "/cases", Data: v})
+}
+
+// guide says what stands now and what can be done: one main button, the others quieter.
+func (s *Service) guide(r *http.Request, d *workflows.Definition, t MyTrip, v *tripView) {
+	locale, path := kernel.LocaleOf(r.Context()), myPath(t.Service, t.Case)
+	tell := func(tone, title, body string) {
+		v.Notices = append(v.Notices, ui.Notice{Tone: tone, Title: title, Body: body})
+	}
+	next := d.Text(locale, "state."+t.State+".next")
+	again := ui.Button{Label: s.t(r, "trip.again"), Href: appPath(t.Service), Tone: "secondary"}
+	switch t.State {
+	case StateDraft:
+		v.Buttons = []ui.Button{{Label: s.t(r, "continue"), Href: bookPath(t.Service, t.Case)}}
+	case StatePaying:
+		s.guidePaying(r, t, v)
+	case StateBooked:
+		v.Terms = s.termLines(locale, t.Ride, t.Terms)
+		if t.Changing {
+			tell(ui.Warning, s.t(r, "trip.changing"), s.t(r, "trip.changing-body"))
+			s.payButton(r, t, v)
+		}
+		if s.Clock.Now().Before(t.DepartsAt) {
+			v.Others = []ui.Button{{Label: s.t(r, "trip.change"), Href: path + "/change", Tone: "secondary"}, {Label: s.t(r, "trip.cancel"), Href: path + "/cancel", Tone: "quiet"}}
+		}
+	case StateCancelled, StateCalledOff:
+		body := next
+		if t.GivenBack > 0 {
+			body = s.t(r, "trip.given-back", "amount", ui.Money(locale, t.GivenBack, t.Currency))
+		} else if t.State == StateCancelled {
+			body = s.t(r, "trip.nothing-back")
+		}
+		tell(ui.Danger, d.Text(locale, "state."+t.State), body)
+		v.Buttons = []ui.Button{again}
+	default:
+		tell(ui.Info, "", next)
+		v.Buttons = []ui.Button{again}
+	}
+}
+
+// guidePaying says where to pay, or that somebody is still preparing it.
+func (s *Service) guidePaying(r *http.Request, t MyTrip, v *tripView) {
+	v.Notices = append(v.Notices, *s.held(r, t))
+	s.payButton(r, t, v)
+	if len(v.Buttons) == 0 {
+		v.Notices = append(v.Notices, ui.Notice{Tone: ui.Info, Title: s.t(r, "trip.waits"), Body: s.t(r, "trip.waits-body"), Link: ui.Link{Label: s.t(r, "trip.look-again"), Href: myPath(t.Service, t.Case)}})
+	}
+}
+
+// payButton leads to the newest payment that can still be made.
+func (s *Service) payButton(r *http.Request, t MyTrip, v *tripView) {
+	for _, p := range t.Payments {
+		if p.Payable() && p.PayURL != "" && p.Until.After(s.Clock.Now()) {
+			v.Buttons = []ui.Button{{Label: s.t(r, "trip.pay", "amount", ui.Money(kernel.LocaleOf(r.Context()), p.Amount.Amount, p.Amount.Currency)), Href: p.PayURL}}
+		}
+	}
+}
+
+func (s *Service) documentRows(r *http.Request, t MyTrip) (rows []ui.DocumentRow) {
+	for _, d := range t.Documents {
+		if d.State == "superseded" {
+			continue
+		}
+		row := ui.DocumentRow{Title: d.Title, Number: d.Number, IssuedAt: d.IssuedAt, Href: "/documents/" + string(d.ID), Page: true, Pending: d.State == "pending"}
+		switch d.State {
+		case "pending":
+			row.IssuedAt = time.Time{}
+		case "revoked":
+			row.Tag = ui.Tag{Text: s.t(r, "trip.revoked"), Tone: ui.Danger}
+		}
+		rows = append(rows, row)
+	}
+	return rows
+}
+
+func (s *Service) cancelPage(w http.ResponseWriter, r *http.Request, d *workflows.Definition) error {
+	t, err := s.tripOf(r, d)
+	if err != nil {
+		return err
+	}
+	if t.State != StateBooked {
+		return seeOther(w, r, myPath(d.Slug, t.Case))
+	}
+	return s.showCancel(w, r, t, nil)
+}
+
+func (s *Service) showCancel(w http.ResponseWriter, r *http.Request, t MyTrip, problem error) error {
+	locale, path := kernel.LocaleOf(r.Context()), myPath(t.Service, t.Case)
+	v := cancelView{Facts: s.rideFacts(locale, t.Ride), Keep: path, Back: s.t(r, "cancel.nothing"), Form: formView{Action: path + "/cancel", Version: t.Version, Button: s.t(r, "cancel.button")}}
+	if t.Back > 0 {
+		v.Back = s.t(r, "cancel.back", "amount", ui.Money(locale, t.Back, t.Currency), "total", ui.Money(locale, t.Fare+t.Insurance, t.Currency))
+	}
+	view := ui.View{Title: s.t(r, "cancel.title"), Active: "cases", Task: true, Back: path}
+	v.Problems = s.problems(r, &view, problem)
+	view.Data = v
+	return s.Citizen.Render(w, r, s.views, "travel-cancel", view)
+}
+
+func (s *Service) postCancelPage(w http.ResponseWriter, r *http.Request, d *workflows.Definition) error {
+	version, err := versionOf(r)
+	if err != nil {
+		return err
+	}
+	t, err := s.tripOf(r, d)
+	if err != nil {
+		return err
+	}
+	if t.State == StateCancelled { // by this form or another one: what the citizen wanted has happened
+		return seeOther(w, r, myPath(d.Slug, t.Case))
+	}
+	_, err = s.Cancel(r.Context(), t.Case, version)
+	if tolerable(err) {
+		return s.showCancel(w, r, t, err)
+	}
+	if err != nil {
+		return err
+	}
+	return seeOther(w, r, myPath(d.Slug, t.Case))
+}
+
+func (s *Service) changePage(w http.ResponseWriter, r *http.Request, d *workflows.Definition) error {
+	t, err := s.tripOf(r, d)
+	if err != nil {
+		return err
+	}
+	if t.State != StateBooked {
+		return seeOther(w, r, myPath(d.Slug, t.Case))
+	}
+	return s.showChangeFor(w, r, t, nil)
+}
+
+func (s *Service) showChangeFor(w http.ResponseWriter, r *http.Request, t MyTrip, problem error) error {
+	rides, err := s.others(r.Context(), t)
+	if err != nil {
+		return err
+	}
+	return s.showChange(w, r, t, rides, problem)
+}
+
+func (s *Service) showChange(w http.ResponseWriter, r *http.Request, t MyTrip, rides []Departing, problem error) error {
+	locale, path := kernel.LocaleOf(r.Context()), myPath(t.Service, t.Case)
+	v := changeView{Facts: s.rideFacts(locale, t.Ride), Path: path + "/change", Version: t.Version}
+	for _, d := range rides {
+		v.Rides = append(v.Rides, changeRide{Title: hours(d.Ride) + ", " + ui.Date(locale, d.Location(), d.Begins().Departs), Text: lineIn(locale, d.Departure),
+			Value: string(d.ID) + "/" + itoa(d.Begins().Seq) + "/" + itoa(d.Ends().Seq), Button: s.t(r, "change.take", "time", ui.DateTime(locale, d.Location(), d.Begins().Departs))})
+	}
+	if len(rides) == 0 {
+		v.Empty = &ui.Empty{Title: s.t(r, "change.none"), Icon: "travel"}
+	}
+	view := ui.View{Title: s.t(r, "change.title"), Lead: s.t(r, "change.lead"), Active: "cases", Task: true, Back: path}
+	v.Problems = s.problems(r, &view, problem)
+	view.Data = v
+	return s.Citizen.Render(w, r, s.views, "travel-change", view)
+}
+
+// postChangePage changes to the departure whose button was pressed. What is to be paid for it stands on the booking's page.
+func (s *Service) postChangePage(w http.ResponseWriter, r *http.Request, d *workflows.Definition) error {
+	version, err := versionOf(r)
+	if err != nil {
+		return err
+	}
+	t, err := s.tripOf(r, d)
+	if err != nil {
+		return err
+	}
+	parts := strings.Split(r.PostFormValue("to"), "/")
+	if len(parts) != 3 {
+		return kernel.NotThere("ride")
+	}
+	from, _ := strconv.Atoi(parts[1])
+	to, _ := strconv.Atoi(parts[2])
+	_, err = s.Change(r.Context(), t.Case, version, Asked{DepartureID(parts[0]), from, to})
+	if tolerable(err) {
+		return s.showChangeFor(w, r, t, err)
+	}
+	if err != nil {
+		return err
+	}
+	return seeOther(w, r, myPath(d.Slug, t.Case))
+}
