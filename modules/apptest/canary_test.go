@@ -15,6 +15,7 @@ import (
 	"time"
 
 	"townhall/modules/apptest"
+	"townhall/modules/kernel"
 	"townhall/modules/kernel/pg"
 )
 
@@ -26,7 +27,7 @@ var canaries = map[string]string{
 	"question": "Canary Question Heron?", "answer": "Canary Answer 金丝雀", "assessment": "Canary Assessment Lynx", "remarks": "Canary Remarks Newt",
 	"refusal": "Canary Refusal Reason Stoat, told at length", "revocation": "Canary Revocation Vole",
 	"label": "Canary Label Shrew", "reissue": "Canary Reissue Marten",
-	"visit": "Canary Visit Kestrel Сыпь", "child": "Canary Child Dormouse", "call-off": "Canary Calloff Adder", "walk-in": "Canary Walkin Polecat",
+	"visit": "Canary Visit Kestrel Сыпь", "child": "Canary Child Dormouse", "call-off": "Canary Calloff Adder", "companion": "Canary Companion Stork", "dispatch": "Canary Dispatch Viper", "walk-in": "Canary Walkin Polecat",
 }
 
 // sink collects what leaves by one way.
@@ -88,7 +89,8 @@ func newAviary(t *testing.T) *aviary {
 		}
 	}))
 	t.Cleanup(wallet.Close)
-	v.App = apptest.Start(t, apptest.WithLog(v.log), apptest.WithWebhook(wallet.URL+"/hooks", "whsec_am91cm5leS1qb3VybmV5LWpvdXJuZXktam91cm5leS0wMQ=="))
+	v.App = apptest.Start(t, apptest.WithLog(v.log), apptest.WithWebhook(wallet.URL+"/hooks", "whsec_am91cm5leS1qb3VybmV5LWpvdXJuZXktam91cm5leS0wMQ=="), apptest.WithTravel(t))
+	v.Coaches()
 	v.zoe = apptest.Anna
 	v.zoe.Subject, v.zoe.Name = "zephyrine", canaries["name"]
 	v.Know("northwick", v.zoe, apptest.Boris, apptest.Oliver, apptest.Priya, apptest.Rosa, apptest.Amara, apptest.Hannah)
@@ -195,6 +197,7 @@ func TestPersonalDataStaysInside(t *testing.T) {
 	v.walkWrongly(refusedCase)
 	v.walkPages(refusedCase, certificate.ID, certificate.Number)
 	v.walkClinic()
+	v.walkTrip()
 
 	if len(v.log.all) < 40 || len(v.hooks.all) < 10 || len(v.addresses.all) < 100 || len(v.problems.all) < 12 {
 		t.Fatalf("too little was watched: %d lines, %d of webhooks, %d addresses, %d errors", len(v.log.all), len(v.hooks.all), len(v.addresses.all), len(v.problems.all))
@@ -279,6 +282,51 @@ func (v *aviary) walkClinic() {
 	v.settle()
 	for _, path := range []string{"/cases/" + visit.ID, "/access", "/messages"} {
 		v.page(v.zoe, get, path, nil, 200)
+	}
+}
+
+// walkTrip takes a companion on a coach, past the conductor, and to the day on which the operator calls the next one off.
+func (v *aviary) walkTrip() {
+	t, post := v.t, http.MethodPost
+	ours, next := v.Coach(time.Now().Add(72*time.Hour), 3), v.Coach(time.Now().Add(80*time.Hour), 3)
+	send := func(who apptest.Who, path string, body any, want int, out any) {
+		t.Helper()
+		a := v.Do(apptest.Call{Who: &who, Method: post, Path: "/travel/v1" + path, Key: apptest.Key(), Body: body})
+		if a.Status != want {
+			t.Fatalf("%s: %d %s", path, a.Status, a.Body)
+		}
+		if out != nil {
+			a.JSON(t, out)
+		}
+	}
+	buy := func(departure string) (b trip) {
+		send(v.zoe, "/bookings", ride(departure, 1, 3, 2), http.StatusCreated, &b)
+		v.refused(v.zoe, post, "/travel/v1/bookings/"+b.ID+"/passengers", map[string]any{"passengers": []map[string]any{{"self": true}, {"name": canaries["companion"] + "\u202e"}}})
+		send(v.zoe, "/bookings/"+b.ID+"/passengers", map[string]any{"passengers": []map[string]any{{"self": true}, {"name": canaries["companion"]}}}, http.StatusOK, &b)
+		var p goingToPay
+		send(v.zoe, "/bookings/"+b.ID+"/pay", map[string]any{"version": b.Version}, http.StatusOK, &p)
+		v.Pay.Happens(t, "northwick", kernel.PaymentID(p.Payment.ID), kernel.ChangeAuthorized)
+		v.settle()
+		v.Pay.Deliver(t, "northwick")
+		v.settle()
+		return (&coastline{v.App, t}).get(v.zoe, b.ID)
+	}
+	first, second := buy(ours), buy(next)
+	if first.State != "booked" || second.State != "booked" || first.Passengers[1].Name != canaries["companion"] {
+		t.Fatalf("%+v %+v", first, second)
+	}
+	board := "/travel/v1/operators/coast-coaches/departures/"
+	v.refused(apptest.Nora, http.MethodGet, board+ours+"/passengers", nil)
+	v.refused(apptest.Boris, http.MethodGet, "/travel/v1/bookings/"+first.ID, nil)
+	v.refused(apptest.Carl, post, board+ours+"/scans", map[string]any{"code": canaries["companion"]})
+	v.refused(apptest.Dina, post, board+kernel.NewID()+"/call-off", map[string]any{"reason": canaries["dispatch"], "rebook": false})
+	if a := v.Do(apptest.Call{Who: &apptest.Dina, Method: http.MethodGet, Path: board + ours + "/passengers"}); a.Status != http.StatusOK || !bytes.Contains(a.Body, []byte(canaries["companion"])) {
+		t.Errorf("the dispatcher's list: %d %s", a.Status, a.Body)
+	}
+	send(apptest.Dina, "/operators/coast-coaches/departures/"+next+"/call-off", map[string]any{"reason": canaries["dispatch"], "rebook": false}, http.StatusOK, nil)
+	v.settle()
+	for _, path := range []string{"/apps/coach-ticket", "/apps/coach-ticket/bookings/" + first.ID, "/payments"} {
+		v.page(v.zoe, http.MethodGet, path, nil, 200)
 	}
 }
 
