@@ -24,10 +24,11 @@ func WithTravel(t testing.TB) Option {
 			"eastmere": {{ID: "hill-coaches", Name: kernel.Text{"en": "Hill Coaches", "ru": "Горные автобусы", "zh": "山地客运"}}},
 		}
 		office := modules.AgencySettings{ID: "transport-office", Name: kernel.Text{"en": "Transport Office", "ru": "Отдел транспорта", "zh": "交通办公室"}}
+		insurer := modules.AgencySettings{ID: "travel-insurance", Name: kernel.Text{"en": "Travel Insurance", "ru": "Страхование поездок", "zh": "旅行保险公司"}}
 		for i := range o.Settings.Tenants {
 			tenant := &o.Settings.Tenants[i]
 			tenant.Services = append(tenant.Services, "coach-ticket", "ferry-ticket")
-			tenant.Agencies = append(append(tenant.Agencies, office), operators[tenant.ID]...)
+			tenant.Agencies = append(append(tenant.Agencies, office, insurer), operators[tenant.ID]...)
 			for _, operator := range operators[tenant.ID] {
 				for _, role := range []string{"conductor", "dispatcher", "planner"} {
 					o.Settings.Issuers[1].Groups[tenant.ID][string(operator.ID)+"-"+role+"s"] = []modules.GrantSettings{{Agency: operator.ID, Role: role}}

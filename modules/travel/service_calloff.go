@@ -137,7 +137,7 @@ func (s *Service) rebook(ctx context.Context, tx *pg.Tx, b Booking, version int)
 			p := b.Passengers[i]
 			w.Seats = append(w.Seats, wantedSeat{Place: g.Number, Bicycle: g.Bicycle, Class: p.Class, Proof: p.Proof, Fare: p.Fare})
 		}
-		return o.ID, s.changeTo(ctx, tx, &b, o, w, func(input map[string]any) error { return s.act(ctx, tx, b, version, "rebook", input) })
+		return o.ID, s.changeTo(ctx, tx, &b, o, w, func(input map[string]any) error { return s.act(ctx, tx, b, version, b.step("rebook"), input) })
 	}
 	return "", nil
 }
