@@ -10,7 +10,7 @@ import (
 // steps are the effects that the sector's workflows declare. Each brings the booking to what the step says, in the step's
 // transaction.
 func (s *Service) steps() map[string]kernel.StepEffect {
-	return map[string]kernel.StepEffect{"release": s.stepRelease, "complete": s.stepComplete}
+	return map[string]kernel.StepEffect{"release": s.stepRelease, "complete": s.stepComplete, "claim": s.stepClaim}
 }
 
 // stepRelease ends a booking: its places are free again, its tickets and its policy void, payments that wait are let go, and of what was
