@@ -1119,6 +1119,24 @@ CREATE TABLE travel.passenger (
 
 ALTER TABLE ONLY travel.passenger FORCE ROW LEVEL SECURITY;
 
+CREATE TABLE travel.policy (
+    tenant_id text NOT NULL,
+    number text NOT NULL,
+    case_id uuid NOT NULL,
+    insurer text NOT NULL,
+    state text NOT NULL,
+    begins_on date NOT NULL,
+    ends_on date NOT NULL,
+    voided_on date,
+    created_at timestamp with time zone NOT NULL,
+    updated_at timestamp with time zone NOT NULL,
+    CONSTRAINT policy_days CHECK ((begins_on <= ends_on)),
+    CONSTRAINT policy_sizes CHECK ((((length(number) >= 8) AND (length(number) <= 40)) AND ((length(insurer) >= 1) AND (length(insurer) <= 60)))),
+    CONSTRAINT policy_state_known CHECK (((state = ANY (ARRAY['force'::text, 'void'::text])) AND ((state = 'void'::text) = (voided_on IS NOT NULL))))
+);
+
+ALTER TABLE ONLY travel.policy FORCE ROW LEVEL SECURITY;
+
 CREATE TABLE travel.refund (
     tenant_id text NOT NULL,
     payment_id uuid NOT NULL,
@@ -1438,6 +1456,9 @@ ALTER TABLE ONLY travel.operator
 ALTER TABLE ONLY travel.passenger
     ADD CONSTRAINT passenger_pkey PRIMARY KEY (tenant_id, case_id, n);
 
+ALTER TABLE ONLY travel.policy
+    ADD CONSTRAINT policy_pkey PRIMARY KEY (tenant_id, number);
+
 ALTER TABLE ONLY travel.refund
     ADD CONSTRAINT refund_pkey PRIMARY KEY (tenant_id, payment_id, key);
 
@@ -1591,6 +1612,8 @@ CREATE INDEX occupancy_case ON travel.occupancy USING btree (tenant_id, case_id)
 
 CREATE INDEX occupancy_lapsed ON travel.occupancy USING btree (tenant_id, hold_until) WHERE (hold_until IS NOT NULL);
 
+CREATE UNIQUE INDEX policy_one ON travel.policy USING btree (tenant_id, case_id);
+
 CREATE INDEX refund_case ON travel.refund USING btree (tenant_id, case_id);
 
 CREATE INDEX stop_searched ON travel.stop USING btree (tenant_id) WHERE (active AND (id = station_id) AND (kind <= 1));
@@ -1725,6 +1748,9 @@ ALTER TABLE ONLY travel.occupancy
 
 ALTER TABLE ONLY travel.passenger
     ADD CONSTRAINT passenger_booking_fkey FOREIGN KEY (tenant_id, case_id) REFERENCES travel.booking(tenant_id, case_id);
+
+ALTER TABLE ONLY travel.policy
+    ADD CONSTRAINT policy_booking_fkey FOREIGN KEY (tenant_id, case_id) REFERENCES travel.booking(tenant_id, case_id);
 
 ALTER TABLE ONLY travel.refund
     ADD CONSTRAINT refund_charge_fkey FOREIGN KEY (tenant_id, payment_id) REFERENCES travel.charge(tenant_id, payment_id);
@@ -1943,6 +1969,8 @@ ALTER TABLE travel.operator ENABLE ROW LEVEL SECURITY;
 
 ALTER TABLE travel.passenger ENABLE ROW LEVEL SECURITY;
 
+ALTER TABLE travel.policy ENABLE ROW LEVEL SECURITY;
+
 ALTER TABLE travel.refund ENABLE ROW LEVEL SECURITY;
 
 ALTER TABLE travel.route ENABLE ROW LEVEL SECURITY;
@@ -1974,6 +2002,8 @@ CREATE POLICY tenant ON travel.occupancy USING ((tenant_id = ( SELECT public.app
 CREATE POLICY tenant ON travel.operator USING ((tenant_id = ( SELECT public.app_tenant() AS app_tenant))) WITH CHECK ((tenant_id = ( SELECT public.app_tenant() AS app_tenant)));
 
 CREATE POLICY tenant ON travel.passenger USING ((tenant_id = ( SELECT public.app_tenant() AS app_tenant))) WITH CHECK ((tenant_id = ( SELECT public.app_tenant() AS app_tenant)));
+
+CREATE POLICY tenant ON travel.policy USING ((tenant_id = ( SELECT public.app_tenant() AS app_tenant))) WITH CHECK ((tenant_id = ( SELECT public.app_tenant() AS app_tenant)));
 
 CREATE POLICY tenant ON travel.refund USING ((tenant_id = ( SELECT public.app_tenant() AS app_tenant))) WITH CHECK ((tenant_id = ( SELECT public.app_tenant() AS app_tenant)));
 
@@ -2190,6 +2220,9 @@ GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE travel.operator TO townhall_rw;
 
 GRANT SELECT ON TABLE travel.passenger TO townhall_ro;
 GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE travel.passenger TO townhall_rw;
+
+GRANT SELECT ON TABLE travel.policy TO townhall_ro;
+GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE travel.policy TO townhall_rw;
 
 GRANT SELECT ON TABLE travel.refund TO townhall_ro;
 GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE travel.refund TO townhall_rw;

@@ -282,6 +282,12 @@ func (d *Definition) Charges() bool {
 	return slices.ContainsFunc(d.Actions, func(a Action) bool { return a.Charge != "" })
 }
 
+// NeedsSector reports whether only the sector's own pages and contract serve the service: one of its actions goes through them. Any
+// other one is served by the pages and the contract that know no service by name.
+func (d *Definition) NeedsSector() bool {
+	return slices.ContainsFunc(d.Actions, func(a Action) bool { return a.Through == ThroughSector })
+}
+
 // PaidAction returns the action that follows when the fee is paid in a state; empty when it is not waited for there.
 func (d *Definition) PaidAction(state string) string {
 	for i := range d.Actions {

@@ -24,10 +24,12 @@ func WithTravel(t testing.TB) Option {
 			"eastmere": {{ID: "hill-coaches", Name: kernel.Text{"en": "Hill Coaches", "ru": "Горные автобусы", "zh": "山地客运"}}},
 		}
 		office := modules.AgencySettings{ID: "transport-office", Name: kernel.Text{"en": "Transport Office", "ru": "Отдел транспорта", "zh": "交通办公室"}}
+		insurer := modules.AgencySettings{ID: "travel-insurance", Name: kernel.Text{"en": "Travel Insurance", "ru": "Страхование поездок", "zh": "旅行保险公司"}}
 		for i := range o.Settings.Tenants {
 			tenant := &o.Settings.Tenants[i]
-			tenant.Services = append(tenant.Services, "coach-ticket", "ferry-ticket")
-			tenant.Agencies = append(append(tenant.Agencies, office), operators[tenant.ID]...)
+			tenant.Services = append(tenant.Services, "coach-ticket", "ferry-ticket", "insurance-claim")
+			tenant.Agencies = append(append(tenant.Agencies, office, insurer), operators[tenant.ID]...)
+			o.Settings.Issuers[1].Groups[tenant.ID]["travel-insurance-adjusters"] = []modules.GrantSettings{{Agency: insurer.ID, Role: "adjuster"}}
 			for _, operator := range operators[tenant.ID] {
 				for _, role := range []string{"conductor", "dispatcher", "planner"} {
 					o.Settings.Issuers[1].Groups[tenant.ID][string(operator.ID)+"-"+role+"s"] = []modules.GrantSettings{{Agency: operator.ID, Role: role}}
@@ -42,6 +44,7 @@ var (
 	Carl  = Who{Subject: "carl", Name: "Carl Winter", ACR: "high", Groups: []string{"coast-coaches-conductors"}, Client: "northwick.staff"}
 	Dina  = Who{Subject: "dina", Name: "Dina Castell", ACR: "high", Groups: []string{"coast-coaches-dispatchers"}, Client: "northwick.staff"}
 	Pavel = Who{Subject: "pavel", Name: "Pavel Horak", ACR: "high", Groups: []string{"coast-coaches-planners"}, Client: "northwick.staff"}
+	Lena  = Who{Subject: "lena", Name: "Lena Marsh", ACR: "high", Groups: []string{"travel-insurance-adjusters"}, Client: "northwick.staff"}
 	Nora  = Who{Subject: "nora", Name: "Nora Lind", ACR: "high", Groups: []string{"island-ferries-conductors"}, Client: "northwick.staff"}
 )
 
@@ -57,7 +60,7 @@ const (
 // Coaches sets up coast-coaches: its vehicle and its fares.
 func (a *App) Coaches() {
 	a.t.Helper()
-	a.Know("northwick", Carl, Dina, Pavel, Nora)
+	a.Know("northwick", Carl, Dina, Pavel, Nora, Lena)
 	for path, body := range map[string]map[string]any{
 		"layouts": {"form": SmallCoach, "version": 0},
 		"fares":   {"form": CoastFares, "version": 0, "service": "coach-ticket"},

@@ -140,6 +140,7 @@ WITH b AS (
 		(SELECT count(*) FROM travel.occupancy o WHERE o.tenant_id = b.tenant_id AND o.case_id = b.case_id AND o.departure_id = b.departure_id AND o.hold_until IS NULL) AS taken,
 		(SELECT count(*) FROM travel.occupancy o WHERE o.tenant_id = b.tenant_id AND o.case_id = b.case_id AND o.departure_id <> b.departure_id AND o.hold_until IS NULL) AS elsewhere,
 		(SELECT count(*) FROM travel.ticket t WHERE t.tenant_id = b.tenant_id AND t.case_id = b.case_id AND t.state <> 'void') AS tickets,
+		(SELECT count(*) FROM travel.policy y WHERE y.tenant_id = b.tenant_id AND y.case_id = b.case_id AND y.state = 'force') AS policies,
 		(SELECT count(*) FROM travel.passenger p WHERE p.tenant_id = b.tenant_id AND p.case_id = b.case_id) AS people,
 		(SELECT sum(1 + (p.bicycle_place <> '')::int) FROM travel.passenger p WHERE p.tenant_id = b.tenant_id AND p.case_id = b.case_id)
 			* (SELECT count(*) FROM travel.departure_call c WHERE c.tenant_id = b.tenant_id AND c.departure_id = b.departure_id AND c.seq >= b.from_seq AND c.seq < b.to_seq) AS wants,
@@ -147,10 +148,10 @@ WITH b AS (
 		(SELECT count(*) FROM fakepay.payment p WHERE p.tenant_id = b.tenant_id AND p.case_id = b.case_id AND p.body->>'State' = 'authorized') AS hanging
 	FROM travel.booking b LEFT JOIN casework.case k ON k.tenant_id = b.tenant_id AND k.id = b.case_id
 	WHERE b.tenant_id = 'northwick')
-SELECT format('%s is %s (case %s): %s of %s places, %s elsewhere, %s tickets for %s, %s kept of %s, %s hanging', number, state, case_state, taken, wants, elsewhere, tickets, people, kept, fare + insurance, hanging) FROM b
+SELECT format('%s is %s (case %s): %s of %s places, %s elsewhere, %s tickets for %s, %s policies, %s kept of %s, %s hanging', number, state, case_state, taken, wants, elsewhere, tickets, people, policies, kept, fare + insurance, hanging) FROM b
 WHERE state IS DISTINCT FROM case_state OR elsewhere > 0 OR hanging > 0
-	OR state IN ('booked', 'travelled') AND (taken <> wants OR tickets <> people OR kept <> fare + insurance)
-	OR state NOT IN ('booked', 'travelled') AND (taken > 0 OR tickets > 0)
+	OR state IN ('booked', 'travelled') AND (taken <> wants OR tickets <> people OR policies <> insured::int OR kept <> fare + insurance)
+	OR state NOT IN ('booked', 'travelled') AND (taken > 0 OR tickets > 0 OR policies > 0)
 	OR state IN ('draft', 'paying', 'lapsed', 'called-off') AND kept <> 0
 	OR state = 'cancelled' AND kept <> fare + insurance - given_back`
 

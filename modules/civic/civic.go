@@ -6,9 +6,6 @@ import (
 	"townhall/modules/kernel"
 )
 
-// Sector is the folder of workflows this module serves.
-const Sector = "civic"
-
 // errNoDefinition means a case is pinned to a workflow this installation no longer carries: a fault of ours.
 var errNoDefinition = errors.New("no definition for the application's workflow")
 

@@ -1,7 +1,8 @@
 // Package civic is the citizen's and the integrator's side of civic services: certificates, registrations, permits.
-// It knows no service by name: every workflow of the sector "civic" gets a start page, a form of one question at a
-// time, a page to check the answers and one that gives the reference, and is reachable by the contract "civic"
-// (/civic/v1). A new civic service is a folder below workflows/civic and no Go.
+// It knows no service by name: every workflow that does not need its sector (workflows.Definition.NeedsSector) gets a start page,
+// a form of one question at a time, a page to check the answers and one that gives the reference, and is reachable by the contract
+// "civic" (/civic/v1). A new civic service is a folder below workflows/civic and no Go; other sectors' services of that kind, such
+// as a claim under an insurance, are served in the same way.
 //
 // It uses the contracts kernel.Cases, kernel.Documents and kernel.People and keeps nothing of its own: no schema,
 // no jobs, no effects. The page of a case that was sent belongs to the citizen module.

@@ -10,10 +10,17 @@ import (
 	"townhall/workflows"
 )
 
+// elsewhere reports that a case is served by its sector's own pages and contract. One whose definition is not there is not: that
+// is a fault of ours, which whoever needs the definition reports.
+func (s *Service) elsewhere(c kernel.Case) bool {
+	d, ok := s.Library.ByHash(c.WorkflowHash)
+	return ok && d.NeedsSector()
+}
+
 // service returns a workflow of ours that the municipality offers, or NotFound.
 func (s *Service) service(ctx context.Context, slug string) (*workflows.Definition, error) {
 	d, ok := s.Library.Get(slug)
-	if !ok || d.Sector != Sector || !slices.Contains(kernel.TenantOf(ctx).Services, slug) {
+	if !ok || d.NeedsSector() || !slices.Contains(kernel.TenantOf(ctx).Services, slug) {
 		return nil, kernel.NotThere("service")
 	}
 	return d, nil
@@ -62,7 +69,7 @@ func (s *Service) read(ctx context.Context, tx *pg.Tx, id string) (application, 
 	if err != nil {
 		return application{}, err
 	}
-	if len(found) != 1 || found[0].Sector != Sector {
+	if len(found) != 1 || s.elsewhere(found[0]) {
 		return application{}, kernel.NotThere("case")
 	}
 	return s.application(ctx, tx, found[0])
@@ -90,12 +97,12 @@ func (s *Service) start(ctx context.Context, slug, locale, channel string) (Appl
 	})
 }
 
-// act takes one action of the applicant's, once per idempotency key. A case of another sector is refused after the
+// act takes one action of the applicant's, once per idempotency key. A case that its sector serves itself is refused after the
 // step, which the error takes back: looking first would cost every step a round trip for what never happens.
 func (s *Service) act(ctx context.Context, a kernel.Act) (Application, error) {
 	return s.once(ctx, func(tx *pg.Tx) (kernel.Case, error) {
 		c, err := s.Cases.Act(ctx, tx, a)
-		if err == nil && c.Sector != Sector {
+		if err == nil && s.elsewhere(c) {
 			err = kernel.NotThere("case")
 		}
 		return c, err
@@ -125,7 +132,7 @@ func (s *Service) mine(ctx context.Context, q kernel.CaseQuery) ([]application, 
 			return err
 		}
 		for _, c := range found {
-			if c.Sector != Sector {
+			if s.elsewhere(c) {
 				continue
 			}
 			def, ok := s.Library.ByHash(c.WorkflowHash)

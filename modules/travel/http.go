@@ -16,6 +16,7 @@ func (s *Service) contract() web.Contract {
 		Description: "Seats on coaches and ferries: what a ride costs, places held and paid for, the citizen's own tickets, and what conductors, dispatchers and planners of an operator do. Amounts are whole minor units of the currency that stands beside them (ISO 4217).",
 		Tags: map[string]string{
 			"Bookings":   "The signed-in citizen's own bookings, from the first held seat to the ticket.",
+			"Timetables": "Places, and the ways between them, for everybody.",
 			"On board":   "Tickets and passengers, for those who run a departure.",
 			"Operations": "Vehicles, fares, and departures that are called off.",
 		},
@@ -28,6 +29,7 @@ func (s *Service) register(api *web.API) {
 	s.registerMine(api)
 	s.registerBoard(api)
 	s.registerSetup(api)
+	s.registerFind(api)
 }
 
 // RideInput names a ride.

@@ -88,13 +88,31 @@ type TripDetail struct {
 	Terms    []TermItem     `json:"terms" maxItems:"21" doc:"What goes back until when to who cancels."`
 	Back     int64          `json:"back" minimum:"0" example:"1125" doc:"Minor units that would go back if it were cancelled now."`
 	Payments []PaymentBrief `json:"payments" maxItems:"100" doc:"Oldest first."`
+	Policy   *PolicyItem    `json:"policy,omitempty" doc:"The insurance that was taken out with it; absent: none, or not paid yet."`
 	Changing bool           `json:"changing" example:"false" doc:"A change waits for its payment."`
 	ReadAt   time.Time      `json:"read_at" example:"2026-11-30T09:41:00Z" doc:"When this was true."`
 }
 
+// PolicyItem is the insurance of a booking.
+type PolicyItem struct {
+	Number   string `json:"number" example:"TI-2026-7K4M-93Q2" doc:"The number people type when they claim."`
+	Insurer  string `json:"insurer" example:"travel-insurance" doc:"The agency that insures."`
+	State    string `json:"state" enum:"force,void" example:"force" doc:"Void once the booking is cancelled or called off."`
+	BeginsOn string `json:"begins_on" format:"date" example:"2026-11-30" doc:"The day it was issued."`
+	EndsOn   string `json:"ends_on" format:"date" example:"2026-12-01" doc:"The day of the arrival."`
+	VoidedOn string `json:"voided_on,omitempty" format:"date" example:"2026-11-30" doc:"The first day on which it covers nothing any more; absent while it is in force."`
+}
+
+func policyItem(p Policy) *PolicyItem {
+	if p.Number == "" {
+		return nil
+	}
+	return &PolicyItem{Number: p.Number, Insurer: string(p.Insurer), State: p.State, BeginsOn: p.BeginsOn, EndsOn: p.EndsOn, VoidedOn: p.VoidedOn}
+}
+
 func (s *Service) tripOutput(ctx context.Context, t MyTrip) *TripOutput {
 	out := &TripOutput{TripDetail{BookingItem: bookingItem(t.Booking, t.Tickets), TripText: tripText(kernel.LocaleOf(ctx), t.Booking, t.Departed), Actions: append([]string{}, t.Actions...),
-		Terms: termItems(t.Terms), Back: t.Back, Payments: []PaymentBrief{}, Changing: t.Changing, ReadAt: s.Clock.Now()}}
+		Terms: termItems(t.Terms), Back: t.Back, Payments: []PaymentBrief{}, Policy: policyItem(t.Policy), Changing: t.Changing, ReadAt: s.Clock.Now()}}
 	for _, p := range t.Payments {
 		out.Body.Payments = append(out.Body.Payments, *paymentBrief(p))
 	}

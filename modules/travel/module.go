@@ -94,14 +94,14 @@ func (s *Service) Module() app.Module {
 		Steps:     s.steps(),
 	}
 	if s.Citizen != nil {
-		m.Pages, m.CasePage = s.citizenPages(), casePage
+		m.Pages, m.CasePage = s.citizenPages(), s.casePage
 	}
 	return m
 }
 
-// casePage is where a booking is looked after; staff have casework's.
-func casePage(c kernel.Case, reader kernel.PrincipalKind) string {
-	if reader == kernel.Citizen {
+// casePage is where a booking is looked after; staff have casework's, and other services of the sector the citizen's own.
+func (s *Service) casePage(c kernel.Case, reader kernel.PrincipalKind) string {
+	if d, ok := s.Library.ByHash(c.WorkflowHash); ok && sold(d) && reader == kernel.Citizen {
 		return myPath(c.Service, c.ID)
 	}
 	return ""

@@ -41,11 +41,8 @@ const (
 // premium too. Who is about to pay keeps nothing and is told. Asked for again it goes on with what is left. Dispatchers of
 // the operator. Errors: NotFound, Forbidden, Invalid.
 func (s *Service) CallOffDeparture(ctx context.Context, q CallOff) (out []Settled, err error) {
-	if err := works(ctx, q.Operator, RoleDispatcher); err != nil {
+	if err := mayCallOff(ctx, q.Operator, q.Reason); err != nil {
 		return nil, err
-	}
-	if n := utf8.RuneCountInString(strings.TrimSpace(q.Reason)); n < 5 || n > 500 {
-		return nil, kernel.InvalidFields(kernel.FieldError{Path: "reason", Slug: "travel.calloff-reason", Message: "Write a reason of 5 to 500 characters that passengers can read."})
 	}
 	var on []Booking
 	err = s.DB.InTx(ctx, kernel.TenantOf(ctx).ID, func(tx *pg.Tx) error {
@@ -71,6 +68,17 @@ func (s *Service) CallOffDeparture(ctx context.Context, q CallOff) (out []Settle
 		out = append(out, got)
 	}
 	return out, nil
+}
+
+// mayCallOff lets dispatchers of the operator through who give a reason that passengers can read.
+func mayCallOff(ctx context.Context, operator kernel.AgencyID, reason string) error {
+	if err := works(ctx, operator, RoleDispatcher); err != nil {
+		return err
+	}
+	if n := utf8.RuneCountInString(strings.TrimSpace(reason)); n < 5 || n > 500 {
+		return kernel.InvalidFields(kernel.FieldError{Path: "reason", Slug: "travel.calloff-reason", Message: "Write a reason of 5 to 500 characters that passengers can read."})
+	}
+	return nil
 }
 
 // settle rebooks one booking or pays it back. One that has ended meanwhile, or is on another departure by now, is left alone.
@@ -137,7 +145,7 @@ func (s *Service) rebook(ctx context.Context, tx *pg.Tx, b Booking, version int)
 			p := b.Passengers[i]
 			w.Seats = append(w.Seats, wantedSeat{Place: g.Number, Bicycle: g.Bicycle, Class: p.Class, Proof: p.Proof, Fare: p.Fare})
 		}
-		return o.ID, s.changeTo(ctx, tx, &b, o, w, func(input map[string]any) error { return s.act(ctx, tx, b, version, "rebook", input) })
+		return o.ID, s.changeTo(ctx, tx, &b, o, w, func(input map[string]any) error { return s.act(ctx, tx, b, version, b.step("rebook"), input) })
 	}
 	return "", nil
 }

@@ -50,7 +50,7 @@ func (s *Service) Change(ctx context.Context, c kernel.CaseID, version int, to A
 			return p, insertWanted(ctx, tx, w)
 		}
 		b.Version++
-		return p, s.changeTo(ctx, tx, b, o, w, func(input map[string]any) error { return s.act(ctx, tx, *b, version, "change", input) })
+		return p, s.changeTo(ctx, tx, b, o, w, func(input map[string]any) error { return s.act(ctx, tx, *b, version, b.step("change"), input) })
 	})
 	return p, s.instead(ctx, o, needs, err, ErrSeatsTaken)
 }
@@ -141,7 +141,9 @@ func (s *Service) changeTo(ctx context.Context, tx *pg.Tx, b *Booking, o offer, 
 		return err
 	}
 	less := b.Fare - w.Fare
-	b.ride(o)
+	if err := b.rideOn(o); err != nil {
+		return err
+	}
 	for i, seat := range w.Seats {
 		p := &b.Passengers[i]
 		p.Place, p.BikePlace, p.Class, p.Proof, p.Fare = seat.Place, seat.Bicycle, seat.Class, seat.Proof, seat.Fare
@@ -190,7 +192,7 @@ func (s *Service) changePaid(ctx context.Context, tx *pg.Tx, b Booking, c charge
 		return err
 	}
 	if err := s.changeTo(ctx, tx, &b, o, w, func(input map[string]any) error {
-		_, err := s.actAsSystem(ctx, tx, b, "change-paid", input)
+		_, err := s.actAsSystem(ctx, tx, b, b.step("change-paid"), input)
 		return err
 	}); err != nil {
 		return err

@@ -140,15 +140,17 @@ func (s *Service) others(ctx context.Context, t MyTrip) (out []Departing, err er
 	return slices.DeleteFunc(out, func(d Departing) bool { return d.Room < len(t.Passengers) }), err
 }
 
-// definitions are the services of the sector.
+// definitions are the services of the sector that it serves itself: those by which rides are sold.
 func (s *Service) definitions() (out []*workflows.Definition) {
 	for _, d := range s.Library.All() {
-		if d.Sector == Sector {
+		if sold(d) {
 			out = append(out, d)
 		}
 	}
 	return out
 }
+
+func sold(d *workflows.Definition) bool { return d.Sector == Sector && d.NeedsSector() }
 
 // offers reports NotThere for a service the municipality does not offer.
 func (s *Service) offers(ctx context.Context, slug string) error {

@@ -235,6 +235,19 @@ func (b *Booking) ride(o offer) {
 	b.Rules = terms.JSON()
 }
 
+// rideOn makes another ride that of a booking that was paid for. Its insurance stays as it was taken out, like the premium.
+func (b *Booking) rideOn(o offer) error {
+	old, err := b.rules()
+	if err != nil {
+		return err
+	}
+	if b.Insured {
+		o.Fares.Insurance = old.Insurance
+	}
+	b.ride(o)
+	return nil
+}
+
 // seat gives the passengers their places.
 func (b *Booking) seat(given []seats.Given) {
 	for i, g := range given {

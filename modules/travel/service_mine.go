@@ -2,6 +2,7 @@ package travel
 
 import (
 	"context"
+	"slices"
 
 	"townhall/modules/kernel"
 	"townhall/modules/kernel/pg"
@@ -19,7 +20,8 @@ type MyTrip struct {
 	Back      int64            // minor units that would go back if it were cancelled now
 	Payments  []kernel.Payment // oldest first
 	Documents []kernel.Document
-	Changing  bool // a change waits for its payment
+	Policy    Policy // zero: not insured, or not yet
+	Changing  bool   // a change waits for its payment
 }
 
 // Trips lists a page of the signed-in citizen's bookings, newest first; service empty: of all; before pages on.
@@ -67,7 +69,12 @@ func (s *Service) trip(ctx context.Context, tx kernel.Tx, c kernel.CaseID) (t My
 		return MyTrip{}, err
 	}
 	t.Version, t.Actions = k.Version, append(append([]string{}, k.Actions...), k.Through...)
+	// To the citizen it is one change, whether a policy goes along or not.
+	t.Actions = slices.DeleteFunc(t.Actions, func(name string) bool { return name == "change-insured" })
 	if t.Tickets, err = ticketsOf(ctx, tx, c); err != nil {
+		return MyTrip{}, err
+	}
+	if t.Policy, err = policyOf(ctx, tx, c); err != nil {
 		return MyTrip{}, err
 	}
 	if t.Documents, err = s.Documents.List(ctx, tx, c); err != nil {

@@ -219,12 +219,17 @@ func (s *Service) openPayment(ctx context.Context, tx kernel.Tx, b Booking, o of
 func (s *Service) ask(ctx context.Context, tx kernel.Tx, b Booking, o offer, purpose string, fare, insurance int64, until time.Time) (kernel.Payment, error) {
 	c := charge{Payment: kernel.PaymentID(kernel.NewID()), Case: b.Case, Purpose: purpose, State: chargeOpen, Fare: fare, Insurance: insurance, CreatedAt: s.Clock.Now()}
 	n := kernel.NewPayment{ID: c.Payment, Case: b.Case, Person: b.Applicant, Until: until, Return: myPath(b.Service, b.Case), Title: s.titleOf(o)}
+	insurer, err := b.insurer()
+	if err != nil {
+		return kernel.Payment{}, err
+	}
 	for _, l := range []struct {
 		name   string
+		payee  kernel.AgencyID
 		amount int64
-	}{{"fare", fare}, {"insurance", insurance}} {
+	}{{"fare", b.Operator, fare}, {"insurance", insurer, insurance}} {
 		if l.amount > 0 {
-			n.Lines = append(n.Lines, kernel.PaymentLine{Name: l.name, Payee: b.Operator, Title: s.text("travel.line." + l.name), Amount: kernel.Money{Amount: l.amount, Currency: b.Currency}})
+			n.Lines = append(n.Lines, kernel.PaymentLine{Name: l.name, Payee: l.payee, Title: s.text("travel.line." + l.name), Amount: kernel.Money{Amount: l.amount, Currency: b.Currency}})
 		}
 	}
 	p, err := s.Payments.Open(ctx, tx, n)

@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"maps"
 	"slices"
 	"strconv"
 	"time"
@@ -87,7 +88,7 @@ func (s *Service) paid(ctx context.Context, tx *pg.Tx, b Booking, c charge) erro
 		return err
 	}
 	if err := s.book(ctx, tx, &b, o, func(input map[string]any) error {
-		_, err := s.actAsSystem(ctx, tx, b, "book", input)
+		_, err := s.actAsSystem(ctx, tx, b, b.step("book"), input)
 		return err
 	}); err != nil {
 		return err
@@ -133,10 +134,10 @@ func (s *Service) place(ctx context.Context, tx *pg.Tx, b *Booking, o offer, ver
 		return err
 	}
 	b.Version = version + 1
-	return s.book(ctx, tx, b, o, func(input map[string]any) error { return s.act(ctx, tx, *b, version, "book", input) })
+	return s.book(ctx, tx, b, o, func(input map[string]any) error { return s.act(ctx, tx, *b, version, "book-free", input) })
 }
 
-// book writes the tickets and the booking, and takes the step.
+// book writes the tickets, the policy of what is insured, and the booking, and takes the step.
 func (s *Service) book(ctx context.Context, tx *pg.Tx, b *Booking, o offer, step func(map[string]any) error) error {
 	b.State, b.HoldUntil, b.UpdatedAt = StateBooked, time.Time{}, s.Clock.Now()
 	if err := errors.Join(saveBooking(ctx, tx, *b), savePassengers(ctx, tx, *b)); err != nil {
@@ -146,7 +147,15 @@ func (s *Service) book(ctx context.Context, tx *pg.Tx, b *Booking, o offer, step
 	if err != nil {
 		return err
 	}
-	return step(s.answers(*b, o, tickets))
+	policy, err := s.insure(ctx, tx, *b, o)
+	if err != nil {
+		return err
+	}
+	said := s.answers(*b, o, tickets)
+	if b.Insured {
+		maps.Copy(said, s.policyAnswers(tx.TenantID(), *b, policy))
+	}
+	return step(said)
 }
 
 // rules are the terms that held when it was booked.

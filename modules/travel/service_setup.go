@@ -113,8 +113,13 @@ func (s *Service) SetFares(ctx context.Context, operator kernel.AgencyID, f fare
 	if err := f.Check(); err != nil {
 		return fareSet{}, err
 	}
-	if d, ok := s.Library.Get(f.Service); !ok || d.Sector != Sector || !slices.Contains(kernel.TenantOf(ctx).Services, f.Service) {
+	if d, ok := s.Library.Get(f.Service); !ok || !sold(d) || !slices.Contains(kernel.TenantOf(ctx).Services, f.Service) {
 		return fareSet{}, kernel.InvalidFields(kernel.FieldError{Path: "service", Slug: "travel.service-unknown", Message: "The municipality offers no such service."})
+	}
+	if i := f.Insurance; i != nil {
+		if _, ok := s.Directory.Agency(kernel.TenantOf(ctx).ID, i.By()); !ok {
+			return fareSet{}, kernel.InvalidFields(kernel.FieldError{Path: "insurance.insurer", Slug: "travel.insurer-unknown", Message: "The municipality has no such insurer."})
+		}
 	}
 	if f.Routes == nil {
 		f.Routes = []string{}

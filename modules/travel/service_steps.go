@@ -10,10 +10,10 @@ import (
 // steps are the effects that the sector's workflows declare. Each brings the booking to what the step says, in the step's
 // transaction.
 func (s *Service) steps() map[string]kernel.StepEffect {
-	return map[string]kernel.StepEffect{"release": s.stepRelease, "complete": s.stepComplete}
+	return map[string]kernel.StepEffect{"release": s.stepRelease, "complete": s.stepComplete, "claim": s.stepClaim}
 }
 
-// stepRelease ends a booking: its places are free again, its tickets void, payments that wait are let go, and of what was
+// stepRelease ends a booking: its places are free again, its tickets and its policy void, payments that wait are let go, and of what was
 // paid goes back what the rules say for cancelling, everything when the operator calls it off. After departure nothing can
 // be cancelled, nor once somebody has shown a ticket.
 func (s *Service) stepRelease(ctx context.Context, tx kernel.Tx, t kernel.StepTaken) error {
@@ -37,6 +37,9 @@ func (s *Service) stepRelease(ctx context.Context, tx kernel.Tx, t kernel.StepTa
 		return err
 	}
 	if err := voidTickets(ctx, tx, b.Case); err != nil {
+		return err
+	}
+	if err := s.endPolicy(ctx, tx, b.Case, t.At); err != nil {
 		return err
 	}
 	charges, err := chargesOf(ctx, tx, b.Case)

@@ -30,6 +30,9 @@ func (s *Service) tripPage(w http.ResponseWriter, r *http.Request, d *workflows.
 func (s *Service) showTrip(w http.ResponseWriter, r *http.Request, d *workflows.Definition, t MyTrip) error {
 	locale := kernel.LocaleOf(r.Context())
 	v := tripView{Tag: s.stateTag(locale, d, t.State), Number: t.Number, Facts: s.rideFacts(locale, t.Ride), Documents: s.documentRows(r, t)}
+	if t.Policy.Number != "" {
+		v.Facts = append(v.Facts, s.policyFact(r, t.Policy))
+	}
 	for i, p := range t.Passengers {
 		if t.State != StateBooked && t.State != StateTravelled {
 			v.Facts = append(v.Facts, ui.Fact{Key: s.t(r, "check.passenger", "n", i+1), Value: s.passengerLine(locale, p)})
@@ -61,6 +64,15 @@ func (s *Service) showTrip(w http.ResponseWriter, r *http.Request, d *workflows.
 	}
 	s.guide(r, d, t, &v)
 	return s.Citizen.Render(w, r, s.views, "travel-trip", ui.View{Title: fromTo(locale, t.Ride), Active: "cases", Back: "/cases", Data: v})
+}
+
+// policyFact names the policy, by which people claim, and says when it is void.
+func (s *Service) policyFact(r *http.Request, p Policy) ui.Fact {
+	f := ui.Fact{Key: s.t(r, "trip.policy"), Value: p.Number}
+	if p.State == PolicyVoid {
+		f.Value = s.t(r, "trip.policy-void", "number", p.Number)
+	}
+	return f
 }
 
 // guide says what stands now and what can be done: one main button, the others quieter.

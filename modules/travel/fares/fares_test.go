@@ -172,6 +172,7 @@ func TestEveryMistakeInATableIsNamedWithItsField(t *testing.T) {
 		"rounding somewhere":              {func(t *Table) { t.Rounding.Mode = "sideways" }, "rounding.mode travel.fares.mode"},
 		"more back later":                 {func(t *Table) { t.Refunds[1].Percent = 95 }, "refunds[1].percent travel.fares.rising"},
 		"steps in the wrong order":        {func(t *Table) { t.Refunds[1].Hours = 60 }, "refunds[1].hours travel.fares.order"},
+		"an insurer with an endless name": {func(t *Table) { t.Insurance.Insurer = strings.Repeat("x", 61) }, "insurance.insurer travel.fares.insurer"},
 		"an insurance that covers double": {func(t *Table) { t.Insurance.Covers = 200 }, "insurance.covers travel.fares.percent"},
 	} {
 		tab := table(t)
@@ -218,7 +219,7 @@ func drawn(t *rapid.T) Table {
 		}
 	}
 	if rapid.Bool().Draw(t, "insurance") {
-		tab.Insurance = &Insurance{amount.Draw(t, "fixed"), percent.Draw(t, "premium"), amount.Draw(t, "minimum"), percent.Draw(t, "covers")}
+		tab.Insurance = &Insurance{Fixed: amount.Draw(t, "fixed"), Percent: percent.Draw(t, "premium"), Minimum: amount.Draw(t, "minimum"), Covers: percent.Draw(t, "covers")}
 	}
 	if err := tab.Check(); err != nil {
 		t.Fatalf("drew a wrong table: %v", err)

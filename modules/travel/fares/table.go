@@ -92,12 +92,24 @@ type Refund struct {
 
 // Insurance is what a cancellation insurance costs, for the whole booking: Fixed and Percent of the fare, at least
 // Minimum. Whoever has it gets Covers percent of the fare back until departure; the premium itself is never given back
-// to somebody who cancels.
+// to somebody who cancels. Insurer is the agency whose policy it is and who gets the premium; see By.
 type Insurance struct {
-	Fixed   int64 `yaml:"fixed,omitempty" json:"fixed,omitempty"`
-	Percent int   `yaml:"percent,omitempty" json:"percent,omitempty"`
-	Minimum int64 `yaml:"minimum,omitempty" json:"minimum,omitempty"`
-	Covers  int   `yaml:"covers" json:"covers"`
+	Insurer string `yaml:"insurer,omitempty" json:"insurer,omitempty"`
+	Fixed   int64  `yaml:"fixed,omitempty" json:"fixed,omitempty"`
+	Percent int    `yaml:"percent,omitempty" json:"percent,omitempty"`
+	Minimum int64  `yaml:"minimum,omitempty" json:"minimum,omitempty"`
+	Covers  int    `yaml:"covers" json:"covers"`
+}
+
+// Insurer is who insures where a table names nobody.
+const Insurer kernel.AgencyID = "travel-insurance"
+
+// By is the agency that insures.
+func (i Insurance) By() kernel.AgencyID {
+	if i.Insurer == "" {
+		return Insurer
+	}
+	return kernel.AgencyID(i.Insurer)
 }
 
 // Limits. MaxAmount keeps every sum of a booking far below what 64 bits hold.
@@ -165,6 +177,7 @@ func (t Table) Check() error {
 	c.need(t.ChangeHours >= 0 && t.ChangeHours <= 8760, "change_hours", "hours", "Between 0 hours and a year.")
 	t.checkRefunds(c)
 	if i := t.Insurance; i != nil {
+		c.need(len(i.Insurer) <= 60, "insurance.insurer", "insurer", "Name the insurer by the id of its agency, at most 60 characters.")
 		c.amount(i.Fixed, "insurance.fixed")
 		c.amount(i.Minimum, "insurance.minimum")
 		c.percent(i.Percent, "insurance.percent")
