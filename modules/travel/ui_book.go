@@ -194,7 +194,7 @@ func (s *Service) showNames(w http.ResponseWriter, r *http.Request, t MyTrip, na
 			if named[i].Self {
 				self.Value = "true"
 			}
-			g.Fields = append(g.Fields, self)
+			g.Self = []ui.Field{self}
 		}
 		label := "names.name"
 		if i == 0 {
