@@ -62,19 +62,20 @@ type house struct {
 	staff     *staff.Shell
 	log       *audit.Log
 
-	people    kernel.People
-	auth      web.Authenticator
-	channel   func(context.Context) string
-	unread    func(context.Context) (int, error)
-	listed    func(module string) bool
-	documents kernel.Documents
-	printable func(rune) bool
-	revoker   kernel.Revoker
-	payments  kernel.Payments
-	steps     map[string]map[string]kernel.StepEffect // sector → name
-	pages     map[string]app.CasePage                 // sector →
-	cases     kernel.Cases
-	clinics   clinics
+	people     kernel.People
+	auth       web.Authenticator
+	channel    func(context.Context) string
+	unread     func(context.Context) (int, error)
+	listed     func(module string) bool
+	documents  kernel.Documents
+	printable  func(rune) bool
+	revoker    kernel.Revoker
+	payments   kernel.Payments
+	steps      map[string]map[string]kernel.StepEffect // sector → name
+	pages      map[string]app.CasePage                 // sector →
+	cases      kernel.Cases
+	clinics    clinics
+	timetables timetables
 }
 
 type module interface{ Module() app.Module }
@@ -186,10 +187,12 @@ func list() []entry {
 			return s, err
 		}},
 		{"travel", travel.Texts(), func(h *house) (module, error) {
-			return travel.New(travel.Deps{
+			s, err := travel.New(travel.Deps{
 				DB: h.DB, Library: h.library, Directory: h.directory, Cases: h.cases, Documents: h.documents, People: h.people, Payments: h.payments,
 				Audit: h.log, Clock: h.Clock, Log: h.Log, Texts: h.texts, Citizen: h.citizen, Channel: h.channel, Printable: h.printable,
 			})
+			h.timetables = s
+			return s, err
 		}},
 		{"citizen", citizen.Texts(), func(h *house) (module, error) {
 			return citizen.New(citizen.Deps{
@@ -224,6 +227,7 @@ type Town struct {
 
 	dispatcher *pg.Dispatcher
 	clinics    clinics
+	timetables timetables
 	db         *pg.DB
 	log        *slog.Logger
 }
@@ -248,7 +252,7 @@ func New(o Options) (*Town, error) {
 			t.Fixtures = append(t.Fixtures, f.Fixtures()...)
 		}
 	}
-	t.clinics = h.clinics
+	t.clinics, t.timetables = h.clinics, h.timetables
 	if t.Server, err = h.server(t.Modules, t.ready); err != nil {
 		return nil, err
 	}

@@ -194,6 +194,9 @@ func startDemo(ctx context.Context, o demoOptions) (d *running, err error) {
 	if err := seedClinics(ctx, d.town); err != nil {
 		return d, err
 	}
+	if err := seedTimetables(ctx, d.town, time.Now()); err != nil {
+		return d, err
+	}
 	d.wallet, err = newDemoWallet(d.town.Directory, walletOrigin, secrets, filepath.Join(d.data, "wallet"), d.faults, log)
 	if err != nil {
 		return d, err

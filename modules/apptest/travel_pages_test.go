@@ -79,7 +79,9 @@ func TestFromTheSearchToTheTicketAndBackWithScriptsOff(t *testing.T) {
 	id := at[strings.LastIndex(at, "/")+1:]
 	v.read(at, http.StatusOK)
 	// Other seats, and then the names; a name is missing first.
-	v.read(at+"/seats", http.StatusOK)
+	if page := v.read(at+"/seats", http.StatusOK); strings.Contains(page, `value="W1"`) {
+		t.Error("a place for a wheelchair is offered as a seat")
+	}
 	if back := v.send(at+"/seats", url.Values{"place-0": {"4A"}, "place-1": {"4B"}}, http.StatusSeeOther); back != at {
 		t.Errorf("another booking: %s", back)
 	}

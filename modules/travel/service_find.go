@@ -23,6 +23,7 @@ type Departing struct {
 type search struct {
 	From, To string
 	Day      string // YYYY-MM-DD; empty: today
+	After    string // HH:MM; empty: from the beginning of the day
 }
 
 // Offered are the departures between two places on one day that a service sells.
@@ -31,6 +32,7 @@ type Offered struct {
 	Day      string
 	List     []Departing
 	Changes  []Journey // ways with a change, where there are few without
+	Later    string    // HH:MM, from when there are more on this day than one page shows; empty: there are none
 	Next     string    // the first later day within a week on which there is one, when this one has none
 }
 
@@ -61,7 +63,7 @@ func (s *Service) Departures(ctx context.Context, service string, q search) (Off
 }
 
 func (s *Service) departures(ctx context.Context, service string, q search) (Offered, error) {
-	j, err := s.Timetable.Search(ctx, JourneyQuery{From: q.From, To: q.To, Day: q.Day, Limit: 2 * maxFound})
+	j, err := s.Timetable.Search(ctx, JourneyQuery{From: q.From, To: q.To, Day: q.Day, After: q.After, Limit: 2 * maxFound})
 	out := Offered{From: j.From, To: j.To, Day: j.Day}
 	if err != nil {
 		return out, err
@@ -89,9 +91,24 @@ func (s *Service) departures(ctx context.Context, service string, q search) (Off
 			}
 		}
 		out.List, err = s.departing(ctx, tx, service, rides)
+		out.Later = laterThan(out.List, rides)
 		return err
 	})
 	return out, err
+}
+
+// laterThan is the time of the first ride behind a full page, by the clock where it begins.
+func laterThan(page []Departing, rides []Ride) string {
+	if len(page) < maxFound {
+		return ""
+	}
+	last := page[len(page)-1]
+	for _, r := range rides {
+		if at := r.Begins().Departs; at.After(last.Begins().Departs) {
+			return at.In(r.Location()).Format("15:04")
+		}
+	}
+	return ""
 }
 
 // departing are the rides of a service with price and room.

@@ -32,6 +32,7 @@ type Quoted struct {
 	Terms []fares.Term // what is given back until when
 	Room  int          // seats that are free all the way
 	Free  []string     // numbers of the places that are free all the way, as the vehicle is drawn
+	Seats []string     // of these, the seats
 	Sale  bool         // whether it can be booked now
 }
 
@@ -60,7 +61,7 @@ func (s *Service) Quote(ctx context.Context, a Asked, wishes []Wish, named []Nam
 		now := s.Clock.Now()
 		q.Ride, q.Sale = o.Ride, o.State == DepartureScheduled && o.Offered && o.Begins().Departs.After(now)
 		q.Terms = o.Fares.Terms(o.Begins().Departs, now, insured)
-		q.Room, q.Free = 0, nil
+		q.Room, q.Free, q.Seats = 0, nil, nil
 		for _, p := range o.Vehicle.Places {
 			if !busy.Free(p.Number, o.From, o.To) {
 				continue
@@ -68,6 +69,7 @@ func (s *Service) Quote(ctx context.Context, a Asked, wishes []Wish, named []Nam
 			q.Free = append(q.Free, p.Number)
 			if p.Kind == seats.Seat {
 				q.Room++
+				q.Seats = append(q.Seats, p.Number)
 			}
 		}
 		return nil

@@ -194,7 +194,7 @@ func (s *Service) showNames(w http.ResponseWriter, r *http.Request, t MyTrip, na
 			if named[i].Self {
 				self.Value = "true"
 			}
-			g.Fields = append(g.Fields, self)
+			g.Self = []ui.Field{self}
 		}
 		label := "names.name"
 		if i == 0 {
@@ -260,10 +260,10 @@ func (s *Service) showSeatsFor(w http.ResponseWriter, r *http.Request, t MyTrip,
 	if err != nil {
 		return err
 	}
-	return s.showSeats(w, r, t, q.Free, problem)
+	return s.showSeats(w, r, t, q.Seats, problem)
 }
 
-// showSeats lets every passenger choose among the places that are free or theirs.
+// showSeats lets every passenger choose among the seats that are free or theirs; a place for a wheelchair or a bicycle is no seat.
 func (s *Service) showSeats(w http.ResponseWriter, r *http.Request, t MyTrip, free []string, problem error) error {
 	path := bookPath(t.Service, t.Case)
 	v := bookView{Held: s.held(r, t), Form: formView{Action: path + "/seats", Button: s.t(r, "seats.take")}}

@@ -60,14 +60,14 @@ func (s *Service) searchForm(r *http.Request, slug string, q search) formView {
 
 // departuresPage lists what leaves between two places.
 func (s *Service) departuresPage(w http.ResponseWriter, r *http.Request, d *workflows.Definition) error {
-	q := search{From: strings.TrimSpace(r.FormValue("from")), To: strings.TrimSpace(r.FormValue("to")), Day: r.FormValue("day")}
+	q := search{From: strings.TrimSpace(r.FormValue("from")), To: strings.TrimSpace(r.FormValue("to")), Day: r.FormValue("day"), After: r.FormValue("after")}
 	if q.From == "" || q.To == "" {
 		http.Redirect(w, r, appPath(d.Slug), http.StatusSeeOther)
 		return nil
 	}
 	found, err := s.Departures(r.Context(), d.Slug, q)
-	if kernel.KindOf(err) == kernel.Invalid { // a day that is none: as if it had not been said
-		q.Day = ""
+	if kernel.KindOf(err) == kernel.Invalid { // a day or a time that is none: as if it had not been said
+		q.Day, q.After = "", ""
 		found, err = s.Departures(r.Context(), d.Slug, q)
 	}
 	if err != nil {
@@ -97,7 +97,10 @@ func (s *Service) showDepartures(w http.ResponseWriter, r *http.Request, d *work
 			v.Empty.Action = ui.Button{Label: s.t(r, "departures.next", "day", s.dayWords(locale, found.Next)), Href: appPath(d.Slug) + "/departures?" + url.Values{"from": {q.From}, "to": {q.To}, "day": {found.Next}}.Encode()}
 		}
 	default:
-		v.Heading = q.From + " – " + q.To
+		v.Heading, v.Day = q.From+" – "+q.To, s.dayWords(locale, found.Day)
+	}
+	if found.Later != "" {
+		v.Later = appPath(d.Slug) + "/departures?" + url.Values{"from": {q.From}, "to": {q.To}, "day": {found.Day}, "after": {found.Later}}.Encode()
 	}
 	for _, f := range found.List {
 		v.Cards = append(v.Cards, s.departingCard(r, d.Slug, f))
@@ -137,7 +140,7 @@ func (s *Service) changeCards(r *http.Request, slug string, way Journey) viaView
 // departingCard is one departure. The page of a full one names others to whoever asks for places.
 func (s *Service) departingCard(r *http.Request, slug string, d Departing) ui.Card {
 	locale := kernel.LocaleOf(r.Context())
-	c := ui.Card{Href: ridePath(slug, d.Ride), Title: hours(d.Ride) + ", " + ui.Date(locale, d.Location(), d.Begins().Departs), Text: lineIn(locale, d.Departure), Icon: "travel",
+	c := ui.Card{Href: ridePath(slug, d.Ride), Title: hours(d.Ride), Text: lineIn(locale, d.Departure), Icon: "travel",
 		Meta: s.t(r, "departures.from-price", "price", ui.Money(locale, d.Adult, d.Currency)), Tag: ui.Tag{Text: s.t(r, "departures.room", "n", d.Room), Tone: ui.Success}}
 	if d.Room == 0 {
 		c.Tag = ui.Tag{Text: s.t(r, "departures.full"), Tone: ui.Neutral}

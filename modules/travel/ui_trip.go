@@ -63,7 +63,11 @@ func (s *Service) showTrip(w http.ResponseWriter, r *http.Request, d *workflows.
 		}
 	}
 	s.guide(r, d, t, &v)
-	return s.Citizen.Render(w, r, s.views, "travel-trip", ui.View{Title: fromTo(locale, t.Ride), Active: "cases", Back: "/cases", Data: v})
+	view := ui.View{Title: fromTo(locale, t.Ride), Active: "cases", Back: "/cases", Data: v}
+	if t.State == StatePaying && len(v.Buttons) == 0 {
+		view.Refresh = 2
+	}
+	return s.Citizen.Render(w, r, s.views, "travel-trip", view)
 }
 
 // policyFact names the policy, by which people claim, and says when it is void.
@@ -104,7 +108,11 @@ func (s *Service) guide(r *http.Request, d *workflows.Definition, t MyTrip, v *t
 		} else if t.State == StateCancelled {
 			body = s.t(r, "trip.nothing-back")
 		}
-		tell(ui.Danger, d.Text(locale, "state."+t.State), body)
+		tone := ui.Info // they wanted it so
+		if t.State == StateCalledOff {
+			tone = ui.Danger
+		}
+		tell(tone, d.Text(locale, "state."+t.State), body)
 		v.Buttons = []ui.Button{again}
 	default:
 		tell(ui.Info, "", next)

@@ -29,6 +29,8 @@ type formView struct {
 // departuresView lists what leaves.
 type departuresView struct {
 	Heading string // where from and where to
+	Day     string // in words
+	Later   string // address of what leaves later on this day; empty: nothing
 	Form    formView
 	Cards   []ui.Card
 	Changes []viaView
@@ -63,6 +65,7 @@ type bookView struct {
 // groupView is the questions about one passenger.
 type groupView struct {
 	Legend string
+	Self   []ui.Field // whether it is the citizen; the questions behind it are about somebody else
 	Fields []ui.Field
 }
 

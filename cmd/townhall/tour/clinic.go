@@ -113,11 +113,11 @@ func (t *tour) daySheet(ctx context.Context) error {
 	return t.clinicStaff.expect("Anna Whitfield", "Booked")
 }
 
-// patiently does something to the visit, and does it again from the start when the case moved on meanwhile: a confirmation
+// patiently does something on the page of a visit or a trip, and does it again from the start when the case moved on meanwhile: a confirmation
 // that is being sealed arrives in it a moment after the step.
-func (t *tour) patiently(ctx context.Context, do func() error) (err error) {
+func (t *tour) patiently(ctx context.Context, page string, do func() error) (err error) {
 	for range 20 {
-		if err = t.citizen.Open(ctx, t.visit); err != nil {
+		if err = t.citizen.Open(ctx, page); err != nil {
 			return err
 		}
 		if err = do(); err == nil || t.citizen.Page.Status != http.StatusConflict {
@@ -138,7 +138,7 @@ func (t *tour) moveVisit(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	err = t.patiently(ctx, func() error {
+	err = t.patiently(ctx, t.visit, func() error {
 		if err := b.Follow(ctx, "/times?"); err != nil {
 			return err
 		}
@@ -162,7 +162,7 @@ func (t *tour) moveVisit(ctx context.Context) error {
 
 func (t *tour) cancelVisit(ctx context.Context) error {
 	b := t.citizen
-	err := t.patiently(ctx, func() error {
+	err := t.patiently(ctx, t.visit, func() error {
 		if err := b.Follow(ctx, "/cancel"); err != nil {
 			return err
 		}

@@ -49,6 +49,8 @@ type tour struct {
 	clinic              string   // where it is
 	clinicStaff         *Browser
 	walkInVisit         string // the staff's page of it
+
+	trip string // the citizen's page of the booking
 }
 
 // Run walks the journey and writes what it saw into Out. The first step that fails ends it.
@@ -99,6 +101,12 @@ func (t *tour) walk(ctx context.Context) error {
 		{"citizen", "cancels it and is told so in the wallet's inbox", t.cancelVisit},
 		{"reception", "admits somebody who has no appointment", t.walkIn},
 		{"doctor", "certifies unfitness for work; the note is sealed", t.sickNote},
+		{"citizen", "finds a coach in spite of two typing mistakes", t.findCoach},
+		{"citizen", "holds two seats and says who rides, insured", t.holdSeats},
+		{"wallet", "pays in the wallet's sheet and comes back", t.payTrip},
+		{"citizen", "has two codes and the sealed ticket: valid", t.getTicket},
+		{"citizen", "cancels; the fare is back in the wallet", t.cancelTrip},
+		{"citizen", "applies for a parking permit and pays its fee in the sheet", t.payPermit},
 		{"citizen", "sees who looked at the data", t.whoLooked},
 	} {
 		began := time.Now()
@@ -202,8 +210,11 @@ func launch(ctx context.Context, b *Browser, wallet, client, persona string) err
 	return nil
 }
 
+// certificateAnswers are what a residence certificate asks for.
+var certificateAnswers = url.Values{"purpose": {"bank"}, "certificate_language": {"en"}, "copies": {"2"}, "note": {"Thank you."}}
+
 // begin starts a draft and goes through the questions, up to the page that lists the answers.
-func begin(ctx context.Context, b *Browser, persona string) error {
+func begin(ctx context.Context, b *Browser, persona string, known url.Values) error {
 	if err := b.Submit(ctx, "/start", nil); err != nil {
 		return err
 	}
@@ -215,7 +226,6 @@ func begin(ctx context.Context, b *Browser, persona string) error {
 			return err
 		}
 	}
-	known := url.Values{"purpose": {"bank"}, "certificate_language": {"en"}, "copies": {"2"}, "note": {"Thank you."}}
 	for range 10 {
 		if strings.HasSuffix(b.Page.URL.Path, "/check") {
 			return nil
@@ -234,7 +244,7 @@ func begin(ctx context.Context, b *Browser, persona string) error {
 }
 
 func (t *tour) fill(ctx context.Context) error {
-	if err := begin(ctx, t.citizen, "anna"); err != nil {
+	if err := begin(ctx, t.citizen, "anna", certificateAnswers); err != nil {
 		return err
 	}
 	return t.citizen.expect("Anna Whitfield", "14 Mill Lane")
@@ -524,7 +534,7 @@ func (t *tour) apply(ctx context.Context) (number, caseURL string, err error) {
 	if err := t.citizen.Open(ctx, t.Town+"/apps/residence-certificate"); err != nil {
 		return "", "", err
 	}
-	if err := begin(ctx, t.citizen, "anna"); err != nil {
+	if err := begin(ctx, t.citizen, "anna", certificateAnswers); err != nil {
 		return "", "", err
 	}
 	return send(ctx, t.citizen)

@@ -101,7 +101,7 @@ func (p Persona) release(names []string) map[string]any {
 }
 
 // DemoPersonas are three citizens, whose names are in Latin, Cyrillic and Chinese letters, and the officials of
-// two municipalities and their clinics. The PIN of every identity card is 123456.
+// two municipalities, their clinics and operators. The PIN of every identity card is 123456.
 func DemoPersonas() []Persona {
 	citizen := func(id, locale string, level, max kernel.Level, title kernel.Text, claims map[string]any) Persona {
 		claims["locale"], claims["email_verified"] = locale, true
@@ -148,6 +148,14 @@ func DemoPersonas() []Persona {
 			kernel.Text{"en": "Plans the calendars, Riverside Clinic", "ru": "Составляет расписание, клиника «Риверсайд»", "zh": "河畔诊所排班员"}, "riverside-clinic-planners"),
 		official("hannah", "Hannah", "Weiss", "hannah.weiss@harbour.example",
 			kernel.Text{"en": "Doctor, Harbour Health Centre", "ru": "Врач, медицинский центр «Харбор»", "zh": "港湾健康中心医生"}, "harbour-health-practitioners", "harbour-health-planners"),
+		official("carl", "Carl", "Winter", "carl.winter@coast-coaches.example",
+			kernel.Text{"en": "Conductor, Coast Coaches", "ru": "Кондуктор, «Береговые автобусы»", "zh": "海岸客运检票员"}, "coast-coaches-conductors"),
+		official("dina", "Dina", "Castell", "dina.castell@coast-coaches.example",
+			kernel.Text{"en": "Dispatcher, Coast Coaches", "ru": "Диспетчер, «Береговые автобусы»", "zh": "海岸客运调度员"}, "coast-coaches-dispatchers"),
+		official("pavel", "Pavel", "Horak", "pavel.horak@coast-coaches.example",
+			kernel.Text{"en": "Plans timetables and fares, Coast Coaches", "ru": "Составляет расписание и тарифы, «Береговые автобусы»", "zh": "海岸客运时刻表与票价规划员"}, "coast-coaches-planners"),
+		official("judith", "Judith", "Crane", "judith.crane@harbour-mutual.example",
+			kernel.Text{"en": "Adjuster, Harbour Mutual Insurance", "ru": "Оценщик, страховое общество «Гавань»", "zh": "港湾互助保险理赔员"}, "travel-insurance-adjusters"),
 		official("liam", "Liam", "Byrne", "liam.byrne@oak.example",
 			kernel.Text{"en": "Doctor, Oak Surgery", "ru": "Врач, клиника «Дубовая роща»", "zh": "橡树诊所医生"}, "oak-surgery-practitioners", "oak-surgery-reception", "oak-surgery-planners"),
 	}
