@@ -11,29 +11,34 @@ import (
 	"townhall/modules/travel/traveltest"
 )
 
-// WithTravel lets both municipalities sell coach and ferry tickets, paid with a.Pay: northwick has the operators
-// coast-coaches and island-ferries, eastmere has hill-coaches.
+// WithTravel lets both municipalities sell coach and ferry tickets, paid with a.Pay.
 func WithTravel(t testing.TB) Option {
 	return func(o *modules.Options) {
 		o.PaymentsForTest = kerneltest.NewPayments(t, o.DB)
-		operators := map[kernel.TenantID][]modules.AgencySettings{
-			"northwick": {
-				{ID: "coast-coaches", Name: kernel.Text{"en": "Coast Coaches", "ru": "Береговые автобусы", "zh": "海岸客运"}},
-				{ID: "island-ferries", Name: kernel.Text{"en": "Island Ferries", "ru": "Островные паромы", "zh": "海岛渡轮"}},
-			},
-			"eastmere": {{ID: "hill-coaches", Name: kernel.Text{"en": "Hill Coaches", "ru": "Горные автобусы", "zh": "山地客运"}}},
-		}
-		office := modules.AgencySettings{ID: "transport-office", Name: kernel.Text{"en": "Transport Office", "ru": "Отдел транспорта", "zh": "交通办公室"}}
-		insurer := modules.AgencySettings{ID: "travel-insurance", Name: kernel.Text{"en": "Travel Insurance", "ru": "Страхование поездок", "zh": "旅行保险公司"}}
-		for i := range o.Settings.Tenants {
-			tenant := &o.Settings.Tenants[i]
-			tenant.Services = append(tenant.Services, "coach-ticket", "ferry-ticket", "insurance-claim")
-			tenant.Agencies = append(append(tenant.Agencies, office, insurer), operators[tenant.ID]...)
-			o.Settings.Issuers[1].Groups[tenant.ID]["travel-insurance-adjusters"] = []modules.GrantSettings{{Agency: insurer.ID, Role: "adjuster"}}
-			for _, operator := range operators[tenant.ID] {
-				for _, role := range []string{"conductor", "dispatcher", "planner"} {
-					o.Settings.Issuers[1].Groups[tenant.ID][string(operator.ID)+"-"+role+"s"] = []modules.GrantSettings{{Agency: operator.ID, Role: role}}
-				}
+		SellTravel(&o.Settings)
+	}
+}
+
+// SellTravel adds the operators to the settings of every test: northwick has coast-coaches and island-ferries, eastmere has
+// hill-coaches.
+func SellTravel(s *modules.Settings) {
+	operators := map[kernel.TenantID][]modules.AgencySettings{
+		"northwick": {
+			{ID: "coast-coaches", Name: kernel.Text{"en": "Coast Coaches", "ru": "Береговые автобусы", "zh": "海岸客运"}},
+			{ID: "island-ferries", Name: kernel.Text{"en": "Island Ferries", "ru": "Островные паромы", "zh": "海岛渡轮"}},
+		},
+		"eastmere": {{ID: "hill-coaches", Name: kernel.Text{"en": "Hill Coaches", "ru": "Горные автобусы", "zh": "山地客运"}}},
+	}
+	office := modules.AgencySettings{ID: "transport-office", Name: kernel.Text{"en": "Transport Office", "ru": "Отдел транспорта", "zh": "交通办公室"}}
+	insurer := modules.AgencySettings{ID: "travel-insurance", Name: kernel.Text{"en": "Travel Insurance", "ru": "Страхование поездок", "zh": "旅行保险公司"}}
+	for i := range s.Tenants {
+		tenant := &s.Tenants[i]
+		tenant.Services = append(tenant.Services, "coach-ticket", "ferry-ticket", "insurance-claim")
+		tenant.Agencies = append(append(tenant.Agencies, office, insurer), operators[tenant.ID]...)
+		s.Issuers[1].Groups[tenant.ID]["travel-insurance-adjusters"] = []modules.GrantSettings{{Agency: insurer.ID, Role: "adjuster"}}
+		for _, operator := range operators[tenant.ID] {
+			for _, role := range []string{"conductor", "dispatcher", "planner"} {
+				s.Issuers[1].Groups[tenant.ID][string(operator.ID)+"-"+role+"s"] = []modules.GrantSettings{{Agency: operator.ID, Role: role}}
 			}
 		}
 	}

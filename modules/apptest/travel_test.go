@@ -427,6 +427,20 @@ func TestCancellingGivesBackWhatTheRulesSay(t *testing.T) {
 	}
 }
 
+func TestEndingABookingTwiceWithOneKeyGivesTheSameBytes(t *testing.T) {
+	t.Parallel()
+	c := newCoastline(t)
+	d := c.Coach(soon(72), 5)
+	booked, held := c.booked(apptest.Anna, d, 1, 5, 1), c.hold(apptest.Anna, d, 1, 5, 1)
+	for path, version := range map[string]int{booked.ID + "/cancel": booked.Version, held.ID + "/give-up": held.Version} {
+		call := apptest.Call{Who: &apptest.Anna, Method: http.MethodPost, Path: "/travel/v1/bookings/" + path, Key: apptest.Key(), Body: map[string]any{"version": version}}
+		first, again := c.Do(call), c.Do(call)
+		if first.Status != http.StatusOK || again.Status != first.Status || string(again.Body) != string(first.Body) {
+			t.Errorf("%s: %d %s\nthen %d %s", path, first.Status, first.Body, again.Status, again.Body)
+		}
+	}
+}
+
 func TestAChangeKeepsTheOldPlaceUntilTheNewOneIsTheirs(t *testing.T) {
 	t.Parallel()
 	c := newCoastline(t)

@@ -112,7 +112,7 @@ func policyItem(p Policy) *PolicyItem {
 
 func (s *Service) tripOutput(ctx context.Context, t MyTrip) *TripOutput {
 	out := &TripOutput{TripDetail{BookingItem: bookingItem(t.Booking, t.Tickets), TripText: tripText(kernel.LocaleOf(ctx), t.Booking, t.Departed), Actions: append([]string{}, t.Actions...),
-		Terms: termItems(t.Terms), Back: t.Back, Payments: []PaymentBrief{}, Policy: policyItem(t.Policy), Changing: t.Changing, ReadAt: s.Clock.Now()}}
+		Terms: termItems(t.Terms), Back: t.Back, Payments: []PaymentBrief{}, Policy: policyItem(t.Policy), Changing: t.Changing, ReadAt: t.ReadAt}}
 	for _, p := range t.Payments {
 		out.Body.Payments = append(out.Body.Payments, *paymentBrief(p))
 	}

@@ -3,6 +3,7 @@ package travel
 import (
 	"context"
 	"slices"
+	"time"
 
 	"townhall/modules/kernel"
 	"townhall/modules/kernel/pg"
@@ -20,8 +21,9 @@ type MyTrip struct {
 	Back      int64            // minor units that would go back if it were cancelled now
 	Payments  []kernel.Payment // oldest first
 	Documents []kernel.Document
-	Policy    Policy // zero: not insured, or not yet
-	Changing  bool   // a change waits for its payment
+	Policy    Policy    // zero: not insured, or not yet
+	Changing  bool      // a change waits for its payment
+	ReadAt    time.Time // when this was true; kept with it, so that a repeated request gets the same answer
 }
 
 // Trips lists a page of the signed-in citizen's bookings, newest first; service empty: of all; before pages on.
@@ -60,6 +62,7 @@ func (s *Service) trip(ctx context.Context, tx kernel.Tx, c kernel.CaseID) (t My
 	if who := kernel.PrincipalOf(ctx); who.Kind != kernel.Citizen || who.Person == "" || who.Person != t.Applicant {
 		return MyTrip{}, kernel.NotThere("booking")
 	}
+	t.ReadAt = s.Clock.Now()
 	if t.Departed, err = loadDeparture(ctx, tx, t.Departure); err != nil {
 		return MyTrip{}, err
 	}
@@ -94,7 +97,7 @@ func (s *Service) trip(ctx context.Context, tx kernel.Tx, c kernel.CaseID) (t My
 			return MyTrip{}, err
 		}
 		fare, _ := paidFor(charges)
-		if t.Back, err = t.refundable(fare, s.Clock.Now()); err != nil {
+		if t.Back, err = t.refundable(fare, t.ReadAt); err != nil {
 			return MyTrip{}, err
 		}
 		if _, t.Changing, err = loadWanted(ctx, tx, c); err != nil {

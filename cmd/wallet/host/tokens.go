@@ -40,6 +40,11 @@ func (p *provider) subject(c Client, persona string) string {
 	return p.keyed("sub", c.Sector, persona)
 }
 
+// Subject is what the municipality at origin knows a citizen by, whichever of its mini-apps they signed in to.
+func (w *Wallet) Subject(origin, persona string) string {
+	return w.citizens.subject(Client{Sector: origin}, persona)
+}
+
 // sid names a session towards one client. It differs between clients, or municipalities could compare theirs.
 func (p *provider) sid(c Client, session string) string { return p.keyed("sid", c.ID, session) }
 

@@ -7,6 +7,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -22,7 +23,10 @@ import (
 	"townhall/workflows"
 )
 
-const secret = "whsec_ZHJpbGwtZHJpbGwtZHJpbGwtZHJpbGwtMDAwMQ=="
+const (
+	secret      = "whsec_ZHJpbGwtZHJpbGwtZHJpbGwtZHJpbGwtMDAwMQ=="
+	eventSecret = "whsec_ZHJpbGwtZHJpbGwtZHJpbGwtZHJpbGwtMDAwMg=="
+)
 
 // size of a drill. The limit leaves room for what a kill leaves behind: an effect whose worker died comes back after its
 // lease of a minute, and one that the wallet refused several times waits longer each time. The long one is the promise: `make drill`.
@@ -42,6 +46,7 @@ var (
 // The server is killed without warning while citizens submit and registrars decide; nothing that was promised is lost,
 // doubled or announced without being so, and every document verifies.
 func TestDrillKillingTheServerLosesNothing(t *testing.T) {
+	t.Parallel()
 	s := short
 	if os.Getenv("DRILL") == "long" {
 		s = long
@@ -61,8 +66,10 @@ func TestDrillKillingTheServerLosesNothing(t *testing.T) {
 	t.Cleanup(r.Close)
 	port := freePort(t)
 	app := apptest.Attach(t, db, port)
+	settings := app.SettingsFor(port)
+	settings.Wallets = []modules.WalletSettings{{Issuer: settings.Issuers[0].URL, Webhook: r.URL, Secrets: []modules.Secret{secret}, AllowLoopback: true}}
 	v := &victim{bin: build(t), port: port, env: []string{"DRILL_SECRET=" + secret}, log: logFile(t)}
-	v.args = []string{"serve", "--listen", "127.0.0.1:" + port, "--database-url", url, "--data", filepath.Join(app.Data, "data"), "--settings", settingsFile(t, app, port, r.URL)}
+	v.args = []string{"serve", "--listen", "127.0.0.1:" + port, "--database-url", url, "--data", filepath.Join(app.Data, "data"), "--settings", settingsFile(t, settings)}
 
 	var killing atomic.Bool
 	running, stop := context.WithCancel(ctx)
@@ -130,9 +137,16 @@ func settle(ctx context.Context, t *testing.T, db *pg.DB) {
 	t.Helper()
 	for {
 		var open int
+		var dead []string
 		err := db.Read(ctx, "northwick", func(tx *pg.Tx) error {
+			if err := tx.SelectContext(ctx, &dead, `SELECT name || ': ' || coalesce(last_error, '') FROM kernel.effect WHERE tenant_id = 'northwick' AND state = 'dead'`); err != nil {
+				return err
+			}
 			return tx.GetContext(ctx, &open, `SELECT count(*) FROM kernel.effect WHERE tenant_id = 'northwick' AND done_at IS NULL AND name NOT LIKE 'case.timer/%'`)
 		})
+		if len(dead) > 0 {
+			t.Fatalf("%d effects were given up: %q", len(dead), dead)
+		}
 		if err == nil && open == 0 {
 			return
 		}
@@ -233,17 +247,20 @@ func verifier(t *testing.T, app *apptest.App) func(Issued) error {
 	}
 }
 
-// settingsFile writes the server's settings: the tests' own, with the receiver as the wallet to tell.
-func settingsFile(t *testing.T, app *apptest.App, port, webhook string) string {
+// settingsFile writes the server's settings. Every secret in them is secret, but a wallet's for events, which is eventSecret.
+func settingsFile(t *testing.T, settings modules.Settings) string {
 	t.Helper()
-	settings := app.SettingsFor(port)
-	settings.Wallets = []modules.WalletSettings{{Issuer: settings.Issuers[0].URL, Webhook: webhook, Secrets: []modules.Secret{secret}, AllowLoopback: true}}
 	b, err := yaml.Marshal(settings)
 	if err != nil {
 		t.Fatal(err)
 	}
-	// Secrets are masked when settings are written; the server takes this one from its environment.
-	b = bytes.ReplaceAll(b, []byte(modules.Secret(secret).String()), []byte("env:DRILL_SECRET"))
+	// Secrets are masked when settings are written; the server takes these from its environment.
+	mask := []byte(modules.Secret(secret).String())
+	ours, theirs, _ := bytes.Cut(b, []byte("event_secrets:"))
+	b = bytes.ReplaceAll(ours, mask, []byte("env:DRILL_SECRET"))
+	if len(theirs) > 0 {
+		b = slices.Concat(b, []byte("event_secrets:"), bytes.ReplaceAll(theirs, mask, []byte("env:DRILL_EVENT_SECRET")))
+	}
 	path := filepath.Join(t.TempDir(), "settings.yaml")
 	if err := os.WriteFile(path, b, 0o600); err != nil {
 		t.Fatal(err)

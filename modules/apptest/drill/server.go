@@ -32,6 +32,10 @@ type victim struct {
 	env  []string
 	port string
 	log  *os.File
+	// away reports whether the database is killed, too: a server that begins just then ends by itself. nil: it never is.
+	away func() bool
+	// patient counts the pause from the moment it answers, four times in five: on a busy machine it would else die before it did anything.
+	patient bool
 
 	kills atomic.Int64
 }
@@ -51,6 +55,10 @@ func (v *victim) run(ctx context.Context, killing *atomic.Bool, pause time.Durat
 		if killed {
 			continue
 		}
+		if v.away != nil && v.away() {
+			time.Sleep(50 * time.Millisecond)
+			continue
+		}
 		if ctx.Err() == nil {
 			return fmt.Errorf("the server ended by itself; its log is %s", v.log.Name())
 		}
@@ -59,7 +67,12 @@ func (v *victim) run(ctx context.Context, killing *atomic.Bool, pause time.Durat
 }
 
 func (v *victim) wait(ctx context.Context, cmd *exec.Cmd, ended chan error, killing *atomic.Bool, pause time.Duration) bool {
+	patient := v.patient && rand.N(5) > 0
 	for {
+		while := pause/2 + rand.N(pause)
+		if patient {
+			while = 20 * time.Millisecond
+		}
 		select {
 		case <-ctx.Done():
 			cmd.Process.Kill()
@@ -67,8 +80,12 @@ func (v *victim) wait(ctx context.Context, cmd *exec.Cmd, ended chan error, kill
 			return false
 		case <-ended:
 			return false
-		case <-time.After(pause/2 + rand.N(pause)):
+		case <-time.After(while):
 			if !killing.Load() {
+				continue
+			}
+			if patient {
+				patient = v.ask(ctx) != nil
 				continue
 			}
 			cmd.Process.Kill() // SIGKILL: no handler, no flush
@@ -82,13 +99,8 @@ func (v *victim) wait(ctx context.Context, cmd *exec.Cmd, ended chan error, kill
 // up waits until the server answers.
 func (v *victim) up(ctx context.Context) error {
 	for {
-		req, err := http.NewRequestWithContext(ctx, http.MethodGet, "http://127.0.0.1:"+v.port+"/healthz", nil)
-		if err != nil {
-			return err
-		}
-		resp, err := http.DefaultClient.Do(req)
+		err := v.ask(ctx)
 		if err == nil {
-			resp.Body.Close()
 			return nil
 		}
 		select {
@@ -97,6 +109,19 @@ func (v *victim) up(ctx context.Context) error {
 		case <-time.After(50 * time.Millisecond):
 		}
 	}
+}
+
+// ask asks the server whether it is there.
+func (v *victim) ask(ctx context.Context) error {
+	req, err := http.NewRequestWithContext(ctx, http.MethodGet, "http://127.0.0.1:"+v.port+"/healthz", nil)
+	if err != nil {
+		return err
+	}
+	resp, err := http.DefaultClient.Do(req)
+	if err != nil {
+		return err
+	}
+	return resp.Body.Close()
 }
 
 // freePort finds a port nobody listens on.

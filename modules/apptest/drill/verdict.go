@@ -1,5 +1,6 @@
 // Package drill kills the server, again and again, while citizens submit and registrars decide, and then holds what
-// everybody saw against what the database says: promises 3 to 6 of the house.
+// everybody saw against what the database says: promises 3 to 6 of the house. A second drill (travel_test.go, load_travel.go,
+// verdict_travel.go) kills PostgreSQL, too, while people book seats and pay in a wallet: promises 1 to 4 and 24.
 //
 // The load (load.go) repeats every request until it has an answer that settles it, with the same Idempotency-Key. The
 // verdict (this file) is a pure function of what was observed, so that a fault can be planted for each counter.
