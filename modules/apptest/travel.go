@@ -16,22 +16,27 @@ import (
 func WithTravel(t testing.TB) Option {
 	return func(o *modules.Options) {
 		o.PaymentsForTest = kerneltest.NewPayments(t, o.DB)
-		operators := map[kernel.TenantID][]modules.AgencySettings{
-			"northwick": {
-				{ID: "coast-coaches", Name: kernel.Text{"en": "Coast Coaches", "ru": "Береговые автобусы", "zh": "海岸客运"}},
-				{ID: "island-ferries", Name: kernel.Text{"en": "Island Ferries", "ru": "Островные паромы", "zh": "海岛渡轮"}},
-			},
-			"eastmere": {{ID: "hill-coaches", Name: kernel.Text{"en": "Hill Coaches", "ru": "Горные автобусы", "zh": "山地客运"}}},
-		}
-		office := modules.AgencySettings{ID: "transport-office", Name: kernel.Text{"en": "Transport Office", "ru": "Отдел транспорта", "zh": "交通办公室"}}
-		for i := range o.Settings.Tenants {
-			tenant := &o.Settings.Tenants[i]
-			tenant.Services = append(tenant.Services, "coach-ticket", "ferry-ticket")
-			tenant.Agencies = append(append(tenant.Agencies, office), operators[tenant.ID]...)
-			for _, operator := range operators[tenant.ID] {
-				for _, role := range []string{"conductor", "dispatcher", "planner"} {
-					o.Settings.Issuers[1].Groups[tenant.ID][string(operator.ID)+"-"+role+"s"] = []modules.GrantSettings{{Agency: operator.ID, Role: role}}
-				}
+		WithOperators(o)
+	}
+}
+
+// WithOperators is WithTravel without anybody who moves the money.
+func WithOperators(o *modules.Options) {
+	operators := map[kernel.TenantID][]modules.AgencySettings{
+		"northwick": {
+			{ID: "coast-coaches", Name: kernel.Text{"en": "Coast Coaches", "ru": "Береговые автобусы", "zh": "海岸客运"}},
+			{ID: "island-ferries", Name: kernel.Text{"en": "Island Ferries", "ru": "Островные паромы", "zh": "海岛渡轮"}},
+		},
+		"eastmere": {{ID: "hill-coaches", Name: kernel.Text{"en": "Hill Coaches", "ru": "Горные автобусы", "zh": "山地客运"}}},
+	}
+	office := modules.AgencySettings{ID: "transport-office", Name: kernel.Text{"en": "Transport Office", "ru": "Отдел транспорта", "zh": "交通办公室"}}
+	for i := range o.Settings.Tenants {
+		tenant := &o.Settings.Tenants[i]
+		tenant.Services = append(tenant.Services, "coach-ticket", "ferry-ticket")
+		tenant.Agencies = append(append(tenant.Agencies, office), operators[tenant.ID]...)
+		for _, operator := range operators[tenant.ID] {
+			for _, role := range []string{"conductor", "dispatcher", "planner"} {
+				o.Settings.Issuers[1].Groups[tenant.ID][string(operator.ID)+"-"+role+"s"] = []modules.GrantSettings{{Agency: operator.ID, Role: role}}
 			}
 		}
 	}
