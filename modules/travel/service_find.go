@@ -96,11 +96,16 @@ func (s *Service) departures(ctx context.Context, service string, q search) (Off
 
 // departing are the rides of a service with price and room.
 func (s *Service) departing(ctx context.Context, tx kernel.Tx, service string, rides []Ride) (out []Departing, err error) {
+	taken, err := busyOn(ctx, tx, rides)
+	if err != nil {
+		return nil, err
+	}
+	set := setUp{}
 	for _, r := range rides {
 		if len(out) == maxFound {
 			break
 		}
-		o, err := s.offerOf(ctx, tx, r.Departure, r.Begins().Seq, r.Ends().Seq)
+		o, err := s.offerWith(ctx, tx, set, r.Departure, r.Begins().Seq, r.Ends().Seq)
 		if err != nil || o.Fares.Service != service {
 			continue // not sold, or as something else
 		}
@@ -112,10 +117,7 @@ func (s *Service) departing(ctx context.Context, tx kernel.Tx, service string, r
 		if err != nil {
 			continue
 		}
-		busy, err := busyOf(ctx, tx, r.Departure, "")
-		if err != nil {
-			return nil, err
-		}
+		busy := taken[r.ID]
 		d := Departing{Ride: r, Adult: price.Total, Currency: price.Currency}
 		for _, p := range o.Vehicle.Places {
 			if p.Kind == seats.Seat && busy.Free(p.Number, r.From, r.To) {
