@@ -3,7 +3,6 @@ package travel
 import (
 	"context"
 	"slices"
-	"time"
 
 	"townhall/modules/kernel"
 	"townhall/modules/kernel/pg"
@@ -44,20 +43,8 @@ func (s *Service) Departures(ctx context.Context, service string, q search) (Off
 	if err != nil || len(out.List) > 0 || len(out.From) == 0 || len(out.To) == 0 {
 		return out, err
 	}
-	day, err := time.Parse(time.DateOnly, out.Day)
-	if err != nil {
-		return out, err
-	}
-	for i := 1; i <= 7 && out.Next == ""; i++ {
-		later, err := s.Timetable.Search(ctx, JourneyQuery{From: string(out.From[0].ID), To: string(out.To[0].ID), Day: day.AddDate(0, 0, i).Format(time.DateOnly), Limit: 1})
-		if err != nil {
-			return out, err
-		}
-		if len(later.List) > 0 {
-			out.Next = later.Day
-		}
-	}
-	return out, nil
+	out.Next, err = s.Timetable.nextDay(ctx, Journeys{From: out.From, To: out.To, Day: out.Day}, 7)
+	return out, err
 }
 
 func (s *Service) departures(ctx context.Context, service string, q search) (Offered, error) {
