@@ -41,11 +41,7 @@ func (a *App) WalletSays(kind, payment string) Answer {
 		a.t.Fatal(err)
 	}
 	req.Header.Set("Content-Type", "application/json")
-	keys, err := outside.NewKeys([]string{walletSecret})
-	if err != nil {
-		a.t.Fatal(err)
-	}
-	if err := keys.Sign(req.Header, kernel.NewID(), time.Now(), body); err != nil {
+	if err := WalletSigns(req.Header, kernel.NewID(), body); err != nil {
 		a.t.Fatal(err)
 	}
 	answer, err := a.Send(req)
@@ -54,6 +50,15 @@ func (a *App) WalletSays(kind, payment string) Answer {
 	}
 	a.judge.check(a.t, req, answer)
 	return answer
+}
+
+// WalletSigns signs a message of the wallet's.
+func WalletSigns(h http.Header, id string, body []byte) error {
+	keys, err := outside.NewKeys([]string{walletSecret})
+	if err != nil {
+		return err
+	}
+	return keys.Sign(h, id, time.Now(), body)
 }
 
 // Owe gives who a payment for a case at Northwick that the wallet knows and nobody has paid, and a difference about it that nobody has

@@ -3,7 +3,6 @@ package travel
 import (
 	"context"
 	"slices"
-	"time"
 
 	"townhall/modules/kernel"
 	"townhall/modules/kernel/pg"
@@ -46,20 +45,8 @@ func (s *Service) Departures(ctx context.Context, service string, q search) (Off
 	if err != nil || len(out.List) > 0 || len(out.From) == 0 || len(out.To) == 0 {
 		return out, err
 	}
-	day, err := time.Parse(time.DateOnly, out.Day)
-	if err != nil {
-		return out, err
-	}
-	for i := 1; i <= 7 && out.Next == ""; i++ {
-		later, err := s.Timetable.Search(ctx, JourneyQuery{From: string(out.From[0].ID), To: string(out.To[0].ID), Day: day.AddDate(0, 0, i).Format(time.DateOnly), Limit: 1})
-		if err != nil {
-			return out, err
-		}
-		if len(later.List) > 0 {
-			out.Next = later.Day
-		}
-	}
-	return out, nil
+	out.Next, err = s.Timetable.nextDay(ctx, Journeys{From: out.From, To: out.To, Day: out.Day}, 7)
+	return out, err
 }
 
 func (s *Service) departures(ctx context.Context, service string, q search) (Offered, error) {
@@ -113,11 +100,16 @@ func laterThan(page []Departing, rides []Ride) string {
 
 // departing are the rides of a service with price and room.
 func (s *Service) departing(ctx context.Context, tx kernel.Tx, service string, rides []Ride) (out []Departing, err error) {
+	taken, err := busyOn(ctx, tx, rides)
+	if err != nil {
+		return nil, err
+	}
+	set := setUp{}
 	for _, r := range rides {
 		if len(out) == maxFound {
 			break
 		}
-		o, err := s.offerOf(ctx, tx, r.Departure, r.Begins().Seq, r.Ends().Seq)
+		o, err := s.offerWith(ctx, tx, set, r.Departure, r.Begins().Seq, r.Ends().Seq)
 		if err != nil || o.Fares.Service != service {
 			continue // not sold, or as something else
 		}
@@ -129,10 +121,7 @@ func (s *Service) departing(ctx context.Context, tx kernel.Tx, service string, r
 		if err != nil {
 			continue
 		}
-		busy, err := busyOf(ctx, tx, r.Departure, "")
-		if err != nil {
-			return nil, err
-		}
+		busy := taken[r.ID]
 		d := Departing{Ride: r, Adult: price.Total, Currency: price.Currency}
 		for _, p := range o.Vehicle.Places {
 			if p.Kind == seats.Seat && busy.Free(p.Number, r.From, r.To) {

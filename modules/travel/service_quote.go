@@ -87,15 +87,48 @@ func (s *Service) offer(ctx context.Context, tx kernel.Tx, a Asked) (offer, erro
 	return s.offerOf(ctx, tx, d, a.FromSeq, a.ToSeq)
 }
 
-func (s *Service) offerOf(ctx context.Context, tx kernel.Tx, d Departure, fromSeq, toSeq int) (o offer, err error) {
+func (s *Service) offerOf(ctx context.Context, tx kernel.Tx, d Departure, fromSeq, toSeq int) (offer, error) {
+	return s.offerWith(ctx, tx, setUp{}, d, fromSeq, toSeq)
+}
+
+// setUp is what was read of operators' fares and vehicles, by operator and line or vehicle: many rides have them in common.
+type setUp map[[3]string]setOrNot
+
+type setOrNot struct {
+	fares   fareSet
+	vehicle seats.Layout
+	err     error
+}
+
+func (all setUp) fares(ctx context.Context, tx kernel.Tx, operator kernel.AgencyID, route string) (fareSet, error) {
+	key := [3]string{"fares", string(operator), route}
+	one, ok := all[key]
+	if !ok {
+		one.fares, one.err = faresFor(ctx, tx, operator, route)
+		all[key] = one
+	}
+	return one.fares, one.err
+}
+
+func (all setUp) vehicle(ctx context.Context, tx kernel.Tx, operator kernel.AgencyID, code string) (seats.Layout, error) {
+	key := [3]string{"vehicle", string(operator), code}
+	one, ok := all[key]
+	if !ok {
+		one.vehicle, _, one.err = loadLayout(ctx, tx, operator, code)
+		all[key] = one
+	}
+	return one.vehicle, one.err
+}
+
+func (s *Service) offerWith(ctx context.Context, tx kernel.Tx, set setUp, d Departure, fromSeq, toSeq int) (o offer, err error) {
 	var ok bool
 	if o.Ride, ok = d.Ride(fromSeq, toSeq); !ok {
 		return offer{}, kernel.NotThere("ride")
 	}
-	if o.Fares, err = faresFor(ctx, tx, d.Operator, fareRoute(d)); err != nil {
+	if o.Fares, err = set.fares(ctx, tx, d.Operator, fareRoute(d)); err != nil {
 		return offer{}, notSold(err)
 	}
-	if o.Vehicle, _, err = loadLayout(ctx, tx, d.Operator, d.Layout); err != nil {
+	if o.Vehicle, err = set.vehicle(ctx, tx, d.Operator, d.Layout); err != nil {
 		return offer{}, notSold(err)
 	}
 	if !slices.Contains(s.tenant(tx).Services, o.Fares.Service) {

@@ -18,6 +18,8 @@ const (
 	sweepSQL = `DELETE FROM travel.occupancy WHERE tenant_id = $1 AND departure_id = $2 AND hold_until <= clock_timestamp()`
 	busySQL  = `SELECT place, segment FROM travel.occupancy WHERE tenant_id = $1 AND departure_id = $2 AND case_id <> $3
 		AND (hold_until IS NULL OR hold_until > clock_timestamp())`
+	busyOnSQL = `SELECT departure_id, place, segment FROM travel.occupancy WHERE tenant_id = $1 AND departure_id = ANY ($2::uuid[])
+		AND (hold_until IS NULL OR hold_until > clock_timestamp())`
 	holdSQL = `INSERT INTO travel.occupancy (tenant_id, departure_id, place, segment, case_id, hold_until)
 		SELECT $1, $2, p.place, s.n, $3, clock_timestamp() + $4 * interval '1 second'
 		FROM unnest($7::text[]) AS p (place), generate_series($5::int, $6::int - 1) AS s (n)
@@ -43,6 +45,34 @@ func busyOf(ctx context.Context, tx kernel.Tx, d Departure, without kernel.CaseI
 	out := seats.Busy{}
 	for _, r := range rows {
 		out.Take(r.Place, r.Segment, r.Segment+1, d.Segments())
+	}
+	return out, nil
+}
+
+// busyOn is busyOf of many departures at once, whoever has it.
+func busyOn(ctx context.Context, tx kernel.Tx, rides []Ride) (map[DepartureID]seats.Busy, error) {
+	out := map[DepartureID]seats.Busy{}
+	segments := map[DepartureID]int{}
+	var col pg.Columns
+	for _, r := range rides {
+		if out[r.ID] == nil {
+			out[r.ID], segments[r.ID] = seats.Busy{}, r.Segments()
+			col.Add(pg.Text(r.ID))
+		}
+	}
+	if len(rides) == 0 {
+		return out, nil
+	}
+	var rows []struct {
+		Departure DepartureID `db:"departure_id"`
+		Place     string      `db:"place"`
+		Segment   int         `db:"segment"`
+	}
+	if err := pg.From(tx).SelectContext(ctx, &rows, busyOnSQL, col.Args(tx.TenantID())...); err != nil {
+		return nil, fmt.Errorf("occupancy: %w", err)
+	}
+	for _, r := range rows {
+		out[r.Departure].Take(r.Place, r.Segment, r.Segment+1, segments[r.Departure])
 	}
 	return out, nil
 }

@@ -58,7 +58,8 @@ func withPassengers(ctx context.Context, tx kernel.Tx, all ...Booking) ([]Bookin
 	return all, nil
 }
 
-const savePassengersSQL = `INSERT INTO travel.passenger (tenant_id, ` + passengerColumns + `)
+const savePassengersSQL = `WITH gone AS (DELETE FROM travel.passenger WHERE tenant_id = $1 AND case_id = $15 AND n > $16)
+	INSERT INTO travel.passenger (tenant_id, ` + passengerColumns + `)
 	SELECT $1, p.* FROM unnest($2::uuid[], $3::int[], $4::text[], $5::date[], $6::bool[], $7::bool[], $8::text[], $9::bool[], $10::text[], $11::bool[], $12::bigint[], $13::text[], $14::text[]) AS p
 	ON CONFLICT (tenant_id, case_id, n) DO UPDATE SET name = excluded.name, birthdate = excluded.birthdate, declared = excluded.declared, self = excluded.self,
 		kind = excluded.kind, bicycle = excluded.bicycle, class = excluded.class, proof = excluded.proof, fare = excluded.fare, place = excluded.place, bicycle_place = excluded.bicycle_place`
@@ -70,11 +71,10 @@ func savePassengers(ctx context.Context, tx kernel.Tx, b Booking) error {
 		c.Add(pg.Text(b.Case), pg.Int(p.N), pg.Text(p.Name), pg.TextOrNull(p.Birthdate), pg.Bool(p.Declared), pg.Bool(p.Self), pg.Text(p.Kind), pg.Bool(p.Bicycle),
 			pg.Text(p.Class), pg.Bool(p.Proof), pg.Int(int(p.Fare)), pg.Text(p.Place), pg.Text(p.BikePlace))
 	}
-	if _, err := pg.From(tx).ExecContext(ctx, savePassengersSQL, c.Args(tx.TenantID())...); err != nil {
+	if _, err := pg.From(tx).ExecContext(ctx, savePassengersSQL, append(c.Args(tx.TenantID()), b.Case, len(b.Passengers))...); err != nil {
 		return fmt.Errorf("passengers of %s: %w", b.Case, pg.MapConstraint(err, constraints))
 	}
-	_, err := pg.From(tx).ExecContext(ctx, `DELETE FROM travel.passenger WHERE tenant_id = $1 AND case_id = $2 AND n > $3`, tx.TenantID(), b.Case, len(b.Passengers))
-	return err
+	return nil
 }
 
 const forgetNamesSQL = `UPDATE travel.passenger p SET name = '', birthdate = NULL, declared = false FROM travel.booking b

@@ -46,12 +46,11 @@ func loadLayout(ctx context.Context, tx kernel.Tx, operator kernel.AgencyID, cod
 	if err != nil {
 		return seats.Layout{}, 0, fmt.Errorf("layout %s: %w", code, err)
 	}
-	form, err := seats.Read(r.Form)
+	l, err := layouts.of(r.Form)
 	if err != nil {
 		return seats.Layout{}, 0, fmt.Errorf("layout %s: %w", code, err)
 	}
-	l, err := form.Layout()
-	return l, r.Version, err
+	return l, r.Version, nil
 }
 
 // listLayouts lists the vehicles of an operator by code.
@@ -90,7 +89,7 @@ type fareSet struct {
 }
 
 func (r setRow) fareSet() (fareSet, error) {
-	t, err := fares.Read(r.Form)
+	t, err := fareTables.of(r.Form)
 	if err != nil {
 		return fareSet{}, fmt.Errorf("fares %s: %w", r.Code, err)
 	}

@@ -10,6 +10,7 @@ import (
 
 	"townhall/modules/kernel/pg"
 	"townhall/modules/travel/gtfs"
+	"townhall/modules/travel/traveltest"
 )
 
 // driven is a trip on a day, as a person with the printed timetable and a pencil sees it.
@@ -119,8 +120,9 @@ func TestTheSearchFindsWhatTryingEverythingFinds(t *testing.T) {
 	for seed := range uint64(4) {
 		r := rand.New(rand.NewPCG(7, seed))
 		h := newTimetableHouse(t)
-		w := towns{stations: 8 + r.IntN(8), hubs: 2, lines: 3 + r.IntN(3), calls: 3 + r.IntN(4), trips: 3 + r.IntN(5), days: 8}
-		files := w.files(r)
+		w := traveltest.Towns{Stations: 8 + r.IntN(8), Hubs: 2, Lines: 3 + r.IntN(3), Calls: 3 + r.IntN(4), Trips: 3 + r.IntN(5),
+			From: time.Date(2026, 11, 16, 0, 0, 0, 0, time.UTC), Days: 8}
+		files := w.Files(r)
 		feed, problems := gtfs.Read(files)
 		if problems.Any() {
 			t.Fatal(problems.String())

@@ -159,35 +159,91 @@ func (f found) key() string        { return string(f[0].in.operator) + "\n" + f[
 // longestRest is how long after the end of the day a journey with a change may arrive.
 const longestRest = 24 * time.Hour
 
-// find is everything that is found, in order.
-func (s *Timetable) find(ctx context.Context, tx kernel.Tx, q JourneyQuery, f Journeys, lo, hi time.Time) ([]found, error) {
+// view is the timetables in force as a search goes through them, with what nobody can book on some days.
+type view struct {
+	in        []*index
+	withdrawn map[string]bool
+}
+
+// look reads what a search for journeys that begin between two moments needs to know.
+func (s *Timetable) look(ctx context.Context, tx kernel.Tx, lo, hi time.Time) (v view, err error) {
 	feeds, err := activeFeeds(ctx, tx, "")
 	if err != nil {
-		return nil, err
+		return view{}, err
 	}
-	ask := asked{lo: lo, hi: hi, wheelchair: q.Wheelchair, bicycle: q.Bicycle}
 	first := gtfs.DayAt(lo, time.UTC) - gtfs.Day(longestTrip/secondsADay) - 2
-	if ask.withdrawn, err = withdrawn(ctx, tx, first, gtfs.DayAt(hi.Add(longestRest), time.UTC)+1); err != nil {
-		return nil, err
+	if v.withdrawn, err = withdrawn(ctx, tx, first, gtfs.DayAt(hi.Add(longestRest), time.UTC)+1); err != nil {
+		return view{}, err
 	}
-	var direct, all []found
-	var in []asks
 	for _, row := range feeds {
 		x, err := s.indexes.of(ctx, tx, row)
 		if err != nil {
-			return nil, err
+			return view{}, err
 		}
-		ask.from, ask.to = x.numbers(f.From), x.numbers(f.To)
+		v.in = append(v.in, x)
+	}
+	return v, nil
+}
+
+// direct are the journeys without a change, and what was asked of each timetable.
+func (v view) direct(q JourneyQuery, f Journeys, lo, hi time.Time) (direct []found, in []asks) {
+	for _, x := range v.in {
+		ask := asked{lo: lo, hi: hi, wheelchair: q.Wheelchair, bicycle: q.Bicycle, withdrawn: v.withdrawn, from: x.numbers(f.From), to: x.numbers(f.To)}
 		in = append(in, asks{x, ask})
 		for _, r := range x.direct(ask) {
 			direct = append(direct, found{r})
 		}
 	}
-	if all = direct; len(direct) < fewDirect {
+	return direct, in
+}
+
+// find is everything that is found, in order.
+func (s *Timetable) find(ctx context.Context, tx kernel.Tx, q JourneyQuery, f Journeys, lo, hi time.Time) ([]found, error) {
+	v, err := s.look(ctx, tx, lo, hi)
+	if err != nil {
+		return nil, err
+	}
+	direct, in := v.direct(q, f, lo, hi)
+	all := direct
+	if len(direct) < fewDirect {
 		all = append(unbeaten(direct, withChange(in)), direct...)
 	}
 	slices.SortFunc(all, inOrder)
 	return all, nil
+}
+
+// nextDay is the first of some days after the one of a search on which there is a journey; empty when there is none.
+func (s *Timetable) nextDay(ctx context.Context, f Journeys, days int) (next string, err error) {
+	if len(f.From) == 0 || len(f.To) == 0 {
+		return "", nil
+	}
+	day, err := time.ParseInLocation(time.DateOnly, f.Day, located(f.From[0].Zone))
+	if err != nil {
+		return "", errDay.Wrap(err)
+	}
+	now := s.Clock.Now()
+	err = s.DB.Read(ctx, kernel.TenantOf(ctx).ID, func(tx *pg.Tx) error {
+		next = ""
+		v, err := s.look(ctx, tx, day, day.AddDate(0, 0, days+1))
+		if err != nil {
+			return err
+		}
+		for i := 1; i <= days; i++ {
+			lo, hi := day.AddDate(0, 0, i), day.AddDate(0, 0, i+1)
+			if lo.Before(now) {
+				lo = now
+			}
+			if !lo.Before(hi) {
+				continue
+			}
+			if direct, in := v.direct(JourneyQuery{}, f, lo, hi); len(direct) > 0 || len(withChange(in)) > 0 {
+				next = day.AddDate(0, 0, i).Format(time.DateOnly)
+				return nil
+			}
+		}
+		return nil
+	})
+	return next, err
 }
 
 // numbers are the stations among some places that are of this timetable.

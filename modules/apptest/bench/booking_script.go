@@ -3,7 +3,6 @@ package bench
 import (
 	"encoding/json"
 	"fmt"
-	"regexp"
 	"slices"
 	"strings"
 )
@@ -78,7 +77,7 @@ func (b *base) columnTypes(db, table string) []columnType {
 
 // serverSet are columns the application leaves to their defaults.
 var serverSet = []string{"kernel.effect.not_before", "kernel.effect.created_at", "kernel.idempotency.created_at", "kernel.effect.state", "kernel.effect.leased",
-	"kernel.effect.attempt", "kernel.effect.tries", "documents.document.version"}
+	"kernel.effect.attempt", "kernel.effect.tries", "kernel.effect.done_at", "documents.document.version"}
 
 func rowOf(table string, types []columnType, fields map[string]json.RawMessage) bookedRow {
 	r := bookedRow{table: table}
@@ -140,7 +139,7 @@ func bookingScript(rows bookedRows, person, slot string) (script, error) {
 		w.row(n, r)
 	}
 	w.text.WriteString("\nSELECT count(*) FROM claimed;\n")
-	return script{w.text.String(), w.vars}, nil
+	return script{text: w.text.String()}, nil
 }
 
 // own is a value that every booking has for itself, with the SQL that makes it.
@@ -149,7 +148,6 @@ type own struct{ value, sql string }
 type bookingWriter struct {
 	own  []own
 	text strings.Builder
-	vars []string
 }
 
 func (w *bookingWriter) row(n int, r bookedRow) {
@@ -159,16 +157,13 @@ func (w *bookingWriter) row(n int, r bookedRow) {
 			values[i] = ":i::integer"
 			continue
 		}
-		values[i] = "(" + w.value(fmt.Sprintf("r%dc%d", n, i), v) + ")::" + r.types[i]
+		values[i] = "(" + w.value(v) + ")::" + r.types[i]
 	}
 	fmt.Fprintf(&w.text, ",\nw%d AS (INSERT INTO %s (%s) SELECT %s FROM claimed)", n, r.table, strings.Join(r.columns, ", "), strings.Join(values, ", "))
 }
 
-// plain is what can stand in pgbench's script as it is.
-var plain = regexp.MustCompile(`^[A-Za-z0-9 ._/-]*$`)
-
 // value is the SQL of a value: what is the booking's own is computed, the rest is fixed text.
-func (w *bookingWriter) value(name, v string) string {
+func (w *bookingWriter) value(v string) string {
 	for _, o := range w.own {
 		before, after, found := strings.Cut(v, o.value)
 		if !found {
@@ -176,16 +171,15 @@ func (w *bookingWriter) value(name, v string) string {
 		}
 		parts := []string{o.sql}
 		if before != "" {
-			parts = slices.Insert(parts, 0, w.value(name+"b", before))
+			parts = slices.Insert(parts, 0, w.value(before))
 		}
 		if after != "" {
-			parts = append(parts, w.value(name+"a", after))
+			parts = append(parts, w.value(after))
 		}
 		return strings.Join(parts, " || ")
 	}
-	if plain.MatchString(v) {
-		return "'" + v + "'::text"
-	}
-	w.vars = append(w.vars, name+"="+v)
-	return ":" + name + "::text"
+	return "E'" + fixed.Replace(v) + "'::text"
 }
+
+// fixed writes a text so that pgbench finds none of its variables in it.
+var fixed = strings.NewReplacer(`\`, `\\`, `'`, `''`, `:`, `\x3a`)

@@ -12,6 +12,7 @@ import (
 type figures struct {
 	rows   []row // absolute figures, to read the ratios by
 	ratios []row
+	rates  []row
 	p95s   []row
 }
 
@@ -24,6 +25,9 @@ func (f *figures) note(name, unit string, v float64) { f.rows = add(f.rows, name
 
 // ratio takes the quotient of one round: its sides ran seconds apart.
 func (f *figures) ratio(name string, v float64) { f.ratios = add(f.ratios, name, "", v) }
+
+// perSecond is a rate that is watched by itself.
+func (f *figures) perSecond(name string, v float64) { f.rates = add(f.rates, name, "", v) }
 
 func (f *figures) p95(name string, took []time.Duration) {
 	f.p95s = add(f.p95s, name, "ms", float64(percentile(took, 0.95))/float64(time.Millisecond))
@@ -46,6 +50,9 @@ func (f *figures) print(w io.Writer) {
 	}
 	for _, r := range sorted(f.ratios) {
 		fmt.Fprintf(w, "ratio %s %.2f\n", r.name, median(r.values))
+	}
+	for _, r := range sorted(f.rates) {
+		fmt.Fprintf(w, "%s %.1f\n", r.name, median(r.values))
 	}
 	for _, r := range f.p95s {
 		fmt.Fprintf(w, "p95_ms %s %.1f\n", r.name, median(r.values))

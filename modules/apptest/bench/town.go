@@ -34,15 +34,19 @@ type house struct {
 }
 
 // open serves the application on appDB until stop; people and keys of a former house on the same base stay.
-func open(b *base, app *apptest.App, l net.Listener, logged bool) *house {
+func open(b *base, app *apptest.App, l net.Listener, logged bool, options ...apptest.Option) *house {
 	b.t.Helper()
 	_, port, _ := net.SplitHostPort(l.Addr().String())
 	db := b.open(appDB, logged)
 	app.DB = db
-	town, err := modules.New(modules.Options{
+	o := modules.Options{
 		Settings: app.SettingsFor(port), DB: db, Data: app.Data, Clock: kernel.SystemClock{}, Contracts: openapi.FS,
 		Log: slog.New(slog.NewTextHandler(os.Stderr, &slog.HandlerOptions{Level: slog.LevelWarn})),
-	})
+	}
+	for _, option := range options {
+		option(&o)
+	}
+	town, err := modules.New(o)
 	if err != nil {
 		b.t.Fatal(err)
 	}

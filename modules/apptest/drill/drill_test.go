@@ -23,11 +23,6 @@ import (
 	"townhall/workflows"
 )
 
-const (
-	secret      = "whsec_ZHJpbGwtZHJpbGwtZHJpbGwtZHJpbGwtMDAwMQ=="
-	eventSecret = "whsec_ZHJpbGwtZHJpbGwtZHJpbGwtZHJpbGwtMDAwMg=="
-)
-
 // size of a drill. The limit leaves room for what a kill leaves behind: an effect whose worker died comes back after its
 // lease of a minute, and one that the wallet refused several times waits longer each time. The long one is the promise: `make drill`.
 type size struct {

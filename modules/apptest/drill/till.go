@@ -18,6 +18,12 @@ import (
 	"townhall/modules/kernel"
 )
 
+// What town and wallets sign with.
+const (
+	secret      = "whsec_ZHJpbGwtZHJpbGwtZHJpbGwtZHJpbGwtMDAwMQ=="
+	eventSecret = "whsec_ZHJpbGwtZHJpbGwtZHJpbGwtZHJpbGwtMDAwMg=="
+)
+
 // till is the reference wallet in this process: people pay in it, and it is not always well.
 type till struct {
 	*host.Wallet

@@ -1,0 +1,277 @@
+package bench
+
+import (
+	"encoding/json"
+	"fmt"
+	"net"
+	"net/http"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strconv"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"townhall/modules"
+	"townhall/modules/apptest"
+)
+
+const purchaseTime = 4 * time.Second // one measurement of a rate
+
+// BenchmarkTravel measures a seat bought through HTTP, with everything that follows, against pgbench writing the same rows
+// in one prepared statement, and the search for a journey among more than a hundred thousand stop times.
+func BenchmarkTravel(b *testing.B) {
+	f := &figures{}
+	o := newOffice(b)
+	for range rounds {
+		o.searchPage(f)
+	}
+	o.searchCall(f)
+	f.print(os.Stdout)
+	for _, clients := range []int{16, 64} { // warm: caches, connections, plans
+		o.http(clients)
+		o.pgbench(clients)
+	}
+	for round := range rounds {
+		for _, clients := range []int{16, 64} {
+			sides := []func(int) float64{o.http, o.pgbench}
+			var rate [2]float64
+			for i := range sides {
+				side := (i + round) % 2
+				rate[side] = sides[side](clients)
+			}
+			b.Logf("round %d, %d clients: %.1f and %.1f per second", round+1, clients, rate[0], rate[1]) // a run is long
+			f.note(fmt.Sprintf("purchases, %d clients: http and everything after it", clients), "/s", rate[0])
+			f.note(fmt.Sprintf("purchases, %d clients: pgbench, one prepared statement", clients), "/s", rate[1])
+			f.ratio(fmt.Sprintf("purchases_%d_to_pgbench_one_statement", clients), rate[0]/rate[1])
+			f.perSecond(fmt.Sprintf("purchases_per_second_%d", clients), rate[0])
+		}
+	}
+	f.print(os.Stdout)
+}
+
+// office is where seats are measured: the application on one database, the statements on a copy of it.
+type office struct {
+	*house
+	wallet    *wallet
+	script    script
+	next      map[string]*atomic.Int64 // by database: the next purchase
+	rows      map[string]int           // that one purchase writes, by table
+	stopTimes int
+}
+
+func newOffice(b *testing.B) *office {
+	b.Helper()
+	db := newBase(b)
+	l := listener(b, "127.0.0.1:0")
+	address := l.Addr().String()
+	_, port, _ := net.SplitHostPort(address)
+	first := db.open(appDB, false)
+	app := apptest.Attach(b, first, port)
+	first.Close()
+	w := newWallet(b)
+	options := []apptest.Option{func(o *modules.Options) { apptest.SellTravel(&o.Settings) }, apptest.WithPayments(w.url)}
+	h := open(db, app, l, false, options...)
+	o := &office{house: h, wallet: w, next: map[string]*atomic.Int64{appDB: {}, benchDB: {}}, rows: map[string]int{}, stopTimes: h.seedTravel()}
+
+	var rows bookedRows
+	var sold sale
+	for range 2 { // the first one makes what all have in common
+		began := db.transaction()
+		h.inBackground(func() { sold = o.once(o.next[appDB].Add(1) - 1); o.settle() })
+		rows = db.since(appDB, began)
+	}
+	for _, r := range rows {
+		o.rows[r.table]++
+	}
+	var err error
+	if o.script, err = purchaseScript(rows, sold); err != nil {
+		b.Fatal(err)
+	}
+	h.stop()
+	db.copy()
+	db.exec(benchDB, "VACUUM ANALYZE")
+	o.next[benchDB].Store(o.next[appDB].Load())
+	o.house = open(db, app, listener(b, address), false, options...)
+	b.Cleanup(o.stop)
+	for n := range int64(bookers) { // whoever signs in does it before
+		o.token(rider(n), "/travel/v1/bookings")
+	}
+	b.Logf("one purchase writes %v", o.rows)
+	return o
+}
+
+// sale is a purchase that was made.
+type sale struct {
+	n                      int64
+	booking, person        string
+	payment, number, place string
+	keys                   keys
+}
+
+func (o *office) once(n int64) sale {
+	o.t.Helper()
+	o.token(rider(n), "/travel/v1/bookings")
+	w, err := dial(o.addr)
+	if err != nil {
+		o.t.Fatal(err)
+	}
+	defer w.Close()
+	s, err := o.buy(w, n)
+	if err != nil {
+		o.t.Fatal(err)
+	}
+	return s
+}
+
+// buy is one purchase from the first request until the provider is told to capture the money.
+func (o *office) buy(w *wire, n int64) (sale, error) {
+	s := sale{n: n, person: "d" + caseID(n % bookers)[1:], place: seatOf(n), keys: newKeys()}
+	token := o.tokens[rider(n).Subject+" /travel/v1/bookings"]
+	post := func(path, key, body string, want int, into any) error {
+		answer, _, err := w.do(message("POST", o.host, "/travel/v1/bookings"+path, []byte(body), token, "Idempotency-Key: "+key), want)
+		if err != nil {
+			return err
+		}
+		return json.Unmarshal(answer, into)
+	}
+	var b struct {
+		ID, Number string
+		Version    int
+	}
+	var p struct {
+		Payment struct {
+			ID     string
+			Amount int64
+		}
+	}
+	if err := post("", s.keys.hold, fmt.Sprintf(`{"departure":"%s","from":%d,"to":%d,"places":[{"place":"%s"}]}`, departureOf(n), getOn, getOff, s.place), http.StatusCreated, &b); err != nil {
+		return s, err
+	}
+	if err := post("/"+b.ID+"/passengers", s.keys.names, `{"passengers":[{"self":true}]}`, http.StatusOK, &b); err != nil {
+		return s, err
+	}
+	if err := post("/"+b.ID+"/pay", s.keys.pay, fmt.Sprintf(`{"version":%d}`, b.Version), http.StatusOK, &p); err != nil {
+		return s, err
+	}
+	s.booking, s.number, s.payment = b.ID, b.Number, p.Payment.ID
+	if err := o.wallet.wait(s.payment, "begin"); err != nil {
+		return s, err
+	}
+	event, err := authorized(o.host, s.payment, s.keys.event, p.Payment.Amount)
+	if err != nil {
+		return s, err
+	}
+	if _, _, err := w.do(event, http.StatusOK); err != nil {
+		return s, err
+	}
+	return s, o.wallet.wait(s.payment, "capture")
+}
+
+// http lets clients buy one seat after the other, effects and jobs running in the same process, and returns the purchases
+// per second.
+func (o *office) http(clients int) (rate float64) {
+	o.t.Helper()
+	next, from := o.next[appDB], o.next[appDB].Load()
+	o.exec(appDB, "CHECKPOINT")
+	began := o.counted(appDB)
+	begin := time.Now()
+	o.inBackground(func() {
+		defer o.settle() // what is left of the effects is done before the background ends, and is not timed
+		err := load{addr: o.addr}.each(clients, func(w *wire) error {
+			for time.Since(begin) < purchaseTime {
+				if _, err := o.buy(w, next.Add(1)-1); err != nil {
+					return err
+				}
+			}
+			return nil
+		})
+		if err != nil {
+			o.t.Fatal(err)
+		}
+		rate = float64(next.Load()-from) / time.Since(begin).Seconds()
+	})
+	o.check(appDB, began, int(next.Load()-from))
+	return rate
+}
+
+// settle waits until the background has done every effect that is due.
+func (o *office) settle() {
+	o.t.Helper()
+	for begin := time.Now(); ; time.Sleep(50 * time.Millisecond) {
+		var open int
+		if err := o.owner(appDB).QueryRow("SELECT count(*) FROM kernel.effect WHERE state = 'open' AND (due_at IS NULL OR due_at <= now())").Scan(&open); err != nil {
+			o.t.Fatal(err)
+		}
+		if open == 0 {
+			return
+		}
+		if time.Since(begin) > time.Minute {
+			o.t.Fatalf("%d effects are left", open)
+		}
+	}
+}
+
+// pgbench writes the rows of purchases in one prepared statement each and returns the transactions per second.
+func (o *office) pgbench(clients int) float64 {
+	o.t.Helper()
+	from := o.next[benchDB].Load()
+	o.exec(benchDB, "CHECKPOINT")
+	began := o.counted(benchDB)
+	file := filepath.Join(o.t.TempDir(), "purchase.sql")
+	if err := os.WriteFile(file, []byte(o.script.text), 0o600); err != nil {
+		o.t.Fatal(err)
+	}
+	seconds := int(purchaseTime.Seconds()) + 1 // the first is left out: connecting, planning
+	args := []string{"-n", "-f", file, "-M", "prepared", "-c", strconv.Itoa(clients), "-j", "2", "-T", strconv.Itoa(seconds), "-P", "1",
+		"-D", "n=0", "-D", fmt.Sprint("clients=", clients), "-D", fmt.Sprint("base=", from)}
+	address, env := o.target(benchDB)
+	cmd := exec.CommandContext(o.t.Context(), pgbench(o.t), append(args, address)...)
+	cmd.Env = append(env, "PGOPTIONS=-c role=townhall_rw -c app.tenant=northwick")
+	out, err := cmd.CombinedOutput()
+	if err != nil {
+		o.t.Fatalf("pgbench: %v\n%.3000s", err, out)
+	}
+	m := processed.FindSubmatch(out)
+	if m == nil {
+		o.t.Fatalf("%.3000s", out)
+	}
+	n, _ := strconv.Atoi(string(m[1]))
+	o.check(benchDB, began, n)
+	// Clients take turns, so that the next run begins behind the last turn of any of them.
+	var last int64
+	if err := o.owner(benchDB).QueryRow(`SELECT coalesce(max(('x' || right(case_id::text, 8))::bit(32)::int), 0) FROM travel.booking WHERE case_id::text LIKE 'e0000000%'`).Scan(&last); err != nil {
+		o.t.Fatal(err)
+	}
+	if last+1 > allSeats {
+		o.t.Fatal("all seats are sold")
+	}
+	o.next[benchDB].Store(last + 1)
+	return rateOf(o.t, out)
+}
+
+// counted says how many rows each table has.
+func (o *office) counted(db string) map[string]int {
+	o.t.Helper()
+	out := map[string]int{}
+	for table := range o.rows {
+		var n int
+		if err := o.owner(db).QueryRow("SELECT count(*) FROM " + table).Scan(&n); err != nil {
+			o.t.Fatal(err)
+		}
+		out[table] = n
+	}
+	return out
+}
+
+// check fails unless n purchases wrote exactly the rows of n purchases.
+func (o *office) check(db string, before map[string]int, n int) {
+	o.t.Helper()
+	after := o.counted(db)
+	for table, each := range o.rows {
+		if got := after[table] - before[table]; got != n*each {
+			o.t.Fatalf("%s: %d purchases wrote %d rows of %s instead of %d", db, n, got, table, n*each)
+		}
+	}
+}
