@@ -192,12 +192,11 @@ const claimSQL = `
 	  SELECT id FROM kernel.effect
 	  WHERE tenant_id = $1 AND state = 'open' AND due_at <= coalesce($2, now()) AND not_before <= now() AND name = ANY ($3)
 	  ORDER BY due_at, not_before, id LIMIT 1 FOR UPDATE SKIP LOCKED)
-	RETURNING id, name, coalesce(case_id::text, '') AS case, state, payload, attempt, set_config('synchronous_commit', 'off', true) AS sync`
+	RETURNING id, name, coalesce(case_id::text, '') AS case, state, payload, attempt`
 
 // claim leases the effect that has been due longest: the first of the index effect_next, since sorting a long queue
 // would cost more than the effect itself. One that has used up its tries by crashing the process becomes
-// dead here: nobody was left to record its failure. The claim does not wait for the disk: when the machine loses it, the
-// effect is open as before and is claimed again; it is completed once all the same.
+// dead here: nobody was left to record its failure.
 func (d *Dispatcher) claim(ctx context.Context, t kernel.TenantID) (e *kernel.Effect, found bool, err error) {
 	var now sql.NullTime
 	if d.o.Clock != nil {
@@ -205,7 +204,6 @@ func (d *Dispatcher) claim(ctx context.Context, t kernel.TenantID) (e *kernel.Ef
 	}
 	var row struct {
 		ID, Name, Case, State string
-		Sync                  string // nobody reads it
 		Payload               json.RawMessage
 		Attempt               int
 	}
