@@ -33,7 +33,7 @@ demo: ## Start everything with demo data; ARGS=--tour walks the whole journey in
 .PHONY: need-test
 need-test:
 	@.ci/need postgres=postgresql chromium pdfsig=poppler-utils qpdf zbarimg=zbar-tools certutil=libnss3-tools openssl gcc npm \
-	  softhsm2-util=softhsm2 /usr/share/fonts/truetype/droid/DroidSansFallbackFull.ttf=fonts-droid-fallback \
+	  softhsm2-util=softhsm2 pkcs11-tool=opensc /usr/share/fonts/truetype/droid/DroidSansFallbackFull.ttf=fonts-droid-fallback \
 	  java=default-jre-headless /usr/share/java/preflight.jar=libpdfbox2-java /usr/share/java/javax.activation.jar=libactivation-java \
 	  /usr/share/java/jaxb-api.jar=libjaxb-api-java
 	@.ci/npm-install .ci/npm $(CHECKS)
@@ -43,7 +43,7 @@ need-test:
 
 .PHONY: test
 test: need-test vet ## Everything CI runs: vet, staticcheck, tests with -race, contract lint, generated files
-	go test -race -shuffle=on -timeout 30m ./...
+	go test -race -shuffle=on -timeout 50m ./...
 	go test -tags pkcs11 -run PKCS11 ./modules/documents/sign
 	@$(MAKE) --no-print-directory lint-contracts generated
 
