@@ -3,6 +3,7 @@ package bench
 import (
 	"encoding/json"
 	"fmt"
+	"regexp"
 	"slices"
 	"strings"
 )
@@ -139,7 +140,7 @@ func bookingScript(rows bookedRows, person, slot string) (script, error) {
 		w.row(n, r)
 	}
 	w.text.WriteString("\nSELECT count(*) FROM claimed;\n")
-	return script{text: w.text.String()}, nil
+	return script{w.text.String(), w.vars}, nil
 }
 
 // own is a value that every booking has for itself, with the SQL that makes it.
@@ -148,13 +149,14 @@ type own struct{ value, sql string }
 type bookingWriter struct {
 	own  []own
 	text strings.Builder
+	vars []string
 }
 
 func (w *bookingWriter) row(n int, r bookedRow) {
 	values := make([]string, len(r.values))
 	for i, v := range r.values {
 		if r.table == "documents.document" && r.columns[i] == "status_index" {
-			values[i] = ":i::integer"
+			values[i] = "(1000000 + :i)::integer" // beyond what the application draws
 			continue
 		}
 		values[i] = "(" + w.value(v) + ")::" + r.types[i]
@@ -178,8 +180,23 @@ func (w *bookingWriter) value(v string) string {
 		}
 		return strings.Join(parts, " || ")
 	}
-	return "E'" + fixed.Replace(v) + "'::text"
+	if plain.MatchString(v) {
+		return "'" + v + "'::text"
+	}
+	if len(v) > longestVariable {
+		return "E'" + fixed.Replace(v) + "'::text"
+	}
+	name := fmt.Sprintf("v%d", len(w.vars))
+	w.vars = append(w.vars, name+"="+v)
+	return ":" + name + "::text"
 }
+
+// plain is what can stand in pgbench's script as it is.
+var plain = regexp.MustCompile(`^[A-Za-z0-9 ._/-]*$`)
+
+// longestVariable is what goes to the server as a parameter, as the application sends it; what is longer, such as a sealed file,
+// does not fit on a command line and stands in the text.
+const longestVariable = 4000
 
 // fixed writes a text so that pgbench finds none of its variables in it.
 var fixed = strings.NewReplacer(`\`, `\\`, `'`, `''`, `:`, `\x3a`)

@@ -172,6 +172,9 @@ func (d *desk) pgbench(clients int) float64 {
 	seconds := int(bookingTime.Seconds()) + 1 // the first is left out: connecting, planning
 	args := []string{"-n", "-f", file, "-M", "prepared", "-c", strconv.Itoa(clients), "-j", "2", "-T", strconv.Itoa(seconds), "-P", "1",
 		"-D", "n=0", "-D", fmt.Sprint("clients=", clients), "-D", fmt.Sprint("base=", from)}
+	for _, v := range d.script.vars {
+		args = append(args, "-D", v)
+	}
 	address, env := d.target(benchDB)
 	cmd := exec.CommandContext(d.t.Context(), pgbench(d.t), append(args, address)...)
 	cmd.Env = append(env, "PGOPTIONS=-c role=townhall_rw -c app.tenant=northwick")

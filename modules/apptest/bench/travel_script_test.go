@@ -114,5 +114,5 @@ func purchaseScript(rows bookedRows, s sale) (script, error) {
 		w.row(n, r)
 	}
 	w.text.WriteString("\nSELECT count(*) FROM claimed;\n")
-	return script{text: w.text.String()}, nil
+	return script{w.text.String(), w.vars}, nil
 }

@@ -226,6 +226,9 @@ func (o *office) pgbench(clients int) float64 {
 	seconds := int(purchaseTime.Seconds()) + 1 // the first is left out: connecting, planning
 	args := []string{"-n", "-f", file, "-M", "prepared", "-c", strconv.Itoa(clients), "-j", "2", "-T", strconv.Itoa(seconds), "-P", "1",
 		"-D", "n=0", "-D", fmt.Sprint("clients=", clients), "-D", fmt.Sprint("base=", from)}
+	for _, v := range o.script.vars {
+		args = append(args, "-D", v)
+	}
 	address, env := o.target(benchDB)
 	cmd := exec.CommandContext(o.t.Context(), pgbench(o.t), append(args, address)...)
 	cmd.Env = append(env, "PGOPTIONS=-c role=townhall_rw -c app.tenant=northwick")
