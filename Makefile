@@ -73,7 +73,7 @@ gallery: ## Render every block and page state into out/gallery
 
 .PHONY: drill
 drill: ## The long crash drills: 200 × kill -9 during 5,000 submissions and decisions; 100 × of the server and 10 × of PostgreSQL while seats are booked and paid
-	DRILL=long go test ./modules/apptest/drill -count=1 -v -timeout 100m -run TestDrill
+	DRILL=long go test ./modules/apptest/drill -count=1 -v -timeout 110m -run TestDrill
 
 .PHONY: bench
 bench: ## All sides of every figure in one run; copy the table into BENCHMARKS.md

@@ -24,14 +24,41 @@ const (
 	eventSecret = "whsec_ZHJpbGwtZHJpbGwtZHJpbGwtZHJpbGwtMDAwMg=="
 )
 
-// till is the reference wallet in this process: people pay in it, and it is not always well.
+// till is the reference wallet in this process: people pay in it, it is not always well, and it is started anew while they do.
 type till struct {
-	*host.Wallet
+	now    atomic.Pointer[opened] // nil while it is away
+	config host.Config
 	faults *host.Faults
 	server *httptest.Server
 	client *http.Client
 
-	paid, declined, late atomic.Int64
+	paid, declined, late, restarts atomic.Int64
+}
+
+// opened is the wallet between two of its ends.
+type opened struct {
+	*host.Wallet
+	handler http.Handler
+}
+
+// start begins the wallet from what it has on disk.
+func (x *till) start() error {
+	w, err := host.New(x.config)
+	if err == nil {
+		x.now.Store(&opened{w, w.Handler()})
+	}
+	return err
+}
+
+// restart ends the wallet while people pay in it and the town asks it things, and starts it anew. What was under way is cut off;
+// everybody is signed out.
+func (x *till) restart() error {
+	w := x.now.Swap(nil)
+	if err := w.Close(); err != nil {
+		return err
+	}
+	x.restarts.Add(1)
+	return x.start()
 }
 
 // newTill starts a wallet for the citizens of the municipalities at origins.
@@ -39,24 +66,28 @@ func newTill(t *testing.T, citizens int, origins ...string) *till {
 	t.Helper()
 	x := &till{faults: &host.Faults{}, server: httptest.NewUnstartedServer(nil)}
 	x.client = &http.Client{Timeout: 20 * time.Second, CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }}
-	cfg := host.Config{Issuer: "http://" + x.server.Listener.Addr().String(), Faults: x.faults, EventPause: 100 * time.Millisecond,
+	x.config = host.Config{Issuer: "http://" + x.server.Listener.Addr().String(), Faults: x.faults, EventPause: 100 * time.Millisecond, DataDir: t.TempDir(),
 		Towns: []host.Town{{Origins: origins, Secrets: []string{secret}, EventSecrets: []string{eventSecret}}}}
 	for i := range citizens {
 		p := host.DemoPersonas()[0]
 		p.ID, p.Level = persona(i), kernel.High // no sum asks for their card again
-		cfg.Personas = append(cfg.Personas, p)
+		x.config.Personas = append(x.config.Personas, p)
 	}
-	var err error
-	if x.Wallet, err = host.New(cfg); err != nil {
+	if err := x.start(); err != nil {
 		t.Fatal(err)
 	}
-	pay := x.Handler()
 	mux := http.NewServeMux()
 	mux.HandleFunc("POST /notices", func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(http.StatusNoContent) }) // the other drill's part
-	mux.Handle("/", pay)
+	mux.HandleFunc("/", func(w http.ResponseWriter, r *http.Request) {
+		if now := x.now.Load(); now != nil {
+			now.handler.ServeHTTP(w, r)
+			return
+		}
+		http.Error(w, "starting", http.StatusServiceUnavailable)
+	})
 	x.server.Config.Handler = mux
 	x.server.Start()
-	t.Cleanup(func() { x.server.Close(); _ = x.Close(); x.client.CloseIdleConnections() })
+	t.Cleanup(func() { x.server.Close(); _ = x.now.Load().Close(); x.client.CloseIdleConnections() })
 	return x
 }
 
@@ -71,15 +102,22 @@ func (x *till) settings(issuer string) modules.WalletSettings {
 // citizen is somebody who is signed in at the wallet.
 type citizen struct {
 	apptest.Who
-	till   *till
-	cookie *http.Cookie
+	till    *till
+	persona string
+	cookie  *http.Cookie
 }
 
-func (x *till) signIn(ctx context.Context, i int, origin string) (*citizen, error) {
-	c := &citizen{Who: apptest.Who{Subject: x.Subject(origin, persona(i)), Name: fmt.Sprintf("Citizen %d Мария 小明", i), ACR: "substantial", Client: "northwick.coach-ticket"}, till: x}
-	resp, err := c.post(ctx, x.server.URL+"/sign-in", url.Values{"persona": {persona(i)}})
+// citizen makes somebody who is signed in at the wallet.
+func (x *till) citizen(ctx context.Context, i int, origin string) (*citizen, error) {
+	c := &citizen{Who: apptest.Who{Subject: x.now.Load().Subject(origin, persona(i)), Name: fmt.Sprintf("Citizen %d Мария 小明", i), ACR: "substantial", Client: "northwick.coach-ticket"}, till: x, persona: persona(i)}
+	return c, c.signIn(ctx)
+}
+
+func (c *citizen) signIn(ctx context.Context) error {
+	c.cookie = nil
+	resp, err := c.post(ctx, c.till.server.URL+"/sign-in", url.Values{"persona": {c.persona}})
 	if err != nil {
-		return nil, err
+		return err
 	}
 	for _, k := range resp.Cookies() {
 		if k.Value != "" && strings.HasPrefix(k.Name, "__Host-") {
@@ -87,9 +125,31 @@ func (x *till) signIn(ctx context.Context, i int, origin string) (*citizen, erro
 		}
 	}
 	if c.cookie == nil {
-		return nil, fmt.Errorf("sign in: %d without a session", resp.StatusCode)
+		return fmt.Errorf("sign in: %d without a session", resp.StatusCode)
 	}
-	return c, nil
+	return nil
+}
+
+// press presses a button of the payment sheet until the wallet answers: who was signed out by its restart signs in again.
+func (c *citizen) press(ctx context.Context, page string, form url.Values) (int, error) {
+	for {
+		resp, err := c.post(ctx, page, form)
+		switch {
+		case err != nil:
+			return 0, err
+		case resp.StatusCode == http.StatusSeeOther && strings.HasPrefix(resp.Header.Get("Location"), "/sign-in"):
+			if err := c.signIn(ctx); err != nil && c.cookie != nil {
+				return 0, err
+			}
+		case resp.StatusCode < 500:
+			return resp.StatusCode, nil
+		}
+		select {
+		case <-ctx.Done():
+			return 0, ctx.Err()
+		case <-time.After(50 * time.Millisecond):
+		}
+	}
 }
 
 func (c *citizen) post(ctx context.Context, address string, form url.Values) (*http.Response, error) {
@@ -118,11 +178,11 @@ func (c *citizen) pay(ctx context.Context, page string) error {
 		if i > 0 {
 			means = "card"
 		}
-		resp, err := c.post(ctx, page, url.Values{"do": {"pay"}, "means": {means}})
+		status, err := c.press(ctx, page, url.Values{"do": {"pay"}, "means": {means}})
 		if err != nil {
 			return err
 		}
-		switch resp.StatusCode {
+		switch status {
 		case http.StatusSeeOther:
 			c.till.paid.Add(1)
 			return nil
@@ -132,7 +192,7 @@ func (c *citizen) pay(ctx context.Context, page string) error {
 		case http.StatusOK: // it is over
 			return nil
 		default:
-			return fmt.Errorf("pay at %s: %d", page, resp.StatusCode)
+			return fmt.Errorf("pay at %s: %d", page, status)
 		}
 	}
 	return nil
@@ -140,7 +200,7 @@ func (c *citizen) pay(ctx context.Context, page string) error {
 
 // cancel gives the payment up at the wallet, and pays it all the same: which goes through while the wallet lets late money in.
 func (c *citizen) cancel(ctx context.Context, page string) error {
-	if _, err := c.post(ctx, page, url.Values{"do": {"cancel"}}); err != nil {
+	if _, err := c.press(ctx, page, url.Values{"do": {"cancel"}}); err != nil {
 		return err
 	}
 	c.till.late.Add(1)
@@ -148,16 +208,22 @@ func (c *citizen) cancel(ctx context.Context, page string) error {
 	return c.pay(ctx, page)
 }
 
-// beUnwell changes what goes wrong between the wallet and the town, until ctx ends; then nothing does.
-func (x *till) beUnwell(ctx context.Context) {
+// beUnwell changes what goes wrong between the wallet and the town, and now and then starts the wallet anew, until ctx ends;
+// then nothing goes wrong.
+func (x *till) beUnwell(ctx context.Context) error {
 	for i := 0; ; i++ {
-		all := []host.Fault{{}, {Twice: true, Reverse: true}, {Late: 400 * time.Millisecond, Reverse: true}, {LatePaid: true}, {Decline: true}, {LatePaid: true, Twice: true}, {HoldBack: true}}
+		all := []host.Fault{{}, {Twice: true, Reverse: true}, {Late: 400 * time.Millisecond, Reverse: true}, {LatePaid: true}, {Decline: true}, {LatePaid: true, Twice: true}, {HoldBack: true}, {NoRefund: true}}
 		x.faults.Set(all[i%len(all)])
 		select {
 		case <-ctx.Done():
 			x.faults.Set(host.Fault{})
-			return
+			return nil
 		case <-time.After(600 * time.Millisecond):
+		}
+		if i%12 == 6 {
+			if err := x.restart(); err != nil {
+				return err
+			}
 		}
 	}
 }

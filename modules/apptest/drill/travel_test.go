@@ -24,12 +24,13 @@ type travelSize struct {
 	every         int64 // the database is killed once in so many kills of the server
 	citizens      int
 	departures    int
+	callOffs      int64 // of departures
 	pause, limit  time.Duration
 }
 
 var (
-	shortTravel = travelSize{requests: 300, kills: 8, databaseKills: 1, every: 6, citizens: 10, departures: 5, pause: 1800 * time.Millisecond, limit: 12 * time.Minute}
-	longTravel  = travelSize{requests: 10_000, kills: 100, databaseKills: 10, every: 8, citizens: 16, departures: 160, pause: 2 * time.Second, limit: 60 * time.Minute}
+	shortTravel = travelSize{requests: 300, kills: 8, databaseKills: 1, every: 6, citizens: 10, departures: 6, callOffs: 2, pause: 1800 * time.Millisecond, limit: 12 * time.Minute}
+	longTravel  = travelSize{requests: 10_000, kills: 100, databaseKills: 10, every: 8, citizens: 16, departures: 220, callOffs: 40, pause: 5 * time.Second, limit: 90 * time.Minute}
 )
 
 // The server and its database are killed without warning while people book seats, pay in a wallet that is not always well, and
@@ -78,7 +79,18 @@ func TestDrillKillingTheServerAndTheDatabaseKeepsMoneyPlacesAndDocumentsInAgreem
 	began := time.Now()
 	unwell, well := context.WithCancel(ctx)
 	var faults sync.WaitGroup
-	faults.Go(func() { x.beUnwell(unwell) })
+	faults.Go(func() {
+		if err := x.beUnwell(unwell); err != nil {
+			t.Error(err)
+		}
+	})
+	var dispatcher sync.WaitGroup
+	onDuty, offDuty := context.WithCancel(ctx)
+	dispatcher.Go(func() {
+		if err := l.dispatch(onDuty, s.requests/(s.callOffs+1)); err != nil {
+			t.Error(err)
+		}
+	})
 	killing.Store(true)
 	var wg sync.WaitGroup
 	for _, c := range citizens {
@@ -92,7 +104,19 @@ func TestDrillKillingTheServerAndTheDatabaseKeepsMoneyPlacesAndDocumentsInAgreem
 			}
 		})
 	}
+	dispatcher.Go(func() { // a long one says how far it is
+		for {
+			select {
+			case <-onDuty.Done():
+				return
+			case <-time.After(time.Minute):
+				t.Logf("%s: %d requests, %d kills of the server, %d of the database", time.Since(began).Truncate(time.Second), l.asked.Load(), v.kills.Load(), base.kills.Load())
+			}
+		}
+	})
 	wg.Wait()
+	offDuty()
+	dispatcher.Wait()
 	killing.Store(false)
 	well()
 	faults.Wait()
@@ -117,8 +141,8 @@ func TestDrillKillingTheServerAndTheDatabaseKeepsMoneyPlacesAndDocumentsInAgreem
 	for _, trip := range o.Trips {
 		states[trip.State]++
 	}
-	t.Logf("travel drill: %d requests (%d sent), %d replays compared, %d kills of the server, %d of the database, %d bookings %v, %d refused as full, %d paid, %d declined, %d paid after giving up, wallet %v, %.0f s under load, %.0f s in all: %s",
-		l.asked.Load(), l.requests, len(o.Replays), v.kills.Load(), base.kills.Load(), len(o.Trips), states, l.full.Load(), x.paid.Load(), x.declined.Load(), x.late.Load(), o.Wallet,
+	t.Logf("travel drill: %d requests (%d sent), %d replays compared, %d kills of the server, %d of the database, %d bookings %v, %d refused as full, %d departures called off, %d changes, %d paid, %d declined, %d paid after giving up, %d refunds that failed, %d starts of the wallet, wallet %v, %.0f s under load, %.0f s in all: %s",
+		l.asked.Load(), l.requests, len(o.Replays), v.kills.Load(), base.kills.Load(), len(o.Trips), states, l.full.Load(), len(l.calledOff), l.moved.Load(), x.paid.Load(), x.declined.Load(), x.late.Load(), len(o.Failed), x.restarts.Load()+1, o.Wallet,
 		loaded.Seconds(), time.Since(began).Seconds(), verdict)
 	if !verdict.Zero() {
 		t.Error(verdict)
@@ -129,15 +153,15 @@ func TestDrillKillingTheServerAndTheDatabaseKeepsMoneyPlacesAndDocumentsInAgreem
 			}
 		}
 	}
-	if states["booked"] == 0 || states["cancelled"] == 0 || states["lapsed"] == 0 || len(o.Replays) == 0 {
-		t.Error("nothing was booked, cancelled, given up or replayed: the drill proved nothing")
+	if states["booked"] == 0 || states["cancelled"] == 0 || states["lapsed"] == 0 || len(o.Replays) == 0 || len(o.CalledOff) == 0 || l.moved.Load() == 0 || x.restarts.Load() == 0 {
+		t.Error("nothing was booked, cancelled, given up, replayed, called off or changed, or the wallet never fell over: the drill proved nothing")
 	}
 }
 
 // prepare sets up vehicle, fares, departures, and people who are signed in.
 func (l *travellers) prepare(ctx context.Context, t *testing.T, db *pg.DB, x *till, s travelSize) (out []*citizen) {
 	t.Helper()
-	l.app.Know("northwick", apptest.Pavel)
+	l.app.Know("northwick", apptest.Pavel, apptest.Dina)
 	for path, body := range map[string]map[string]any{
 		"layouts": {"form": apptest.SmallCoach, "version": 0},
 		"fares":   {"form": apptest.CoastFares, "version": 0, "service": "coach-ticket"},
@@ -162,7 +186,7 @@ func (l *travellers) prepare(ctx context.Context, t *testing.T, db *pg.DB, x *ti
 		t.Fatal(err)
 	}
 	for i := range s.citizens {
-		c, err := x.signIn(ctx, i, l.app.Origin("northwick"))
+		c, err := x.citizen(ctx, i, l.app.Origin("northwick"))
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -177,14 +201,14 @@ func settleTravel(ctx context.Context, t *testing.T, db *pg.DB, x *till) {
 	t.Helper()
 	for quiet := 0; quiet < 3; {
 		settle(ctx, t, db)
-		if x.Undelivered() == 0 {
+		if x.now.Load().Undelivered() == 0 {
 			quiet++
 		} else {
 			quiet = 0
 		}
 		select {
 		case <-ctx.Done():
-			t.Fatalf("%d events were never delivered", x.Undelivered())
+			t.Fatalf("%d events were never delivered", x.now.Load().Undelivered())
 		case <-time.After(100 * time.Millisecond):
 		}
 	}
@@ -193,8 +217,8 @@ func settleTravel(ctx context.Context, t *testing.T, db *pg.DB, x *till) {
 // observeTravel reads what the database and the wallet say.
 func observeTravel(t *testing.T, db *pg.DB, l *travellers, x *till) Travelled {
 	t.Helper()
-	o := Travelled{Held: l.held, Told: l.told, Replays: l.replays, Wallet: map[string]Sums{}}
-	for currency, sum := range x.Totals() {
+	o := Travelled{Held: l.held, Told: l.told, Replays: l.replays, CalledOff: l.calledOff, Wallet: map[string]Sums{}}
+	for currency, sum := range x.now.Load().Totals() {
 		o.Wallet[currency] = Sums{sum.Authorized, sum.Captured, sum.Refunded, sum.Held}
 		if sum.Sum != 0 {
 			t.Errorf("the wallet's own books are wrong by %d %s", sum.Sum, currency)
@@ -215,6 +239,10 @@ func observeTravel(t *testing.T, db *pg.DB, l *travellers, x *till) Travelled {
 			{&o.Seats, `SELECT case_id AS "case", departure_id AS departure, place, segment FROM travel.occupancy WHERE tenant_id = 'northwick' AND hold_until IS NULL`},
 			{&o.Tickets, `SELECT case_id AS "case", state FROM travel.ticket WHERE tenant_id = 'northwick'`},
 			{&o.Documents, `SELECT case_id AS "case", state FROM documents.document WHERE tenant_id = 'northwick' AND type = 'coach-ticket'`},
+			{&o.Policies, `SELECT case_id AS "case", state FROM travel.policy WHERE tenant_id = 'northwick'`},
+			{&o.PolicyDocuments, `SELECT case_id AS "case", state FROM documents.document WHERE tenant_id = 'northwick' AND type = 'travel-insurance-policy'`},
+			{&o.Failed, `SELECT p.case_id AS "case", o.amount FROM payments.payment_order o JOIN payments.payment p ON p.tenant_id = o.tenant_id AND p.id = o.payment_id
+				WHERE o.tenant_id = 'northwick' AND o.kind = 'refund' AND o.failed_at IS NOT NULL`},
 			{&o.Ledger, `SELECT p.case_id AS "case", concat_ws('/', t.payment_id, t.line, t.order_id) AS slot, t.line, t.kind, t.currency, t.amount, t.order_id IS NOT NULL AS refund
 				FROM payments.transfer t JOIN payments.payment p ON p.tenant_id = t.tenant_id AND p.id = t.payment_id WHERE t.tenant_id = 'northwick'`},
 			{&o.Entries, `SELECT debit AS account, currency, amount FROM payments.transfer WHERE tenant_id = 'northwick' AND kind IN ('single', 'post')

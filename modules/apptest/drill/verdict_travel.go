@@ -34,6 +34,12 @@ type Seat struct {
 // Paper is a ticket or the document of one.
 type Paper struct{ Case, State string }
 
+// Unreturned is what was ordered back and the provider could not give: staff settle it by hand.
+type Unreturned struct {
+	Case   string
+	Amount int64
+}
+
 // Transfer is one row of the ledger.
 type Transfer struct {
 	Case     string
@@ -56,20 +62,23 @@ type Sums struct{ Authorized, Captured, Refunded, Held int64 }
 
 // Travelled is everything seen in one drill of bookings, when nothing is under way any more.
 type Travelled struct {
-	Held        map[string]bool // cases whose hold was acknowledged
-	Told        []Step          // acknowledged after that
-	Replays     [][2]string
-	Stored      []Step // that citizens took
-	ByItself    []Step // that the system took
-	Trips       []Trip
-	Riders      []Rider
-	Seats       []Seat
-	Tickets     []Paper
-	Documents   []Paper
-	Ledger      []Transfer
-	Entries     []Entry
-	Wallet      map[string]Sums
-	Differences int // between the provider's word and ours, found by the town itself
+	Held                      map[string]bool // cases whose hold was acknowledged
+	Told                      []Step          // acknowledged after that
+	Replays                   [][2]string
+	Stored                    []Step // that citizens took
+	ByItself                  []Step // that the system took
+	Trips                     []Trip
+	Riders                    []Rider
+	Seats                     []Seat
+	Tickets                   []Paper
+	Documents                 []Paper // of tickets
+	Policies, PolicyDocuments []Paper
+	CalledOff                 []string // departures whose every booking was answered to be settled
+	Failed                    []Unreturned
+	Ledger                    []Transfer
+	Entries                   []Entry
+	Wallet                    map[string]Sums
+	Differences               int // between the provider's word and ours, found by the town itself
 }
 
 // TravelVerdict counts what must be zero. Each counter has a planted fault in verdict_travel_test.go.
@@ -88,6 +97,8 @@ type TravelVerdict struct {
 	Shared          int // places that two have on one segment
 	Tickets         int // tickets valid and no ride booked, or missing
 	Documents       int // documents valid and no ride booked, or missing
+	Policies        int // policies, or documents of them, in force and no insured ride booked, or missing
+	CalledOff       int // bookings left on a departure that was called off
 	Differences     int
 }
 
@@ -95,8 +106,8 @@ type TravelVerdict struct {
 func (v TravelVerdict) Zero() bool { return v == TravelVerdict{} }
 
 func (v TravelVerdict) String() string {
-	return fmt.Sprintf("lost %d, phantom %d, doubled %d, different replays %d; money: ledger sum %d, other than the wallet's %d, stuck %d, other than the booking's %d, insurance %d, differences %d; wrong cases %d, places %d, shared %d, tickets %d, documents %d",
-		v.Lost, v.Phantom, v.Doubled, v.DifferentReplay, v.LedgerSum, v.Books, v.Stuck, v.Money, v.Insurance, v.Differences, v.Cases, v.Places, v.Shared, v.Tickets, v.Documents)
+	return fmt.Sprintf("lost %d, phantom %d, doubled %d, different replays %d; money: ledger sum %d, other than the wallet's %d, stuck %d, other than the booking's %d, insurance %d, differences %d; wrong cases %d, places %d, shared %d, tickets %d, documents %d, policies %d, left on what was called off %d",
+		v.Lost, v.Phantom, v.Doubled, v.DifferentReplay, v.LedgerSum, v.Books, v.Stuck, v.Money, v.Insurance, v.Differences, v.Cases, v.Places, v.Shared, v.Tickets, v.Documents, v.Policies, v.CalledOff)
 }
 
 // rides reports whether somebody has the right to ride.
@@ -136,7 +147,8 @@ func (v *TravelVerdict) judgeSteps(o Travelled) {
 		v.Doubled += n - 1
 	}
 	for s, n := range count(o.ByItself) {
-		if s.Action == "book" { // what failed may fail again, a ride is booked once
+		switch s.Action {
+		case "book", "book-insured", "change-paid", "change-paid-insured": // what failed may fail again; a ride is booked once, and nobody changes it twice
 			v.Doubled += n - 1
 		}
 	}
@@ -212,16 +224,21 @@ func (v *TravelVerdict) judgeTrips(o Travelled) {
 	kept, premium := map[string]int64{}, map[string]int64{}
 	for _, t := range o.Ledger {
 		switch {
-		case t.taken() && t.Refund:
-			kept[t.Case] -= t.Amount
-		case t.taken():
-			kept[t.Case] += t.Amount
-			if t.Line == "insurance" {
-				premium[t.Case] += t.Amount
-			}
+		case !t.taken():
+			continue
+		case t.Refund:
+			t.Amount = -t.Amount
+		}
+		kept[t.Case] += t.Amount
+		if t.Line == "insurance" {
+			premium[t.Case] += t.Amount
 		}
 	}
+	for _, f := range o.Failed {
+		kept[f.Case] -= f.Amount
+	}
 	tickets, documents, riders := valid(o.Tickets), valid(o.Documents), map[string]int{}
+	policies, policyDocuments := valid(o.Policies), valid(o.PolicyDocuments)
 	for _, r := range o.Riders {
 		riders[r.Case]++
 	}
@@ -242,9 +259,18 @@ func (v *TravelVerdict) judgeTrips(o Travelled) {
 		if premium[t.Case] != insured || t.Insured != (t.Insurance > 0) {
 			v.Insurance++
 		}
-		wantTickets, wantDocuments := 0, 0
+		wantTickets, wantDocuments, wantPolicies := 0, 0, 0
 		if t.rides() {
 			wantTickets, wantDocuments = riders[t.Case], 1
+			if t.Insured {
+				wantPolicies = 1
+			}
+		}
+		if policies[t.Case] != wantPolicies || policyDocuments[t.Case] != wantPolicies {
+			v.Policies++
+		}
+		if slices.Contains(o.CalledOff, t.Departure) && (t.rides() || t.State == "paying") {
+			v.CalledOff++
 		}
 		if tickets[t.Case] != wantTickets {
 			v.Tickets++
@@ -258,7 +284,7 @@ func (v *TravelVerdict) judgeTrips(o Travelled) {
 func valid(all []Paper) map[string]int {
 	out := map[string]int{}
 	for _, p := range all {
-		if p.State == "valid" {
+		if p.State == "valid" || p.State == "force" {
 			out[p.Case]++
 		}
 	}

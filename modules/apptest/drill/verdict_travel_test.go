@@ -1,34 +1,44 @@
 package drill
 
-import "testing"
+import (
+	"slices"
+	"testing"
+)
 
 // goodTrips is a drill in which nothing went wrong: one insured ride of two people that is booked, one cancelled with half of
-// it back, one that nobody paid.
+// it back, one that nobody paid; one whose departure was called off, and half of what was ordered back did not arrive.
 func goodTrips() Travelled {
 	return Travelled{
-		Held:     map[string]bool{"a": true, "b": true, "c": true},
-		Told:     []Step{{"a", "pay"}, {"b", "pay"}, {"b", "cancel"}, {"c", "give-up"}},
+		Held:     map[string]bool{"a": true, "b": true, "c": true, "e": true},
+		Told:     []Step{{"a", "pay"}, {"b", "pay"}, {"b", "cancel"}, {"c", "give-up"}, {"e", "pay"}},
 		Replays:  [][2]string{{"same", "same"}},
-		Stored:   []Step{{"a", "pay"}, {"b", "pay"}, {"b", "cancel"}, {"c", "give-up"}},
-		ByItself: []Step{{"a", "pay-failed"}, {"a", "pay-failed"}, {"a", "book"}, {"b", "book"}},
+		Stored:   []Step{{"a", "pay"}, {"b", "pay"}, {"b", "cancel"}, {"c", "give-up"}, {"e", "pay"}},
+		ByItself: []Step{{"a", "pay-failed"}, {"a", "pay-failed"}, {"a", "book"}, {"b", "book"}, {"e", "book-insured"}},
 		Trips: []Trip{
 			{Case: "a", CaseState: "booked", State: "booked", Departure: "d", From: 0, To: 2, Insured: true, Currency: "GBP", Fare: 2000, Insurance: 180},
 			{Case: "b", CaseState: "cancelled", State: "cancelled", Departure: "d", From: 1, To: 2, Currency: "GBP", Fare: 1000, GivenBack: 500},
 			{Case: "c", CaseState: "lapsed", State: "lapsed", Departure: "d", From: 1, To: 2, Currency: "GBP", Fare: 1000},
+			{Case: "e", CaseState: "called-off", State: "called-off", Departure: "gone", From: 0, To: 1, Insured: true, Currency: "GBP", Fare: 800, Insurance: 200, GivenBack: 1000},
 		},
 		Riders:    []Rider{{"a", "1A", "B1"}, {"a", "1B", ""}, {"b", "1C", ""}, {"c", "1A", ""}},
 		Seats:     []Seat{{"a", "d", "1A", 0}, {"a", "d", "1A", 1}, {"a", "d", "B1", 0}, {"a", "d", "B1", 1}, {"a", "d", "1B", 0}, {"a", "d", "1B", 1}},
-		Tickets:   []Paper{{"a", "valid"}, {"a", "valid"}, {"b", "void"}},
-		Documents: []Paper{{"a", "valid"}, {"b", "revoked"}},
+		Tickets:   []Paper{{"a", "valid"}, {"a", "valid"}, {"b", "void"}, {"e", "void"}},
+		Documents: []Paper{{"a", "valid"}, {"b", "revoked"}, {"e", "revoked"}},
+		Policies:  []Paper{{"a", "force"}, {"e", "void"}}, PolicyDocuments: []Paper{{"a", "valid"}, {"e", "revoked"}},
+		CalledOff: []string{"gone"}, Failed: []Unreturned{{"e", 800}},
 		Ledger: []Transfer{
 			{"a", "p1/fare", "fare", "pending", "GBP", 2000, false}, {"a", "p1/fare", "fare", "post", "GBP", 2000, false},
 			{"a", "p1/insurance", "insurance", "pending", "GBP", 180, false}, {"a", "p1/insurance", "insurance", "post", "GBP", 180, false},
 			{"b", "p2/fare", "fare", "pending", "GBP", 1000, false}, {"b", "p2/fare", "fare", "post", "GBP", 1000, false},
 			{"b", "p2/fare/o", "fare", "pending", "GBP", 500, true}, {"b", "p2/fare/o", "fare", "post", "GBP", 500, true},
 			{"c", "p3/fare", "fare", "pending", "GBP", 1000, false}, {"c", "p3/fare", "fare", "void", "GBP", 1000, false},
+			{"e", "p4/fare", "fare", "pending", "GBP", 800, false}, {"e", "p4/fare", "fare", "post", "GBP", 800, false},
+			{"e", "p4/insurance", "insurance", "pending", "GBP", 200, false}, {"e", "p4/insurance", "insurance", "post", "GBP", 200, false},
+			{"e", "p4/fare/o", "fare", "pending", "GBP", 800, true}, {"e", "p4/fare/o", "fare", "void", "GBP", 800, true},
+			{"e", "p4/insurance/o", "insurance", "pending", "GBP", 200, true}, {"e", "p4/insurance/o", "insurance", "post", "GBP", 200, true},
 		},
-		Entries: []Entry{{"provider", "GBP", 2680}, {"payee", "GBP", -2680}},
-		Wallet:  map[string]Sums{"GBP": {Authorized: 4180, Captured: 3180, Refunded: 500}},
+		Entries: []Entry{{"provider", "GBP", 3480}, {"payee", "GBP", -3480}},
+		Wallet:  map[string]Sums{"GBP": {Authorized: 5180, Captured: 4180, Refunded: 700}},
 	}
 }
 
@@ -51,15 +61,15 @@ func TestEveryFaultPlantedAmongBookingsIsCounted(t *testing.T) {
 		"a ride is booked twice":                   {func(o *Travelled) { o.ByItself = append(o.ByItself, Step{"a", "book"}) }, TravelVerdict{Doubled: 1}},
 		"a replay with another body":               {func(o *Travelled) { o.Replays[0][1] = "other" }, TravelVerdict{DifferentReplay: 1}},
 		"one side of a transfer is missing":        {func(o *Travelled) { o.Entries = o.Entries[1:] }, TravelVerdict{LedgerSum: 1}},
-		"the wallet authorised more":               {func(o *Travelled) { o.Wallet["GBP"] = Sums{4181, 3180, 500, 0} }, TravelVerdict{Books: 1}},
-		"the wallet captured more":                 {func(o *Travelled) { o.Wallet["GBP"] = Sums{4180, 3181, 500, 0} }, TravelVerdict{Books: 1}},
-		"the wallet gave back more":                {func(o *Travelled) { o.Wallet["GBP"] = Sums{4180, 3180, 501, 0} }, TravelVerdict{Books: 1}},
+		"the wallet authorised more":               {func(o *Travelled) { o.Wallet["GBP"] = Sums{5181, 4180, 700, 0} }, TravelVerdict{Books: 1}},
+		"the wallet captured more":                 {func(o *Travelled) { o.Wallet["GBP"] = Sums{5180, 4181, 700, 0} }, TravelVerdict{Books: 1}},
+		"the wallet gave back more":                {func(o *Travelled) { o.Wallet["GBP"] = Sums{5180, 4180, 701, 0} }, TravelVerdict{Books: 1}},
 		"the wallet has another currency":          {func(o *Travelled) { o.Wallet["EUR"] = Sums{Authorized: 1} }, TravelVerdict{Books: 1}},
-		"the wallet still holds money":             {func(o *Travelled) { o.Wallet["GBP"] = Sums{4180, 3180, 500, 1} }, TravelVerdict{Stuck: 1}},
-		"what was authorised was never let go":     {func(o *Travelled) { o.Ledger = o.Ledger[:9] }, TravelVerdict{Stuck: 1}},
+		"the wallet still holds money":             {func(o *Travelled) { o.Wallet["GBP"] = Sums{5180, 4180, 700, 1} }, TravelVerdict{Stuck: 1}},
+		"what was authorised was never let go":     {func(o *Travelled) { o.Ledger = slices.Delete(o.Ledger, 9, 10) }, TravelVerdict{Stuck: 1}},
 		"a booking says that less went back":       {func(o *Travelled) { o.Trips[1].GivenBack = 400 }, TravelVerdict{Money: 1}},
 		"the money of a ride that nobody has":      {func(o *Travelled) { o.Ledger[0].Case, o.Ledger[1].Case = "c", "c" }, TravelVerdict{Money: 2}},
-		"a premium of somebody uninsured":          {func(o *Travelled) { o.Trips[0].Insured = false }, TravelVerdict{Insurance: 1}},
+		"a premium of somebody uninsured":          {func(o *Travelled) { o.Trips[0].Insured = false }, TravelVerdict{Insurance: 1, Policies: 1}},
 		"a premium was booked as fare":             {func(o *Travelled) { o.Ledger[3].Line = "fare" }, TravelVerdict{Insurance: 1}},
 		"a case in another state than its booking": {func(o *Travelled) { o.Trips[0].CaseState = "paying" }, TravelVerdict{Cases: 1}},
 		"a segment is missing":                     {func(o *Travelled) { o.Seats = o.Seats[1:] }, TravelVerdict{Places: 1}},
@@ -75,7 +85,19 @@ func TestEveryFaultPlantedAmongBookingsIsCounted(t *testing.T) {
 		"a document was never published":      {func(o *Travelled) { o.Documents[0].State = "pending" }, TravelVerdict{Documents: 1}},
 		"a document is issued twice":          {func(o *Travelled) { o.Documents = append(o.Documents, Paper{"a", "valid"}) }, TravelVerdict{Documents: 1}},
 		"a cancelled document is still valid": {func(o *Travelled) { o.Documents[1].State = "valid" }, TravelVerdict{Documents: 1}},
-		"the town found a difference":         {func(o *Travelled) { o.Differences = 1 }, TravelVerdict{Differences: 1}},
+		"a policy was never written":          {func(o *Travelled) { o.Policies = o.Policies[1:] }, TravelVerdict{Policies: 1}},
+		"a policy without its document":       {func(o *Travelled) { o.PolicyDocuments[0].State = "pending" }, TravelVerdict{Policies: 1}},
+		"a policy of a ride that is not":      {func(o *Travelled) { o.Policies[1].State = "force" }, TravelVerdict{Policies: 1}},
+		"a ride is changed twice": {func(o *Travelled) {
+			o.ByItself = append(o.ByItself, Step{"a", "change-paid"}, Step{"a", "change-paid"})
+		}, TravelVerdict{Doubled: 1}},
+		"somebody waits for what was called off": {func(o *Travelled) { o.CalledOff = append(o.CalledOff, "d") }, TravelVerdict{CalledOff: 1}},
+		"a refund failed unnoticed":              {func(o *Travelled) { o.Failed = nil }, TravelVerdict{Money: 1}},
+		"a premium was kept": {func(o *Travelled) {
+			o.Ledger = slices.Delete(o.Ledger, 16, 18)
+			o.Wallet["GBP"] = Sums{5180, 4180, 500, 0}
+		}, TravelVerdict{Money: 1, Insurance: 1}},
+		"the town found a difference": {func(o *Travelled) { o.Differences = 1 }, TravelVerdict{Differences: 1}},
 	}
 	for name, f := range faults {
 		t.Run(name, func(t *testing.T) {
