@@ -228,10 +228,11 @@ func (l *travellers) settleUp(ctx context.Context, c *citizen, id string, insure
 // sheet is the page where a payment is paid; empty when it is not wanted any more.
 func (l *travellers) sheet(ctx context.Context, c *citizen, id string, p paying) (string, error) {
 	var page struct {
+		State  string
 		PayURL string `json:"pay_url"`
 	}
 	ok, err := l.ask(ctx, c, "/payments/v1/payments/"+p.Payment.ID+"/begin", nil, &page)
-	if err == nil && ok && page.PayURL == "" {
+	if err == nil && ok && page.PayURL == "" && page.State == "open" { // one that was let go meanwhile has none
 		err = fmt.Errorf("payment of %s has no page", id)
 	}
 	return page.PayURL, err
