@@ -12,11 +12,13 @@ import (
 	"time"
 
 	webhooks "github.com/standard-webhooks/standard-webhooks/libraries/go"
+	"golang.org/x/sync/errgroup"
 )
 
 // event is one message to a town that it has not accepted yet. Its id and body stay the same over every attempt.
 type event struct {
 	ID, Town, URL string
+	Payment       string // the wallet's reference
 	Body          []byte
 
 	// When it is sent next is the machine's business and not the demonstration's clock's; a restart begins anew.
@@ -56,7 +58,7 @@ func newEvent(p *payment, f fact) *event {
 		body.Data.Order = f.Order.ID
 	}
 	b, _ := json.Marshal(body) // strings, numbers and a time: it cannot fail
-	return &event{ID: f.Event, Town: p.Request.Town, URL: p.Request.EventsURL, Body: b, since: time.Now()}
+	return &event{ID: f.Event, Town: p.Request.Town, URL: p.Request.EventsURL, Payment: p.Reference, Body: b, since: time.Now()}
 }
 
 // courier carries the events of one installation of towns, and lets their payments expire. One that is away delays no
@@ -138,30 +140,70 @@ func (c *courier) round(ctx context.Context) time.Duration {
 	if fault.Reverse {
 		slices.Reverse(due)
 	}
-	for _, e := range due {
-		pause, done := c.send(ctx, e)
-		if done && fault.Twice && !e.repeated {
-			e.repeated = true
-			_, _ = c.send(ctx, e) // the second time is a fault of ours: whatever the town says, it is over
-		}
-		if ctx.Err() != nil {
-			return tick
-		}
-		b.mu.Lock()
-		if done {
-			if err := c.w.journal.enter([]fact{{What: factTold, At: c.w.clock.Now(), Event: e.ID}}); err != nil {
-				c.w.log.Error("delivery not stored", "event", e.ID, "error", err)
-				done = false
+	// What is known about one payment goes out one after the other, what is known about others beside it: a town that answers
+	// slowly is not told an hour late.
+	var beside errgroup.Group
+	beside.SetLimit(atOnce)
+	for _, one := range byPayment(due) {
+		beside.Go(func() error {
+			for _, e := range one {
+				c.carry(ctx, e, fault.Twice)
 			}
-		}
-		if !done {
-			e.attempts++
-			e.next = time.Now().Add(max(pause, c.pause(e.attempts)))
+			return nil
+		})
+	}
+	_ = beside.Wait()
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	for _, e := range due {
+		if slices.Contains(b.events, e) {
 			wait = min(wait, max(time.Until(e.next), 0))
 		}
-		b.mu.Unlock()
 	}
 	return wait
+}
+
+// atOnce is how many events are under way to one town.
+const atOnce = 8
+
+func byPayment(due []*event) (out [][]*event) {
+	at := map[string]int{}
+	for _, e := range due {
+		i, ok := at[e.Payment]
+		if !ok {
+			i = len(out)
+			at[e.Payment], out = i, append(out, nil)
+		}
+		out[i] = append(out[i], e)
+	}
+	return out
+}
+
+// carry makes one attempt and notes what came of it.
+func (c *courier) carry(ctx context.Context, e *event, twice bool) {
+	if ctx.Err() != nil {
+		return
+	}
+	pause, done := c.send(ctx, e)
+	if done && twice && !e.repeated {
+		e.repeated = true
+		_, _ = c.send(ctx, e) // the second time is a fault of ours: whatever the town says, it is over
+	}
+	if ctx.Err() != nil {
+		return
+	}
+	b := c.w.journal.books
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	if done {
+		err := c.w.journal.enter([]fact{{What: factTold, At: c.w.clock.Now(), Event: e.ID}})
+		if err == nil {
+			return
+		}
+		c.w.log.Error("delivery not stored", "event", e.ID, "error", err)
+	}
+	e.attempts++
+	e.next = time.Now().Add(max(pause, c.pause(e.attempts)))
 }
 
 // pause doubles from attempt to attempt.
