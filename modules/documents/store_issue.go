@@ -152,8 +152,12 @@ func reissuedAs(ctx context.Context, tx kernel.Tx, id kernel.DocumentID) (record
 }
 
 // holdHalt reads the switch and keeps it as it is until the transaction ends: what this transaction writes is written
-// before the switch is turned, or sees it turned.
+// before the switch is turned, or sees it turned. The row is made by whoever needs it first.
 func holdHalt(ctx context.Context, tx kernel.Tx) (halt, error) {
+	h, err := haltRow(ctx, tx, ` FOR SHARE`)
+	if err != nil || h.version > 0 {
+		return h, err
+	}
 	if err := needHalt(ctx, tx); err != nil {
 		return halt{}, err
 	}

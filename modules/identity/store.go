@@ -7,8 +7,6 @@ import (
 	"errors"
 	"time"
 
-	"github.com/lib/pq"
-
 	"townhall/modules/kernel"
 	"townhall/modules/kernel/pg"
 )
@@ -231,8 +229,8 @@ func readPeople(ctx context.Context, tx *pg.Tx, ids []kernel.PersonID) error {
 		Locale  string          `db:"locale"`
 		Claims  []byte          `db:"claims"`
 	}
-	err := tx.SelectContext(ctx, &rows, `SELECT id, issuer, subject, locale, claims FROM identity.person WHERE tenant_id = $1 AND id = ANY ($2::uuid[])`,
-		tx.TenantID(), pq.Array(ids))
+	among, value := pg.Among("id", 2, ids)
+	err := tx.SelectContext(ctx, &rows, `SELECT id, issuer, subject, locale, claims FROM identity.person WHERE tenant_id = $1 AND `+among, tx.TenantID(), value)
 	if err != nil {
 		return err
 	}

@@ -6,9 +6,8 @@ import (
 	"encoding/json"
 	"fmt"
 	"strconv"
+	"strings"
 	"time"
-
-	"github.com/lib/pq"
 
 	"townhall/modules/kernel"
 	"townhall/modules/kernel/pg"
@@ -86,12 +85,20 @@ func readPayments(ctx context.Context, tx kernel.Tx, w which) ([]*payment, error
 	if w.Limit == 0 {
 		w.Limit = 200
 	}
+	text, args := `SELECT `+paymentColumns+` FROM payments.payment WHERE tenant_id = $1`, []any{tx.TenantID()}
+	narrow := func(condition, id string) { // only what is asked for, so that the server can keep a plan for it
+		if id != "" {
+			args = append(args, id)
+			text += " AND " + strings.ReplaceAll(condition, "?", "$"+strconv.Itoa(len(args))+"::uuid")
+		}
+	}
+	narrow("id = ?", string(w.ID))
+	narrow("case_id = ?", string(w.Case))
+	narrow("person = ?", string(w.Person))
+	narrow("(created_at, id) < (SELECT created_at, id FROM payments.payment WHERE tenant_id = $1 AND id = ?)", string(w.Before))
 	var rows []paymentRow
-	err := pg.From(tx).SelectContext(ctx, &rows, `SELECT `+paymentColumns+` FROM payments.payment
-		WHERE tenant_id = $1 AND ($2::uuid IS NULL OR id = $2::uuid) AND ($3::uuid IS NULL OR case_id = $3::uuid) AND ($4::uuid IS NULL OR person = $4::uuid)
-		  AND ($5::uuid IS NULL OR (created_at, id) < (SELECT created_at, id FROM payments.payment WHERE tenant_id = $1 AND id = $5::uuid))
-		ORDER BY created_at `+direction+`, id `+direction+` LIMIT $6`+lock,
-		tx.TenantID(), orNull(w.ID), orNull(w.Case), orNull(w.Person), orNull(w.Before), w.Limit)
+	args = append(args, w.Limit)
+	err := pg.From(tx).SelectContext(ctx, &rows, text+` ORDER BY created_at `+direction+`, id `+direction+` LIMIT $`+strconv.Itoa(len(args))+lock, args...)
 	if err != nil {
 		return nil, fmt.Errorf("payments: read: %w", err)
 	}
@@ -114,8 +121,9 @@ func readPayments(ctx context.Context, tx kernel.Tx, w which) ([]*payment, error
 
 func readLines(ctx context.Context, tx kernel.Tx, ids []string, into map[string]*payment) error {
 	var rows []lineRow
+	among, value := pg.Among("payment_id", 2, ids)
 	err := pg.From(tx).SelectContext(ctx, &rows, `SELECT payment_id, name, payee, title, amount, taken, promised FROM payments.payment_line
-		WHERE tenant_id = $1 AND payment_id = ANY($2::uuid[]) ORDER BY payment_id, position`, tx.TenantID(), pq.Array(ids))
+		WHERE tenant_id = $1 AND `+among+` ORDER BY payment_id, position`, tx.TenantID(), value)
 	if err != nil {
 		return fmt.Errorf("payments: lines: %w", err)
 	}
@@ -136,9 +144,10 @@ func readLines(ctx context.Context, tx kernel.Tx, ids []string, into map[string]
 
 func readOrders(ctx context.Context, tx kernel.Tx, ids []string, into map[string]*payment) error {
 	var rows []orderRow
+	among, value := pg.Among("o.payment_id", 2, ids)
 	err := pg.From(tx).SelectContext(ctx, &rows, `SELECT o.id, o.payment_id, o.key, o.kind, o.amount, o.reason, o.created_at, o.sent_at, o.done_at, o.failed_at,
 		  coalesce((SELECT jsonb_object_agg(l.line, l.amount) FROM payments.order_line l WHERE l.tenant_id = $1 AND l.order_id = o.id), '{}') AS lines
-		FROM payments.payment_order o WHERE o.tenant_id = $1 AND o.payment_id = ANY($2::uuid[]) ORDER BY o.payment_id, o.created_at, o.id`, tx.TenantID(), pq.Array(ids))
+		FROM payments.payment_order o WHERE o.tenant_id = $1 AND `+among+` ORDER BY o.payment_id, o.created_at, o.id`, tx.TenantID(), value)
 	if err != nil {
 		return fmt.Errorf("payments: orders: %w", err)
 	}

@@ -91,7 +91,7 @@ func (s *Service) offerOf(ctx context.Context, tx kernel.Tx, d Departure, fromSe
 	return s.offerWith(ctx, tx, setUp{}, d, fromSeq, toSeq)
 }
 
-// setUp is what was read of operators' fares and vehicles, by operator and line or vehicle: many rides have them in common.
+// setUp is what was read of operators' fares and vehicles, by operator, line and vehicle: many rides have them in common.
 type setUp map[[3]string]setOrNot
 
 type setOrNot struct {
@@ -100,24 +100,14 @@ type setOrNot struct {
 	err     error
 }
 
-func (all setUp) fares(ctx context.Context, tx kernel.Tx, operator kernel.AgencyID, route string) (fareSet, error) {
-	key := [3]string{"fares", string(operator), route}
+func (all setUp) of(ctx context.Context, tx kernel.Tx, d Departure) setOrNot {
+	key := [3]string{string(d.Operator), fareRoute(d), d.Layout}
 	one, ok := all[key]
 	if !ok {
-		one.fares, one.err = faresFor(ctx, tx, operator, route)
+		one.fares, one.vehicle, one.err = soldAs(ctx, tx, d.Operator, fareRoute(d), d.Layout)
 		all[key] = one
 	}
-	return one.fares, one.err
-}
-
-func (all setUp) vehicle(ctx context.Context, tx kernel.Tx, operator kernel.AgencyID, code string) (seats.Layout, error) {
-	key := [3]string{"vehicle", string(operator), code}
-	one, ok := all[key]
-	if !ok {
-		one.vehicle, _, one.err = loadLayout(ctx, tx, operator, code)
-		all[key] = one
-	}
-	return one.vehicle, one.err
+	return one
 }
 
 func (s *Service) offerWith(ctx context.Context, tx kernel.Tx, set setUp, d Departure, fromSeq, toSeq int) (o offer, err error) {
@@ -125,12 +115,11 @@ func (s *Service) offerWith(ctx context.Context, tx kernel.Tx, set setUp, d Depa
 	if o.Ride, ok = d.Ride(fromSeq, toSeq); !ok {
 		return offer{}, kernel.NotThere("ride")
 	}
-	if o.Fares, err = set.fares(ctx, tx, d.Operator, fareRoute(d)); err != nil {
-		return offer{}, notSold(err)
+	one := set.of(ctx, tx, d)
+	if one.err != nil {
+		return offer{}, notSold(one.err)
 	}
-	if o.Vehicle, err = set.vehicle(ctx, tx, d.Operator, d.Layout); err != nil {
-		return offer{}, notSold(err)
-	}
+	o.Fares, o.Vehicle = one.fares, one.vehicle
 	if !slices.Contains(s.tenant(tx).Services, o.Fares.Service) {
 		return offer{}, kernel.NotThere("service")
 	}

@@ -6,8 +6,6 @@ import (
 	"fmt"
 	"time"
 
-	"github.com/lib/pq"
-
 	"townhall/modules/kernel"
 	"townhall/modules/kernel/pg"
 )
@@ -35,14 +33,14 @@ func withPassengers(ctx context.Context, tx kernel.Tx, all ...Booking) ([]Bookin
 	if len(all) == 0 {
 		return all, nil
 	}
-	ids := make([]string, len(all))
+	ids := make([]kernel.CaseID, len(all))
 	at := map[kernel.CaseID]int{}
 	for i, b := range all {
-		ids[i], at[b.Case] = string(b.Case), i
+		ids[i], at[b.Case] = b.Case, i
 	}
 	var rows []passengerRow
-	err := pg.From(tx).SelectContext(ctx, &rows, `SELECT `+passengerColumns+` FROM travel.passenger WHERE tenant_id = $1 AND case_id = ANY ($2::uuid[]) ORDER BY case_id, n`,
-		tx.TenantID(), pq.Array(ids))
+	among, value := pg.Among("case_id", 2, ids)
+	err := pg.From(tx).SelectContext(ctx, &rows, `SELECT `+passengerColumns+` FROM travel.passenger WHERE tenant_id = $1 AND `+among+` ORDER BY case_id, n`, tx.TenantID(), value)
 	if err != nil {
 		return nil, fmt.Errorf("passengers: %w", err)
 	}

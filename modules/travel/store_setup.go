@@ -98,19 +98,29 @@ func (r setRow) fareSet() (fareSet, error) {
 
 const fareColumns = `code, service, routes, form, version, updated_at`
 
-// faresFor reads what an operator charges on a route: the table that names it, else the one for all routes. NotThere when
-// the route is not sold.
-func faresFor(ctx context.Context, tx kernel.Tx, operator kernel.AgencyID, route string) (fareSet, error) {
-	var r setRow
-	err := pg.From(tx).GetContext(ctx, &r, `SELECT `+fareColumns+` FROM travel.fare_table WHERE tenant_id = $1 AND operator = $2
-		AND (routes = '{}' OR routes @> ARRAY[$3]) ORDER BY routes = '{}', code LIMIT 1`, tx.TenantID(), operator, route)
-	if errors.Is(err, sql.ErrNoRows) {
-		return fareSet{}, kernel.NotThere("fares")
+const soldAsSQL = `SELECT ` + fareColumns + `, (SELECT l.form FROM travel.layout l WHERE l.tenant_id = $1 AND l.operator = $2 AND ($4 = '' OR l.code = $4) ORDER BY l.code LIMIT 1) AS vehicle
+	FROM travel.fare_table WHERE tenant_id = $1 AND operator = $2 AND (routes = '{}' OR routes @> ARRAY[$3]) ORDER BY routes = '{}', code LIMIT 1`
+
+// soldAs reads what an operator charges on a route (the table that names it, else the one for all routes) and the vehicle of that
+// code, or its usual one, as loadLayout does. NotThere when the route is not sold or there is no such vehicle.
+func soldAs(ctx context.Context, tx kernel.Tx, operator kernel.AgencyID, route, layout string) (fareSet, seats.Layout, error) {
+	var r struct {
+		setRow
+		Vehicle []byte `db:"vehicle"`
+	}
+	err := pg.From(tx).GetContext(ctx, &r, soldAsSQL, tx.TenantID(), operator, route, layout)
+	if errors.Is(err, sql.ErrNoRows) || err == nil && r.Vehicle == nil {
+		return fareSet{}, seats.Layout{}, kernel.NotThere("fares and vehicle")
 	}
 	if err != nil {
-		return fareSet{}, fmt.Errorf("fares of %s: %w", operator, err)
+		return fareSet{}, seats.Layout{}, fmt.Errorf("fares of %s: %w", operator, err)
 	}
-	return r.fareSet()
+	l, err := layouts.of(r.Vehicle)
+	if err != nil {
+		return fareSet{}, seats.Layout{}, fmt.Errorf("layout %s: %w", layout, err)
+	}
+	f, err := r.fareSet()
+	return f, l, err
 }
 
 // listFares lists an operator's tables by code.

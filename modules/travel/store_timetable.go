@@ -7,8 +7,6 @@ import (
 	"fmt"
 	"time"
 
-	"github.com/lib/pq"
-
 	"townhall/modules/kernel"
 	"townhall/modules/kernel/pg"
 	"townhall/modules/travel/gtfs"
@@ -305,9 +303,10 @@ func (r callRow) call() (Call, error) {
 // callsOf reads all calls of departures, in order.
 func callsOf(ctx context.Context, tx kernel.Tx, ids []DepartureID) (map[DepartureID][]Call, error) {
 	var rows []callRow
+	among, value := pg.Among("d.id", 2, ids)
 	err := pg.From(tx).SelectContext(ctx, &rows, `SELECT `+callColumns+` FROM travel.departure d
 		JOIN travel.stop_time c ON c.tenant_id = $1 AND c.feed = d.feed AND c.trip = d.trip JOIN travel.stop s ON s.tenant_id = $1 AND s.id = c.stop_id
-		WHERE d.tenant_id = $1 AND d.id = ANY ($2::uuid[]) ORDER BY d.id, c.seq`, tx.TenantID(), pq.Array(ids))
+		WHERE d.tenant_id = $1 AND `+among+` ORDER BY d.id, c.seq`, tx.TenantID(), value)
 	if err != nil {
 		return nil, fmt.Errorf("calls of departures: %w", err)
 	}
@@ -334,11 +333,12 @@ func loadDepartures(ctx context.Context, tx kernel.Tx, ids ...DepartureID) (map[
 		aboutRow
 		Zone string `db:"zone"`
 	}
+	among, value := pg.Among("d.id", 2, ids)
 	err := pg.From(tx).SelectContext(ctx, &rows, `SELECT `+dayColumns+`, `+aboutColumns+`, f.zone FROM travel.departure d
 		JOIN travel.feed f ON f.tenant_id = $1 AND f.id = d.feed
 		JOIN travel.trip t ON t.tenant_id = $1 AND t.feed = d.feed AND t.number = d.trip
 		JOIN travel.route r ON r.tenant_id = $1 AND r.feed = d.feed AND r.key = t.route
-		WHERE d.tenant_id = $1 AND d.id = ANY ($2::uuid[])`, tx.TenantID(), pq.Array(ids))
+		WHERE d.tenant_id = $1 AND `+among, tx.TenantID(), value)
 	if err != nil {
 		return nil, fmt.Errorf("departures: %w", err)
 	}

@@ -202,8 +202,3 @@ func (p *pool) used() int {
 	}
 	return n
 }
-
-// target is the address of a database for somebody else's program, and the environment that gives it our role.
-func (b *base) target(name string) (address string, env []string) {
-	return b.cluster.URL(name), append(os.Environ(), "PGOPTIONS=-c role=townhall_rw")
-}

@@ -6,9 +6,6 @@ import (
 	"net"
 	"net/http"
 	"os"
-	"os/exec"
-	"path/filepath"
-	"strconv"
 	"strings"
 	"sync/atomic"
 	"testing"
@@ -79,9 +76,7 @@ func (d *desk) search(f *figures) {
 // desk is where bookings are measured: the application on one database, the statements on a copy of it.
 type desk struct {
 	*house
-	script script
-	next   map[string]*atomic.Int64 // by database: the next booking
-	rows   map[string]int           // that one booking writes, by table
+	pair
 }
 
 func newDesk(b *testing.B) *desk {
@@ -96,7 +91,7 @@ func newDesk(b *testing.B) *desk {
 	db.seedClinics(app)
 
 	h := open(db, app, l, false)
-	d := &desk{house: h, next: map[string]*atomic.Int64{appDB: {}, benchDB: {}}, rows: map[string]int{}}
+	d := &desk{h, newPair("medical.appointment")}
 	n := d.next[appDB].Add(1) - 1
 	key := kernel.NewID()
 	answer, _ := d.send(d.booking(n, key))
@@ -108,6 +103,7 @@ func newDesk(b *testing.B) *desk {
 	for _, r := range rows {
 		d.rows[r.table]++
 	}
+	d.rows["medical.slot WHERE NOT spare"] = 1
 	var err error
 	if d.script, err = bookingScript(rows, "d"+caseID(n % bookers)[1:], slotOf(n)); err != nil {
 		b.Fatal(err)
@@ -150,82 +146,17 @@ func (d *desk) http(clients int) float64 {
 	}
 	next, from := d.next[appDB], d.next[appDB].Load()
 	d.exec(appDB, "CHECKPOINT")
-	began := d.counted(appDB)
+	began := d.counted(d.base, appDB)
 	rate, err := load{addr: d.addr, want: http.StatusCreated, next: func() []byte { return d.booking(next.Add(1)-1, kernel.NewID()) }}.closed(clients, bookingTime)
 	if err != nil {
 		d.t.Fatal(err)
 	}
-	d.check(appDB, began, int(next.Load()-from))
+	d.check(d.base, appDB, began, int(next.Load()-from))
 	return rate
 }
 
 // pgbench runs the booking as one prepared statement and returns the transactions per second.
 func (d *desk) pgbench(clients int) float64 {
 	d.t.Helper()
-	from := d.next[benchDB].Load()
-	d.exec(benchDB, "CHECKPOINT")
-	began := d.counted(benchDB)
-	file := filepath.Join(d.t.TempDir(), "booking.sql")
-	if err := os.WriteFile(file, []byte(d.script.text), 0o600); err != nil {
-		d.t.Fatal(err)
-	}
-	seconds := int(bookingTime.Seconds()) + 1 // the first is left out: connecting, planning
-	args := []string{"-n", "-f", file, "-M", "prepared", "-c", strconv.Itoa(clients), "-j", "2", "-T", strconv.Itoa(seconds), "-P", "1",
-		"-D", "n=0", "-D", fmt.Sprint("clients=", clients), "-D", fmt.Sprint("base=", from)}
-	for _, v := range d.script.vars {
-		args = append(args, "-D", v)
-	}
-	address, env := d.target(benchDB)
-	cmd := exec.CommandContext(d.t.Context(), pgbench(d.t), append(args, address)...)
-	cmd.Env = append(env, "PGOPTIONS=-c role=townhall_rw -c app.tenant=northwick")
-	out, err := cmd.CombinedOutput()
-	if err != nil {
-		d.t.Fatalf("pgbench: %v\n%.3000s", err, out)
-	}
-	m := processed.FindSubmatch(out)
-	if m == nil {
-		d.t.Fatalf("%.3000s", out)
-	}
-	n, _ := strconv.Atoi(string(m[1]))
-	d.check(benchDB, began, n)
-	// Clients take turns, so that the slots used are dense but for the last turns: the next run begins behind all of them.
-	var last int64
-	if err := d.owner(benchDB).QueryRow(`SELECT coalesce(max(('x' || right(case_id::text, 8))::bit(32)::int), 0) FROM medical.appointment WHERE case_id::text LIKE 'e0000000%'`).Scan(&last); err != nil {
-		d.t.Fatal(err)
-	}
-	d.next[benchDB].Store(last + 1)
-	return rateOf(d.t, out)
-}
-
-// counted says how many rows each table has and how many places are booked.
-func (d *desk) counted(db string) map[string]int {
-	d.t.Helper()
-	out := map[string]int{}
-	for table := range d.rows {
-		var n int
-		if err := d.owner(db).QueryRow("SELECT count(*) FROM " + table).Scan(&n); err != nil {
-			d.t.Fatal(err)
-		}
-		out[table] = n
-	}
-	var n int
-	if err := d.owner(db).QueryRow("SELECT count(*) FROM medical.slot WHERE NOT spare").Scan(&n); err != nil {
-		d.t.Fatal(err)
-	}
-	out["booked"] = n
-	return out
-}
-
-// check fails unless n bookings wrote exactly the rows of n bookings.
-func (d *desk) check(db string, before map[string]int, n int) {
-	d.t.Helper()
-	after := d.counted(db)
-	for table, each := range d.rows {
-		if got := after[table] - before[table]; got != n*each {
-			d.t.Fatalf("%s: %d bookings wrote %d rows of %s instead of %d", db, n, got, table, n*each)
-		}
-	}
-	if got := after["booked"] - before["booked"]; got != n {
-		d.t.Fatalf("%s: %d bookings took %d places", db, n, got)
-	}
+	return d.direct(d.base, clients, bookingTime)
 }

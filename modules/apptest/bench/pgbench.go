@@ -31,34 +31,44 @@ var (
 	processed = regexp.MustCompile(`(?m)^number of transactions actually processed: (\d+)`)
 )
 
-// replay runs a script with clients for about d and returns the transactions per second. The first second is left
-// out: there every connection is new, plans its statements and fills its caches.
+// replay runs a script with clients for about d and returns the transactions per second.
 func (p *pool) replay(s script, mode string, clients int, d time.Duration) float64 {
 	p.t.Helper()
-	seconds := int(d.Seconds()) + 1
-	p.ready(time.Duration(seconds) * time.Second)
-	file := filepath.Join(p.t.TempDir(), "transaction.sql")
-	if err := os.WriteFile(file, []byte(s.text), 0o600); err != nil {
-		p.t.Fatal(err)
+	p.ready(d + time.Second)
+	out, done := p.pgbench(p.db, s, mode, clients, d, p.from)
+	p.rate = rateOf(p.t, out)
+	if n := p.used(); n != done {
+		p.t.Fatalf("pgbench says %d transactions, %d cases moved on: it did not do the same work", done, n)
 	}
-	args := []string{"-n", "-f", file, "-M", mode, "-c", strconv.Itoa(clients), "-j", "2", "-T", strconv.Itoa(seconds), "-P", "1",
-		"-D", "n=0", "-D", fmt.Sprint("clients=", clients), "-D", fmt.Sprint("base=", p.from)}
+	return p.rate
+}
+
+// pgbench runs a script on a database with clients for d, and a second before that is left out of the rate: there every connection
+// is new, plans its statements and fills its caches. from is the number of the first transaction. It returns the report, and how
+// many transactions there were in all.
+func (b *base) pgbench(db string, s script, mode string, clients int, d time.Duration, from int64) (report []byte, done int) {
+	b.t.Helper()
+	file := filepath.Join(b.t.TempDir(), "transaction.sql")
+	if err := os.WriteFile(file, []byte(s.text), 0o600); err != nil {
+		b.t.Fatal(err)
+	}
+	args := []string{"-n", "-f", file, "-M", mode, "-c", strconv.Itoa(clients), "-j", "2", "-T", strconv.Itoa(int(d.Seconds()) + 1), "-P", "1",
+		"-D", "n=0", "-D", fmt.Sprint("clients=", clients), "-D", fmt.Sprint("base=", from)}
 	for _, v := range s.vars {
 		args = append(args, "-D", v)
 	}
-	address, env := p.target(p.db)
-	cmd := exec.CommandContext(p.t.Context(), pgbench(p.t), append(args, address)...)
-	cmd.Env = env
+	cmd := exec.CommandContext(b.t.Context(), pgbench(b.t), append(args, b.cluster.URL(db))...)
+	cmd.Env = append(os.Environ(), "PGOPTIONS=-c role=townhall_rw -c app.tenant="+string(tenant))
 	out, err := cmd.CombinedOutput()
 	if err != nil {
-		p.t.Fatalf("pgbench: %v\n%s", err, out)
+		b.t.Fatalf("pgbench: %v\n%.3000s", err, out)
 	}
-	p.rate = rateOf(p.t, out)
 	m := processed.FindSubmatch(out)
-	if n := p.used(); m == nil || string(m[1]) != strconv.Itoa(n) {
-		p.t.Fatalf("pgbench says %s transactions, %d cases moved on: it did not do the same work", m, n)
+	if m == nil {
+		b.t.Fatalf("no count in pgbench's report:\n%.3000s", out)
 	}
-	return p.rate
+	done, _ = strconv.Atoi(string(m[1]))
+	return out, done
 }
 
 func rateOf(t testing.TB, out []byte) float64 {

@@ -13,14 +13,14 @@ import (
 	"townhall/modules/travel"
 )
 
-// searchPage asks for the citizens' page of departures at a constant rate, and notes how long the answers took from the
-// moment they were due.
-func (o *office) searchPage(f *figures) {
+// search asks for journeys at a constant rate, from the citizens' page or from the API, and notes how long the answers took from
+// the moment they were due.
+func (o *office) search(f *figures, name, path string) {
 	o.t.Helper()
 	var requests [][]byte
 	for _, q := range trips(rand.New(rand.NewPCG(3, 4)), 400) {
 		query := url.Values{"from": {q.From}, "to": {q.To}, "day": {q.Day}}
-		requests = append(requests, message("GET", o.host, "/apps/coach-ticket/departures?"+query.Encode(), nil))
+		requests = append(requests, message("GET", o.host, path+"?"+query.Encode(), nil))
 	}
 	var n atomic.Int64
 	l := load{addr: o.addr, want: http.StatusOK, next: func() []byte { return requests[int(n.Add(1))%len(requests)] }}
@@ -28,7 +28,7 @@ func (o *office) searchPage(f *figures) {
 	if err != nil {
 		o.t.Fatal(err)
 	}
-	f.p95(fmt.Sprintf("search_journeys_among_%d_stop_times", o.stopTimes), took)
+	f.p95(fmt.Sprintf("%s_among_%d_stop_times", name, o.stopTimes), took)
 }
 
 // searchCall times the search alone, one after the other, without HTTP and the page.

@@ -4,6 +4,8 @@ import (
 	"encoding/hex"
 	"strconv"
 	"time"
+
+	"github.com/lib/pq"
 )
 
 // Columns are new rows turned on their side: one array per column, for INSERT … SELECT … FROM unnest($2::uuid[], …). One
@@ -74,4 +76,14 @@ func (c Columns) Args(first ...any) []any {
 		out = append(out, string(append(col, '}')))
 	}
 	return out
+}
+
+// Among is the condition that column holds one of ids, which are parameter n of the statement, and the value of that parameter. A
+// single id is compared by itself: the server keeps one plan for that, but plans anew, every time, for a list whose length
+// it cannot know, and planning a join costs more than running it.
+func Among[S ~string](column string, n int, ids []S) (condition string, value any) {
+	if len(ids) == 1 {
+		return column + " = $" + strconv.Itoa(n) + "::uuid", string(ids[0])
+	}
+	return column + " = ANY ($" + strconv.Itoa(n) + "::uuid[])", pq.Array(ids)
 }

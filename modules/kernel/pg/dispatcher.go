@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"log/slog"
 	"math/rand/v2"
+	"runtime"
 	"runtime/debug"
 	"slices"
 	"strings"
@@ -23,22 +24,26 @@ import (
 // Dispatcher runs effects. Any number of them, in any number of processes, may run on one database: a claim is a
 // conditional update with a lease, and the completion is fenced on the attempt number, so each effect completes once.
 //
-// Fairness: every tenant has its own few workers, and all of them queue, first come first served, for the process's
+// Fairness: a tenant has a few effects at once, and all tenants queue, first come first served, for the process's
 // slots. A tenant whose effects fail or hang delays nobody but itself.
+//
+// What is due together is claimed by one statement, and effects that end at the same moment are completed in one
+// transaction: with a claim and a completion for each, these would be most of the round trips and commits of a busy town.
 type Dispatcher struct {
-	db    *DB
-	dir   kernel.Directory
-	subs  map[string]Effects
-	names []string // "event/module" of every handler: effects of a module that is not here stay untouched
-	o     DispatchOptions
-	slots *semaphore.Weighted
+	db     *DB
+	dir    kernel.Directory
+	subs   map[string]Effects
+	names  []string // "event/module" of every handler: effects of a module that is not here stay untouched
+	o      DispatchOptions
+	slots  *semaphore.Weighted
+	ending *Batcher[ended, struct{}]
 }
 
 // NewDispatcher makes a dispatcher for the handlers of subs (module → effects): the same that DB.Subscribe was told,
 // or only some of them, when this process is to run only those.
 func NewDispatcher(db *DB, dir kernel.Directory, subs map[string]Effects, o DispatchOptions) *Dispatcher {
-	defaults(&o.Workers, 8)
-	defaults(&o.PerTenant, 2)
+	defaults(&o.Workers, 32)
+	defaults(&o.PerTenant, 8)
 	defaults(&o.Poll, time.Second)
 	defaults(&o.Lease, time.Minute)
 	defaults(&o.MaxTries, 12)
@@ -47,6 +52,8 @@ func NewDispatcher(db *DB, dir kernel.Directory, subs map[string]Effects, o Disp
 		o.Log = slog.New(slog.DiscardHandler)
 	}
 	d := &Dispatcher{db: db, dir: dir, subs: subs, o: o, slots: semaphore.NewWeighted(int64(o.Workers))}
+	// A writer for every slot: whoever waits for a lock in one tenant's completion keeps no other tenant waiting.
+	d.ending = NewBatcher(db, BatchOptions{Size: o.PerTenant, Writers: o.Workers}, completeAll)
 	for module, effects := range subs {
 		for event := range effects {
 			d.names = append(d.names, event+"/"+module)
@@ -66,16 +73,14 @@ func defaults[T int | time.Duration](v *T, d T) {
 // directory later is served after the next start.
 func (d *Dispatcher) Run(ctx context.Context) error {
 	wake := map[kernel.TenantID]chan struct{}{}
-	var workers sync.WaitGroup
+	var serving sync.WaitGroup
 	for _, t := range d.dir.Tenants() {
-		woken := make(chan struct{}, d.o.PerTenant)
+		woken := make(chan struct{}, 1)
 		wake[t.ID] = woken
-		for range d.o.PerTenant {
-			workers.Go(func() { d.work(ctx, t, woken) })
-		}
+		serving.Go(func() { d.serve(ctx, t, woken) })
 	}
 	d.listen(ctx, wake)
-	workers.Wait()
+	serving.Wait()
 	return nil
 }
 
@@ -99,11 +104,9 @@ func (d *Dispatcher) listen(ctx context.Context, wake map[kernel.TenantID]chan s
 			}
 			for t, c := range wake {
 				if n == nil || n.Extra == string(t) { // nil: the connection was lost for a while
-					for range cap(c) {
-						select {
-						case c <- struct{}{}:
-						default:
-						}
+					select {
+					case c <- struct{}{}:
+					default:
 					}
 				}
 			}
@@ -111,15 +114,29 @@ func (d *Dispatcher) listen(ctx context.Context, wake map[kernel.TenantID]chan s
 	}
 }
 
-// work is one worker of one tenant: it runs what is due, then waits for a wake-up or the poll.
-func (d *Dispatcher) work(ctx context.Context, t kernel.Tenant, wake <-chan struct{}) {
-	for ctx.Err() == nil {
-		found := false
-		if d.slots.Acquire(ctx, 1) == nil {
-			found, _ = d.runOne(ctx, t)
-			d.slots.Release(1)
+// serve runs what is due of one tenant, and waits for a wake-up or the poll when that is nothing more.
+func (d *Dispatcher) serve(ctx context.Context, t kernel.Tenant, wake <-chan struct{}) {
+	own := semaphore.NewWeighted(int64(d.o.PerTenant))
+	free := func(n int) { d.slots.Release(int64(n)); own.Release(int64(n)) }
+	var running sync.WaitGroup
+	defer running.Wait()
+	for {
+		n := d.reserve(ctx, own)
+		if n == 0 {
+			return
 		}
-		if found {
+		claimed, found, err := d.claim(ctx, t.ID, n)
+		if err != nil && ctx.Err() == nil {
+			d.o.Log.Error("effects: cannot claim", "tenant", t.ID, "err", err)
+		}
+		free(n - len(claimed))
+		for _, e := range claimed {
+			running.Go(func() {
+				defer free(1)
+				_ = d.run(ctx, t, e) // logged there
+			})
+		}
+		if found == n {
 			continue
 		}
 		select {
@@ -130,6 +147,34 @@ func (d *Dispatcher) work(ctx context.Context, t kernel.Tenant, wake <-chan stru
 	}
 }
 
+// reserve waits for a slot of the process and for one of the tenant's own, and takes with it those that are free as well and that
+// nobody waits for. It returns how many it has, 0 when ctx has ended.
+func (d *Dispatcher) reserve(ctx context.Context, own *semaphore.Weighted) (n int) {
+	if own.Acquire(ctx, 1) != nil {
+		return 0
+	}
+	if d.slots.Acquire(ctx, 1) != nil {
+		own.Release(1)
+		return 0
+	}
+	// Effects that were completed in one transaction end at this moment: what waits is claimed for all of them at once.
+	for range 4 {
+		runtime.Gosched()
+	}
+	for n = 1; own.TryAcquire(1); n++ {
+		if !d.slots.TryAcquire(1) {
+			own.Release(1)
+			break
+		}
+	}
+	if ctx.Err() != nil {
+		d.slots.Release(int64(n))
+		own.Release(int64(n))
+		return 0
+	}
+	return n
+}
+
 // Drain runs the effects that are due now, and those they cause, until none is due. It returns what handlers failed
 // with; failed effects stay scheduled. Tests and the demo tour use it.
 func (d *Dispatcher) Drain(ctx context.Context) error {
@@ -137,49 +182,41 @@ func (d *Dispatcher) Drain(ctx context.Context) error {
 	for again := true; again; {
 		again = false
 		for _, t := range d.dir.Tenants() {
-			found := true
-			for found {
-				var err error
-				if found, err = d.runOne(ctx, t); err != nil {
+			for {
+				claimed, found, err := d.claim(ctx, t.ID, 1)
+				for _, e := range claimed {
+					err = d.run(ctx, t, e)
+				}
+				if err != nil {
 					failures = append(failures, err)
 				}
-				again = again || found
+				if found == 0 {
+					break
+				}
+				again = true
 			}
 		}
 	}
 	return errors.Join(append(failures, ctx.Err())...)
 }
 
-// runOne claims one due effect of t, runs it and completes it. It reports whether there was one.
-func (d *Dispatcher) runOne(ctx context.Context, t kernel.Tenant) (found bool, err error) {
-	e, found, err := d.claim(ctx, t.ID)
-	if err != nil {
-		if ctx.Err() == nil {
-			d.o.Log.Error("effects: cannot claim", "tenant", t.ID, "err", err)
-		}
-		return false, err
-	}
-	if !found || e == nil { // e is nil when the claim found an effect that has used up its tries
-		return found, nil
-	}
+// run does what a claimed effect asks for and completes it, or records the failure that it returns.
+func (d *Dispatcher) run(ctx context.Context, t kernel.Tenant, e kernel.Effect) error {
 	ctx = kernel.WithTenant(kernel.WithPrincipal(ctx, kernel.SystemPrincipal(t.ID)), t)
-	complete, err := d.handle(ctx, *e)
+	complete, err := d.handle(ctx, e)
 	if err == nil {
-		err = d.complete(ctx, *e, complete)
+		err = d.complete(ctx, e, complete)
 	}
 	if err == nil {
-		return true, nil
+		return nil
 	}
 	err = fmt.Errorf("effect %s %s attempt %d: %w", e.Name, e.ID, e.Attempt, err)
 	if errors.Is(err, errLeaseLost) {
 		d.o.Log.Warn("effects: lease lost", "tenant", t.ID, "effect", e.ID)
-		return true, err
+		return err
 	}
 	d.o.Log.Warn("effects: attempt failed", "tenant", t.ID, "effect", e.ID, "name", e.Name, "attempt", e.Attempt, "err", safeText(err))
-	if failErr := d.fail(ctx, *e, err); failErr != nil {
-		err = errors.Join(err, failErr)
-	}
-	return true, err
+	return errors.Join(err, d.fail(ctx, e, err))
 }
 
 const claimSQL = `
@@ -188,37 +225,47 @@ const claimSQL = `
 	  last_error = CASE WHEN tries >= $4 THEN coalesce(last_error, 'interrupted') ELSE last_error END,
 	  leased = tries < $4, attempt = attempt + 1, tries = tries + 1,
 	  not_before = now() + $5 * interval '1 microsecond'
-	WHERE tenant_id = $1 AND id = (
+	WHERE tenant_id = $1 AND id = ANY (ARRAY(
 	  SELECT id FROM kernel.effect
 	  WHERE tenant_id = $1 AND state = 'open' AND due_at <= coalesce($2, now()) AND not_before <= now() AND name = ANY ($3)
-	  ORDER BY due_at, not_before, id LIMIT 1 FOR UPDATE SKIP LOCKED)
+	  ORDER BY due_at, not_before, id LIMIT $6 FOR UPDATE SKIP LOCKED))
 	RETURNING id, name, coalesce(case_id::text, '') AS case, state, payload, attempt`
 
-// claim leases the effect that has been due longest: the first of the index effect_next, since sorting a long queue
-// would cost more than the effect itself. One that has used up its tries by crashing the process becomes
-// dead here: nobody was left to record its failure.
-func (d *Dispatcher) claim(ctx context.Context, t kernel.TenantID) (e *kernel.Effect, found bool, err error) {
+// claim leases the effects that have been due longest, n at most: the first of the index effect_next, since sorting a long
+// queue would cost more than the effects themselves. found counts those that have used up their tries by crashing the process, too:
+// they become dead here, because nobody was left to record their failure.
+func (d *Dispatcher) claim(ctx context.Context, t kernel.TenantID, n int) (claimed []kernel.Effect, found int, err error) {
 	var now sql.NullTime
 	if d.o.Clock != nil {
 		now = sql.NullTime{Time: d.o.Clock.Now(), Valid: true}
 	}
-	var row struct {
+	var rows []struct {
 		ID, Name, Case, State string
 		Payload               json.RawMessage
 		Attempt               int
 	}
 	err = d.db.InTx(ctx, t, func(tx *Tx) error {
-		return tx.GetContext(ctx, &row, claimSQL, string(t), now, pq.Array(d.names), d.o.MaxTries, d.o.Lease.Microseconds())
+		rows = nil
+		if err := tx.SelectContext(ctx, &rows, claimSQL, string(t), now, pq.Array(d.names), d.o.MaxTries, d.o.Lease.Microseconds(), n); err != nil {
+			return err
+		}
+		if len(rows) == 0 {
+			return errNothingDone // nothing to commit
+		}
+		return nil
 	})
-	switch {
-	case errors.Is(err, sql.ErrNoRows):
-		return nil, false, nil
-	case err != nil:
-		return nil, false, err
-	case row.State == "dead":
-		return nil, true, nil
+	if errors.Is(err, errNothingDone) {
+		return nil, 0, nil
 	}
-	return &kernel.Effect{Tenant: t, ID: row.ID, Name: row.Name, Case: kernel.CaseID(row.Case), Payload: row.Payload, Attempt: row.Attempt}, true, nil
+	if err != nil {
+		return nil, 0, err
+	}
+	for _, r := range rows {
+		if r.State == "open" {
+			claimed = append(claimed, kernel.Effect{Tenant: t, ID: r.ID, Name: r.Name, Case: kernel.CaseID(r.Case), Payload: r.Payload, Attempt: r.Attempt})
+		}
+	}
+	return claimed, len(rows), nil
 }
 
 // handle runs the handler, with a context that ends before the lease does; a panic is a failure.
@@ -238,19 +285,55 @@ func (d *Dispatcher) handle(ctx context.Context, e kernel.Effect) (c Complete, e
 // errLeaseLost: another attempt has begun, or the effect is done; what this one found out must not be written.
 var errLeaseLost = errors.New("the lease was lost")
 
-// complete closes the effect and runs c in one transaction of the tenant.
+// ended is an effect whose handler has done its part.
+type ended struct {
+	kernel.Effect
+	complete Complete
+}
+
+// complete closes the effect and runs c in one transaction of the tenant, together with those that ended at the same moment.
 func (d *Dispatcher) complete(ctx context.Context, e kernel.Effect, c Complete) error {
 	// A handler that has acted outside should be able to say so even while the process is being stopped.
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), 30*time.Second)
 	defer cancel()
-	return d.db.InTx(ctx, e.Tenant, func(tx *Tx) error {
-		if err := fenced(tx.ExecContext(ctx, `
-			UPDATE kernel.effect SET state = 'done', leased = false, last_error = NULL, done_at = now()
-			WHERE tenant_id = $1 AND id = $2 AND attempt = $3 AND state = 'open'`,
-			string(e.Tenant), e.ID, e.Attempt)); err != nil || c == nil {
-			return err
+	_, err := d.ending.Do(ctx, e.Tenant, ended{e, c})
+	return err
+}
+
+const completeSQL = `
+	UPDATE kernel.effect e SET state = 'done', leased = false, last_error = NULL, done_at = now()
+	WHERE e.tenant_id = $1 AND e.id = ANY ($2::uuid[]) AND e.state = 'open'
+	  AND EXISTS (SELECT FROM unnest($2::uuid[], $3::integer[]) AS a (id, attempt) WHERE a.id = e.id AND a.attempt = e.attempt)
+	RETURNING e.id, e.attempt`
+
+// completeAll closes effects of one tenant, each with its Complete or not at all.
+func completeAll(ctx context.Context, tx *Tx, calls []*Call[ended, struct{}]) error {
+	// In the order of their cases, so that two processes never wait for each other's cases crosswise.
+	slices.SortStableFunc(calls, func(a, b *Call[ended, struct{}]) int { return strings.Compare(string(a.In.Case), string(b.In.Case)) })
+	var c Columns
+	for _, call := range calls {
+		c.Add(Text(call.In.ID), Int(call.In.Attempt))
+	}
+	type attempt struct {
+		ID      string
+		Attempt int
+	}
+	var rows []attempt
+	if err := tx.SelectContext(ctx, &rows, completeSQL, c.Args(string(tx.tenant))...); err != nil {
+		return err
+	}
+	for _, call := range calls {
+		if slices.Contains(rows, attempt{call.In.ID, call.In.Attempt}) {
+			call.Wrote()
+		} else {
+			call.Fail(errLeaseLost)
 		}
-		return c(ctx, tx)
+	}
+	return Each(tx, calls, func(call *Call[ended, struct{}]) error {
+		if call.In.complete == nil {
+			return nil
+		}
+		return call.In.complete(call.Ctx, tx)
 	})
 }
 

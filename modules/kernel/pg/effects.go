@@ -32,8 +32,8 @@ type Effects map[string]Handler
 
 // DispatchOptions tunes a dispatcher; zero values are right for a server.
 type DispatchOptions struct {
-	Workers   int           // effects at once in this process; default 8
-	PerTenant int           // of these, for one tenant; default 2
+	Workers   int           // effects at once in this process; default 32
+	PerTenant int           // of these, for one tenant; default 8
 	Poll      time.Duration // the safety net when a wake-up is lost; default 1 s
 	Lease     time.Duration // how long an attempt may take; default 1 min
 	MaxTries  int           // then the effect is dead until staff retry it; default 12
