@@ -282,6 +282,7 @@ type walletSim struct {
 	events   []message
 	calls    []string
 	lines    []string
+	towns    map[string]string                                 // payment → origin, where it matters whose it is
 	answer   func(w http.ResponseWriter, r *http.Request) bool // true: it has answered
 }
 
@@ -299,7 +300,7 @@ func newWalletSim(t testing.TB) *walletSim {
 	if err != nil {
 		t.Fatal(err)
 	}
-	s := &walletSim{t: t, keys: keys, payments: map[string]*simPayment{}}
+	s := &walletSim{t: t, keys: keys, payments: map[string]*simPayment{}, towns: map[string]string{}}
 	mux := http.NewServeMux()
 	mux.HandleFunc("POST /payments", s.begin)
 	mux.HandleFunc("POST /payments/{reference}/orders", s.order)
@@ -395,7 +396,8 @@ func (s *walletSim) statement(w http.ResponseWriter, r *http.Request) {
 	for _, line := range s.lines {
 		var e walletEntry
 		_ = json.Unmarshal([]byte(line), &e)
-		if e.At.Format(time.DateOnly) == r.URL.Query().Get("day") {
+		whose := s.towns[e.Payment]
+		if e.At.Format(time.DateOnly) == r.URL.Query().Get("day") && (whose == "" || whose == r.URL.Query().Get("town")) {
 			fmt.Fprintln(w, line)
 		}
 	}

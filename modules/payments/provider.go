@@ -24,7 +24,8 @@ type provider interface {
 
 // stating is what a provider can do whose books can be compared with ours.
 type stating interface {
-	// Statement returns what moved on a day (YYYY-MM-DD, UTC), in the provider's books for this town. Errors: errAway.
+	// Statement returns what moved on a day (YYYY-MM-DD, UTC), in the provider's books for this town: the gross amounts that
+	// were taken and given back, in no particular order. Errors: errAway, always.
 	Statement(ctx context.Context, t kernel.Tenant, day string) ([]entry, error)
 }
 
@@ -63,12 +64,12 @@ type instruction struct {
 	Amount    kernel.Money // zero for a void
 }
 
-// entry is one line of a statement.
+// entry is one line of a statement. What it names need not exist: Payment and Order are the provider's words for ours.
 type entry struct {
-	Reference string
+	Reference string // the provider's name for it
 	Payment   kernel.PaymentID
-	Order     string
-	Kind      string // kernel.OrderCapture or kernel.OrderRefund
+	Order     string // of a refund; empty: the provider gave it unasked
+	Kind      string // kernel.OrderCapture, kernel.OrderRefund, or the provider's word for something else ("dispute")
 	Amount    kernel.Money
 	At        time.Time
 }

@@ -18,7 +18,7 @@ import (
 )
 
 // Card is a company that takes cards: Stripe. The citizen is sent to its page and types the card number there; none ever reaches
-// us. Its books are compared by nobody here: it offers no statement by our references.
+// us.
 type Card struct {
 	Name          string // stands in the address of its events
 	APIKey        string

@@ -14,6 +14,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"strings"
 	"sync"
 	"testing"
@@ -41,6 +42,14 @@ type bench struct {
 	other func() (http.Header, []byte)
 	// refuses is the status with which the provider refuses for good.
 	refuses int
+	// keeps makes these the provider's books.
+	keeps func(lines []booksLine)
+}
+
+// booksLine is one line of a provider's books.
+type booksLine struct {
+	entry
+	town string
 }
 
 // Every provider does what the service relies on.
@@ -101,8 +110,70 @@ func conforms(t *testing.T, b bench) {
 	if err := b.Execute(ctx, letGo); err != nil {
 		t.Errorf("void of what nobody paid: %v", err)
 	}
+	states(t, b)
 	fails(t, b, order(kernel.OrderCapture, 1250), n)
 	tells(t, b, n.ID)
+}
+
+// states: a statement holds what moved on the day, of this town and of no other, however much it is; a day on which the provider is
+// away can be asked for again.
+func states(t *testing.T, b bench) {
+	t.Helper()
+	town := kerneltest.Tenant(kerneltest.Northwick)
+	by := b.provider.(stating)
+	day := time.Date(2026, 11, 21, 0, 0, 0, 0, time.UTC)
+	id := func() kernel.PaymentID { return kernel.PaymentID(kernel.NewID()) }
+	ticket, deposit, elsewhere := id(), id(), id()
+	line := func(kind string, p kernel.PaymentID, order string, amount int64, at time.Time) booksLine {
+		return booksLine{entry{Kind: kind, Payment: p, Order: order, Amount: euro(amount), At: at}, town.Origin}
+	}
+	capture := func(p kernel.PaymentID, amount int64, at time.Time) booksLine {
+		return line(kernel.OrderCapture, p, kernel.NewID(), amount, at)
+	}
+	lines := []booksLine{
+		capture(ticket, 1250, day), line(kernel.OrderRefund, ticket, kernel.NewID(), 500, day.Add(time.Hour)), line(kernel.OrderRefund, ticket, kernel.NewID(), 750, day.Add(2*time.Hour)),
+		capture(deposit, 400, day.Add(24*time.Hour-time.Second)), // of 1000 held
+		capture(id(), 5, day.Add(-time.Second)), capture(id(), 5, day.Add(24*time.Hour)), capture(elsewhere, 5, day),
+	}
+	lines[len(lines)-1].town = "https://elsewhere.example"
+	many := day.AddDate(0, 0, 3)
+	for i := range 250 {
+		lines = append(lines, capture(id(), 100, many.Add(time.Duration(i)*time.Minute)))
+	}
+	b.keeps(lines)
+	got, err := by.Statement(t.Context(), town, dayOf(day))
+	if err != nil || len(got) != 4 {
+		t.Fatalf("the day has %d lines: %+v, %v", len(got), got, err)
+	}
+	for _, want := range lines[:4] {
+		if !slices.ContainsFunc(got, func(e entry) bool {
+			return e.subject() == want.subject() && e.Amount == want.Amount && e.At.Equal(want.At) && e.Reference != ""
+		}) {
+			t.Errorf("the statement lacks %+v: %+v", want, got)
+		}
+	}
+	got, err = by.Statement(t.Context(), town, dayOf(many))
+	seen := map[string]bool{}
+	for _, e := range got {
+		seen[e.subject()] = true
+	}
+	if err != nil || len(got) != 250 || len(seen) != 250 {
+		t.Errorf("a long day has %d lines about %d payments, %v", len(got), len(seen), err)
+	}
+	if got, err = by.Statement(t.Context(), town, "2026-11-01"); err != nil || len(got) != 0 {
+		t.Errorf("a day on which nothing moved: %+v, %v", got, err)
+	}
+	for _, status := range []int{b.refuses, 401, 404, 429, 500, 302} {
+		b.breaks(status)
+		if _, err := by.Statement(t.Context(), town, dayOf(day)); !errors.Is(err, errAway) {
+			t.Errorf("a statement answered with %d: %v", status, err)
+		}
+	}
+	b.breaks(0)
+	if _, err := b.dead.(stating).Statement(t.Context(), town, dayOf(day)); !errors.Is(err, errAway) || strings.Contains(err.Error(), "http") {
+		t.Errorf("nobody answers: %v", err)
+	}
+	b.keeps(nil)
 }
 
 // fails: what may go away is told from what is refused for good, and no error tells an address.
@@ -183,6 +254,15 @@ func walletBench(t *testing.T) bench {
 		return h, body
 	}
 	return bench{
+		keeps: func(lines []booksLine) {
+			sim.mu.Lock()
+			defer sim.mu.Unlock()
+			sim.lines = nil
+			for _, l := range lines {
+				sim.towns[string(l.Payment)] = l.town
+				sim.write(l.Kind, message{Payment: string(l.Payment), Reference: "WP-1", Order: l.Order, Amount: l.Amount.Amount, Currency: l.Amount.Currency, At: l.At})
+			}
+		},
 		provider: w, pay: sim.pay, dead: make("http://" + nobody(t)), refuses: http.StatusConflict,
 		breaks: func(status int) {
 			sim.mu.Lock()
@@ -220,6 +300,7 @@ const eventSecret = "whsec_of_the_endpoint"
 // request with an Idempotency-Key it has seen is answered as before, or refused when it asks for something else.
 func cardBench(t *testing.T) bench {
 	front := newIdempotent(t, startStripeMock(t))
+	books := newCompanyBooks(t, front)
 	make := func(url string) *card {
 		c, err := newCard(Card{Name: "card", APIKey: "sk_test_123", EventSecrets: []string{"whsec_of_before", eventSecret}, URL: url, AllowLoopback: true}, nil)
 		if err != nil {
@@ -228,6 +309,12 @@ func cardBench(t *testing.T) bench {
 		return c
 	}
 	return bench{
+		keeps: func(lines []booksLine) {
+			books.forget()
+			for _, l := range lines {
+				books.moved(l)
+			}
+		},
 		provider: make(front.URL), pay: func(kernel.PaymentID) {}, dead: make("http://" + nobody(t)), refuses: http.StatusBadRequest,
 		breaks: func(status int) {
 			front.mu.Lock()
@@ -275,6 +362,7 @@ type idempotent struct {
 	status int
 	seen   map[string][2]string // key → request, answer
 	asked  []string
+	answer func(w http.ResponseWriter, r *http.Request) bool // true: it has answered, in the place of the server behind
 }
 
 func newIdempotent(t *testing.T, behind string) *idempotent {
@@ -289,7 +377,7 @@ func newIdempotent(t *testing.T, behind string) *idempotent {
 		defer s.mu.Unlock()
 		body, _ := io.ReadAll(r.Body)
 		r.Body = io.NopCloser(bytes.NewReader(body))
-		request, key := r.Method+" "+r.URL.Path+" "+string(body), r.Header.Get("Idempotency-Key")
+		request, key := r.Method+" "+r.URL.RequestURI()+" "+string(body), r.Header.Get("Idempotency-Key")
 		s.asked = append(s.asked, request)
 		had, known := s.seen[key]
 		switch {
@@ -303,6 +391,7 @@ func newIdempotent(t *testing.T, behind string) *idempotent {
 			fmt.Fprint(w, `{"error":{"type":"idempotency_error","message":"other content"}}`)
 		case known:
 			fmt.Fprint(w, had[1])
+		case s.answer != nil && s.answer(w, r):
 		default:
 			rec := httptest.NewRecorder()
 			proxy.ServeHTTP(rec, r)

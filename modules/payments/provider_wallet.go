@@ -156,7 +156,7 @@ func (w *wallet) Read(h http.Header, body []byte) (event, error) {
 func (w *wallet) Statement(ctx context.Context, t kernel.Tenant, day string) ([]entry, error) {
 	answer, err := w.call(ctx, http.MethodGet, "/statement?"+url.Values{"day": {day}, "town": {t.Origin}}.Encode(), kernel.NewID(), nil, statementLimit)
 	if err != nil {
-		return nil, err
+		return nil, errAway.Wrap(err) // whatever it answered: it is asked again
 	}
 	var out []entry
 	for raw := range bytes.Lines(answer) {
