@@ -16,7 +16,8 @@ type provider interface {
 	// Begin has the provider make the payment, or find the one it made for this id. Errors: errAway to be tried again,
 	// errRefused when it never will.
 	Begin(ctx context.Context, n beginning) (begun, error)
-	// Execute has an order carried out; what became of it comes as an event. Errors: as Begin.
+	// Execute has an order carried out; what became of it comes as an event. A void of what the provider has let go by itself
+	// is done. Errors: as Begin.
 	Execute(ctx context.Context, o instruction) error
 	// Read checks who sent a message before it looks at what it says. Errors: errSignature, errMessage.
 	Read(h http.Header, body []byte) (event, error)
@@ -62,6 +63,7 @@ type instruction struct {
 	Reference string
 	Kind      string
 	Amount    kernel.Money // zero for a void
+	Reason    string       // a slug, which the person may be told; empty for a capture
 }
 
 // entry is one line of a statement. What it names need not exist: Payment and Order are the provider's words for ours.

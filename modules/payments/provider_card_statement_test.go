@@ -26,11 +26,18 @@ type companyBooks struct {
 	lines   []map[string]any // balance transactions, oldest first
 	charges map[string]any
 	shapes  map[string]string
+	intent  intent
+}
+
+// intent is what became of the payment that was begun last: the server behind has one and the same for all.
+type intent struct {
+	paid, canceled     bool
+	captured, refunded int64
 }
 
 func newCompanyBooks(t *testing.T, front *idempotent) *companyBooks {
 	k := &companyBooks{t: t, behind: front, charges: map[string]any{}, shapes: map[string]string{}}
-	for _, path := range []string{"/v1/balance_transactions/txn_1", "/v1/charges/ch_1", "/v1/refunds/re_1", "/v1/disputes/dp_1"} {
+	for _, path := range []string{"/v1/balance_transactions/txn_1", "/v1/charges/ch_1", "/v1/refunds/re_1", "/v1/disputes/dp_1", "/v1/checkout/sessions/cs_1", "/v1/payment_intents/pi_1"} {
 		r, err := http.NewRequestWithContext(t.Context(), http.MethodGet, front.URL+path, nil)
 		if err != nil {
 			t.Fatal(err)
@@ -105,8 +112,61 @@ func (k *companyBooks) moved(l booksLine) {
 	k.line("refund", "refund", -l.Amount.Amount, "eur", l.At, k.refund("re_"+l.Order, charge, "succeeded", l.Amount.Amount, about))
 }
 
-// serve answers as the company does: newest first, in pages. The caller holds the lock.
+// serve answers what the server behind cannot. The caller holds the lock.
 func (k *companyBooks) serve(w http.ResponseWriter, r *http.Request) bool {
+	number := func(name string) int64 {
+		n, err := strconv.ParseInt(r.PostFormValue(name), 10, 64)
+		if err != nil {
+			k.t.Errorf("%s: %s is %q", r.URL.Path, name, r.PostFormValue(name))
+		}
+		return n
+	}
+	// no refuses as the company does, with the payment as it stands.
+	no := func(code string) bool {
+		status := "requires_capture"
+		switch {
+		case k.intent.canceled:
+			status = "canceled"
+		case k.intent.captured > 0:
+			status = "succeeded"
+		}
+		w.WriteHeader(http.StatusBadRequest)
+		_ = json.NewEncoder(w).Encode(map[string]any{"error": map[string]any{"type": "invalid_request_error", "code": code, "payment_intent": k.object("/v1/payment_intents/pi_1", map[string]any{"status": status})}})
+		return true
+	}
+	_, last, _ := strings.Cut(r.URL.Path[1:], "/")
+	switch path := r.Method + " " + last; {
+	case path == "POST checkout/sessions":
+		k.intent = intent{}
+	case strings.HasPrefix(path, "GET checkout/sessions/") && k.intent.paid:
+		_ = json.NewEncoder(w).Encode(k.object("/v1/checkout/sessions/cs_1", map[string]any{"status": "complete", "payment_intent": "pi_1"}))
+		return true
+	case strings.HasSuffix(path, "/capture"):
+		amount := number("amount_to_capture")
+		if k.intent.canceled || k.intent.captured > 0 {
+			return no("payment_intent_unexpected_state")
+		}
+		if amount > 1250 {
+			return no("amount_too_large")
+		}
+		k.intent.captured = amount
+	case strings.HasSuffix(path, "/cancel"):
+		if k.intent.canceled || k.intent.captured > 0 {
+			return no("payment_intent_unexpected_state")
+		}
+		k.intent.canceled = true
+	case path == "POST refunds":
+		amount := number("amount")
+		if k.intent.captured < k.intent.refunded+amount {
+			return no("charge_already_refunded")
+		}
+		k.intent.refunded += amount
+	}
+	return k.state(w, r)
+}
+
+// state answers with lines as the company does: newest first, in pages.
+func (k *companyBooks) state(w http.ResponseWriter, r *http.Request) bool {
 	if id, ok := strings.CutPrefix(r.URL.Path, "/v1/charges/"); ok {
 		_ = json.NewEncoder(w).Encode(k.charges[id])
 		return true

@@ -42,6 +42,8 @@ type bench struct {
 	other func() (http.Header, []byte)
 	// refuses is the status with which the provider refuses for good.
 	refuses int
+	// lapses makes the provider let go what is held for the payment, because it has held it long enough.
+	lapses func(id kernel.PaymentID)
 	// keeps makes these the provider's books.
 	keeps func(lines []booksLine)
 }
@@ -110,9 +112,54 @@ func conforms(t *testing.T, b bench) {
 	if err := b.Execute(ctx, letGo); err != nil {
 		t.Errorf("void of what nobody paid: %v", err)
 	}
+	deposits(t, b)
 	states(t, b)
 	fails(t, b, order(kernel.OrderCapture, 1250), n)
 	tells(t, b, n.ID)
+}
+
+// deposits: of what is held a part may be taken, once; of that it may all go back in parts, and no more. What the provider has let
+// go cannot be taken any more, for good, and letting it go is no failure.
+func deposits(t *testing.T, b bench) {
+	t.Helper()
+	held := func() (beginning, begun) {
+		t.Helper()
+		n := beginningOf(kernel.PaymentID(kernel.NewID()))
+		at, err := b.Begin(t.Context(), n)
+		if err != nil {
+			t.Fatal(err)
+		}
+		b.pay(n.ID)
+		return n, at
+	}
+	n, at := held()
+	do := func(kind string, amount int64) error {
+		return b.Execute(t.Context(), instruction{Tenant: n.Tenant, ID: kernel.NewID(), Payment: n.ID, Reference: at.Reference, Kind: kind, Amount: euro(amount), Reason: "damaged"})
+	}
+	for _, step := range []struct {
+		kind   string
+		amount int64
+		want   error
+	}{
+		{kernel.OrderCapture, 1251, errRefused}, {kernel.OrderCapture, 400, nil}, {kernel.OrderCapture, 100, errRefused}, {kernel.OrderVoid, 0, errRefused},
+		{kernel.OrderRefund, 401, errRefused}, {kernel.OrderRefund, 150, nil}, {kernel.OrderRefund, 251, errRefused}, {kernel.OrderRefund, 250, nil}, {kernel.OrderRefund, 1, errRefused},
+	} {
+		if err := do(step.kind, step.amount); !errors.Is(err, step.want) {
+			t.Errorf("%s of %d: %v, want %v", step.kind, step.amount, err, step.want)
+		}
+	}
+	n, at = held()
+	b.lapses(n.ID)
+	if err := do(kernel.OrderCapture, 400); !errors.Is(err, errRefused) {
+		t.Errorf("taken after it had lapsed: %v", err)
+	}
+	if err := do(kernel.OrderVoid, 0); err != nil {
+		t.Errorf("let go after it had lapsed: %v", err)
+	}
+	h, body := b.says("lapsed", "evt_lapsed", n.ID, "", euro(1250), time.Now())
+	if e, err := b.Read(h, body); err != nil || e.Kind != saidVoided || e.Reason != kernel.ReleaseExpired || e.Payment != n.ID || e.Amount != euro(1250) {
+		t.Errorf("lapsed is read as %+v, %v", e, err)
+	}
 }
 
 // states: a statement holds what moved on the day, of this town and of no other, however much it is; a day on which the provider is
@@ -254,6 +301,7 @@ func walletBench(t *testing.T) bench {
 		return h, body
 	}
 	return bench{
+		lapses: sim.lapse,
 		keeps: func(lines []booksLine) {
 			sim.mu.Lock()
 			defer sim.mu.Unlock()
@@ -276,7 +324,11 @@ func walletBench(t *testing.T) bench {
 			}
 		},
 		says: func(kind, id string, p kernel.PaymentID, order string, amount kernel.Money, at time.Time) (http.Header, []byte) {
-			return signed(id, message{Type: kind, Payment: string(p), Order: order, Amount: amount.Amount, Currency: amount.Currency, Reason: "declined", At: at}.body(), at)
+			m := message{Type: kind, Payment: string(p), Order: order, Amount: amount.Amount, Currency: amount.Currency, Reason: "declined", At: at}
+			if kind == "lapsed" {
+				m.Type, m.Reason = saidVoided, "expired"
+			}
+			return signed(id, m.body(), at)
 		},
 		other: func() (http.Header, []byte) {
 			return signed("evt_2", []byte(`{"type":"wallet.greeted","timestamp":"2026-11-30T09:41:07Z","data":{}}`), time.Now())
@@ -296,8 +348,9 @@ func nobody(t *testing.T) string {
 
 const eventSecret = "whsec_of_the_endpoint"
 
-// cardBench is the card company's own server for tests. It has no memory, so the one thing it lacks is put in front of it: a
-// request with an Idempotency-Key it has seen is answered as before, or refused when it asks for something else.
+// cardBench is the card company's own server for tests. It has no memory, so what it lacks is put in front of it: a request with an
+// Idempotency-Key it has seen is answered as before, or refused when it asks for something else; and companyBooks remembers what
+// became of the one payment that server has.
 func cardBench(t *testing.T) bench {
 	front := newIdempotent(t, startStripeMock(t))
 	books := newCompanyBooks(t, front)
@@ -315,7 +368,7 @@ func cardBench(t *testing.T) bench {
 				books.moved(l)
 			}
 		},
-		provider: make(front.URL), pay: func(kernel.PaymentID) {}, dead: make("http://" + nobody(t)), refuses: http.StatusBadRequest,
+		provider: make(front.URL), pay: func(kernel.PaymentID) { books.intent.paid = true }, lapses: func(kernel.PaymentID) { books.intent.canceled = true }, dead: make("http://" + nobody(t)), refuses: http.StatusBadRequest,
 		breaks: func(status int) {
 			front.mu.Lock()
 			defer front.mu.Unlock()
@@ -339,8 +392,11 @@ func stripeSays(kind, id string, p kernel.PaymentID, order string, amount kernel
 		name, o["amount"], o["last_payment_error"] = stripe.EventTypePaymentIntentPaymentFailed, amount.Amount, map[string]string{"code": "card_declined"}
 	case saidCaptured:
 		name, o["amount_received"] = stripe.EventTypePaymentIntentSucceeded, amount.Amount
-	case saidVoided:
-		name, o["amount"] = stripe.EventTypePaymentIntentCanceled, amount.Amount
+	case saidVoided, "lapsed":
+		name, o["amount"], o["cancellation_reason"] = stripe.EventTypePaymentIntentCanceled, amount.Amount, nil
+		if kind == "lapsed" {
+			o["cancellation_reason"] = "automatic"
+		}
 	case saidRefunded:
 		name, o["amount"], o["status"] = stripe.EventTypeRefundUpdated, amount.Amount, "succeeded"
 	case saidRefundFailed:
@@ -393,6 +449,7 @@ func newIdempotent(t *testing.T, behind string) *idempotent {
 			fmt.Fprint(w, had[1])
 		case s.answer != nil && s.answer(w, r):
 		default:
+			r.Body = io.NopCloser(bytes.NewReader(body)) // somebody may have read it
 			rec := httptest.NewRecorder()
 			proxy.ServeHTTP(rec, r)
 			if r.Method == http.MethodPost {
@@ -406,9 +463,29 @@ func newIdempotent(t *testing.T, behind string) *idempotent {
 	return s
 }
 
-// startStripeMock runs the program that make installs and returns its address.
+// company is the card company's own server for tests. It takes seconds to start and remembers nothing, so all tests share one.
+var company struct {
+	sync.Mutex
+	address string
+	stop    func()
+}
+
+func TestMain(m *testing.M) {
+	code := m.Run()
+	if company.stop != nil {
+		company.stop()
+	}
+	os.Exit(code)
+}
+
+// startStripeMock runs the program that make installs, once, and returns its address.
 func startStripeMock(t *testing.T) string {
 	t.Helper()
+	company.Lock()
+	defer company.Unlock()
+	if company.address != "" {
+		return company.address
+	}
 	program, err := exec.LookPath("stripe-mock")
 	if err != nil {
 		if program, err = filepath.Abs("../../.cache/bin/stripe-mock"); err != nil {
@@ -424,19 +501,21 @@ func startStripeMock(t *testing.T) string {
 		if err := cmd.Start(); err != nil {
 			t.Fatal(err)
 		}
-		t.Cleanup(func() {
+		stop := func() {
 			_ = cmd.Process.Kill()
 			_ = cmd.Wait()
-		})
-		for range 200 {
+		}
+		for range 400 {
 			if res, err := http.Get("http://" + address + "/v1/refunds"); err == nil {
 				res.Body.Close()
 				if res.StatusCode == http.StatusUnauthorized {
-					return "http://" + address
+					company.address, company.stop = "http://"+address, stop
+					return company.address
 				}
 			}
 			time.Sleep(50 * time.Millisecond)
 		}
+		stop()
 	}
 	t.Fatal("stripe-mock does not answer")
 	return ""
