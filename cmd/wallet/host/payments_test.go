@@ -279,7 +279,7 @@ func TestOrdersFollowOneAnotherAsMoneyCan(t *testing.T) {
 			t.Errorf("%s: %+v, want %+v", name, got, c.want)
 		}
 	}
-	for _, bad := range []order{{"", "void", 0, "", ""}, {"x", "give", 0, "", ""}, {"x", "capture", -1, "", ""}, {"x", "capture", 0, "", "Anna Whitfield"}} {
+	for _, bad := range []order{{"", "void", 0, "", ""}, {"x", "give", 0, "", ""}, {"x", "capture", -1, "", ""}, {"y", "capture", 0, "", "Anna Whitfield"}} {
 		if a := x.order(paid("bad"+bad.ID+bad.Type), bad); a.status != http.StatusUnprocessableEntity {
 			t.Errorf("%+v: %d %s", bad, a.status, a.body)
 		}
