@@ -11,6 +11,10 @@ type PaymentID string
 // Payments is offered by payments: what a case costs, who paid it, and what went back. Amounts are minor units of one
 // currency. The money itself moves at a provider (the person's wallet, a card), later and by effects: what a call asks for is
 // written in the caller's transaction, what became of it arrives as the event payment.changed.
+//
+// A deposit is a payment that is authorised and left so: one capture, of the whole or of a part by line, settles it, and what the
+// capture leaves is the person's again; an order void lets all of it go. A provider holds money for about a week and then lets it go
+// by itself: that is payment.changed with ChangeVoided although nobody ordered it, and a capture afterwards is refused.
 type Payments interface {
 	// Open makes a payment that its person is to pay. The same ID again returns what was opened first. Errors: Invalid when
 	// the lines are not payable (none, two currencies, an amount that is not positive, a name twice), Conflict
@@ -82,13 +86,21 @@ type Payment struct {
 	Authorized Money
 	Captured   Money
 	Refunded   Money // what has been given back
+	Released   Money // what was held and never taken: all of a void, the rest of a part that was captured
 	Lines      []PaymentLine
 	Reference  string // people quote it: "PA-2026-7K4M-93Q2"
 	PayURL     string // where the citizen pays while it can be paid; empty until the provider has made it
 	CreatedAt  time.Time
 	Until      time.Time
-	Refunds    []Refund // oldest first
+	CapturedAt time.Time // zero: not taken
+	ReleasedAt time.Time // zero: nothing was let go
+	// ReleaseReason is the reason of the order void, or ReleaseExpired; empty for the rest of a capture.
+	ReleaseReason string
+	Refunds       []Refund // oldest first
 }
+
+// ReleaseExpired is why a provider let money go that nobody ordered it to: it had been held as long as it holds any.
+const ReleaseExpired = "expired"
 
 // Payable reports whether the citizen can still pay it, as far as the facts say; its time may be over.
 func (p Payment) Payable() bool { return p.State == PaymentOpen || p.State == PaymentFailed }

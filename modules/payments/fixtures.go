@@ -39,26 +39,37 @@ func (s *Service) citizenFixtures() []ui.Fixture {
 	}
 	return []ui.Fixture{
 		{Name: "payments", As: kernel.Citizen, Render: func(w http.ResponseWriter, r *http.Request) error {
-			return s.showList(w, r, "", []kernel.Payment{fixturePayment(kernel.PaymentOpen), fixturePayment(kernel.PaymentAuthorized), fixturePayment(kernel.PaymentCaptured), fixturePayment(kernel.PaymentRefunded)})
+			part := fixturePayment(kernel.PaymentCaptured)
+			partlyBack(&part)
+			return s.showList(w, r, "", []kernel.Payment{fixturePayment(kernel.PaymentOpen), fixturePayment(kernel.PaymentAuthorized), fixturePayment(kernel.PaymentCaptured), part, fixturePayment(kernel.PaymentRefunded), fixturePayment(kernel.PaymentVoided)})
 		}},
 		{Name: "payments-none", As: kernel.Citizen, Render: func(w http.ResponseWriter, r *http.Request) error { return s.showList(w, r, "", nil) }},
 		page("open", kernel.PaymentOpen, "", nil), page("failed", kernel.PaymentFailed, "declined", nil), page("authorized", kernel.PaymentAuthorized, "", nil),
 		page("voided", kernel.PaymentVoided, "", nil), page("captured", kernel.PaymentCaptured, "", nil),
 		page("over", kernel.PaymentOpen, "", func(p *kernel.Payment) { p.Until = ui.GalleryTime.Add(-time.Hour) }),
-		page("refunded", kernel.PaymentCaptured, "", func(p *kernel.Payment) {
-			money := func(n int64) kernel.Money { return kernel.Money{Amount: n, Currency: "EUR"} }
-			p.Refunded = money(500)
-			p.Refunds = []kernel.Refund{
-				{Reason: "cancelled", State: "done", Amount: money(500), OrderedAt: ui.GalleryTime, EndedAt: ui.GalleryTime},
-				{Reason: "called-off", State: "ordered", Amount: money(250), OrderedAt: ui.GalleryTime},
-				{Reason: "too-late", State: "failed", Amount: money(100), OrderedAt: ui.GalleryTime, EndedAt: ui.GalleryTime},
-			}
+		page("refunded", kernel.PaymentCaptured, "", partlyBack), page("all-refunded", kernel.PaymentRefunded, "", nil),
+		page("deposit", kernel.PaymentCaptured, "", func(p *kernel.Payment) {
+			p.Captured, p.CapturedAt = fixtureEuro(400), ui.GalleryTime
+			p.Released, p.ReleasedAt = fixtureEuro(850), ui.GalleryTime
 		}),
+		page("lapsed", kernel.PaymentVoided, "", func(p *kernel.Payment) { p.ReleaseReason = kernel.ReleaseExpired }),
+	}
+}
+
+func fixtureEuro(n int64) kernel.Money { return kernel.Money{Amount: n, Currency: "EUR"} }
+
+// partlyBack gives a part of a payment back; more is on its way, and some could not be.
+func partlyBack(p *kernel.Payment) {
+	p.Refunded = fixtureEuro(500)
+	p.Refunds = []kernel.Refund{
+		{Reason: "cancelled", State: "done", Amount: fixtureEuro(500), OrderedAt: ui.GalleryTime, EndedAt: ui.GalleryTime},
+		{Reason: "called-off", State: "ordered", Amount: fixtureEuro(250), OrderedAt: ui.GalleryTime},
+		{Reason: "too-late", State: "failed", Amount: fixtureEuro(100), OrderedAt: ui.GalleryTime, EndedAt: ui.GalleryTime},
 	}
 }
 
 func fixturePayment(state string) kernel.Payment {
-	money := func(n int64) kernel.Money { return kernel.Money{Amount: n, Currency: "EUR"} }
+	money := fixtureEuro
 	p := kernel.Payment{
 		ID: "0198f2a6-7e55-7c1e-9a55-3f0d4f6f1c11", Case: "0198f2a6-7e55-7c1e-9a55-3f0d4f6f1c12", State: state, Amount: money(1250), Reference: "PA-2026-7K4M-93Q2",
 		Title: kernel.Text{"en": "Coach ticket, Northwick to Eastmere", "ru": "Билет на автобус Нортуик — Истмир", "zh": "诺斯威克至伊斯特米尔客车票"},
@@ -73,6 +84,9 @@ func fixturePayment(state string) kernel.Payment {
 		p.Authorized, p.Captured = p.Amount, p.Amount
 	case kernel.PaymentRefunded:
 		p.Authorized, p.Captured, p.Refunded = p.Amount, p.Amount, p.Amount
+		p.Refunds = []kernel.Refund{{Reason: "called-off", State: "done", Amount: p.Amount, OrderedAt: ui.GalleryTime, EndedAt: ui.GalleryTime}}
+	case kernel.PaymentVoided:
+		p.Released, p.ReleasedAt, p.ReleaseReason = p.Amount, ui.GalleryTime, "cancelled"
 	case kernel.PaymentAuthorized:
 		p.Authorized = p.Amount
 	}

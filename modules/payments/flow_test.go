@@ -2,6 +2,7 @@ package payments
 
 import (
 	"errors"
+	"fmt"
 	"net/http"
 	"strings"
 	"testing"
@@ -74,8 +75,16 @@ func TestAPartIsCapturedAndTheRestLapses(t *testing.T) {
 	if got := h.books(t); got != "payee:civil-registry -400/0, provider:wallet 400/0" {
 		t.Errorf("taken: %s", got)
 	}
-	if p = h.stands(t, p.ID); p.Captured != euro(400) || p.State != kernel.PaymentCaptured {
+	if p = h.stands(t, p.ID); p.Captured != euro(400) || p.State != kernel.PaymentCaptured || p.Released != euro(850) || p.ReleasedAt.IsZero() || p.ReleaseReason != "" {
 		t.Errorf("%+v", p)
+	}
+	for row, want := range map[string]int{"fare pending 1000": 1, "fare post 400": 1, "insurance pending 250": 1, "insurance void 250": 1} {
+		var line, kind string
+		var amount int64
+		fmt.Sscan(row, &line, &kind, &amount)
+		if n := h.count(t, `SELECT count(*) FROM payments.transfer WHERE tenant_id = 'northwick' AND payment_id = $1 AND line = $2 AND kind = $3 AND amount = $4`, p.ID, line, kind, amount); n != want {
+			t.Errorf("%d times in the ledger: %s", n, row)
+		}
 	}
 	if err := h.orderError(t, kernel.PaymentOrder{Payment: p.ID, Key: "r", Kind: kernel.OrderRefund, Lines: map[string]int64{"insurance": 1}}); !errors.Is(err, errTooMuch) {
 		t.Errorf("a refund of what was never taken: %v", err)
@@ -121,6 +130,114 @@ func TestOrdersThatWhatHappenedExcludesAreRefused(t *testing.T) {
 	h.tell(t)
 	if p := h.stands(t, held.ID); p.Refunded != euro(600) || p.Captured != euro(1250) {
 		t.Errorf("%+v", p)
+	}
+}
+
+// A deposit as a sector keeps one: held, a part taken for what is broken, that part given back in parts when it was not broken after all.
+func TestOfWhatWasTakenOfADepositEverythingCanGoBackInPartsAndNoMore(t *testing.T) {
+	t.Parallel()
+	h := newHouse(t)
+	p := h.paid(t)
+	h.order(t, kernel.PaymentOrder{Payment: p.ID, Key: "c", Kind: kernel.OrderCapture, Lines: map[string]int64{"fare": 400}})
+	h.settle(t)
+	h.tell(t)
+	back := func(key string, amount int64) error {
+		return h.orderError(t, kernel.PaymentOrder{Payment: p.ID, Key: key, Kind: kernel.OrderRefund, Lines: map[string]int64{"fare": amount}, Reason: "cancelled"})
+	}
+	for _, step := range []struct {
+		key    string
+		amount int64
+		want   error
+	}{{"too much", 401, errTooMuch}, {"a", 150, nil}, {"a", 150, nil}, {"too much again", 251, errTooMuch}, {"b", 250, nil}, {"one more", 1, errTooMuch}} {
+		if err := back(step.key, step.amount); !errors.Is(err, step.want) {
+			t.Errorf("%d back: %v, want %v", step.amount, err, step.want)
+		}
+	}
+	h.settle(t)
+	h.tell(t)
+	if p = h.stands(t, p.ID); p.State != kernel.PaymentRefunded || p.Refunded != euro(400) || len(p.Refunds) != 2 {
+		t.Errorf("%+v", p)
+	}
+	if got := h.books(t); got != "" {
+		t.Errorf("left in the books: %s", got)
+	}
+}
+
+// The provider holds money for a week and lets it go: it tells so, and what is ordered afterwards is refused.
+func TestADepositThatLapsedIsNotTakenAndItsModuleIsTold(t *testing.T) {
+	t.Parallel()
+	h := newHouse(t)
+	p := h.paid(t)
+	h.wallet.lapse(p.ID)
+	h.tell(t)
+	if p = h.stands(t, p.ID); p.State != kernel.PaymentVoided || p.Released != euro(1250) || p.ReleaseReason != kernel.ReleaseExpired {
+		t.Errorf("%+v", p)
+	}
+	for _, kind := range []string{kernel.OrderCapture, kernel.OrderRefund} {
+		if err := h.orderError(t, kernel.PaymentOrder{Payment: p.ID, Key: kind, Kind: kind, Lines: map[string]int64{"fare": 400}}); !errors.Is(err, errNotPossible) {
+			t.Errorf("%s of what has lapsed: %v", kind, err)
+		}
+	}
+	h.order(t, kernel.PaymentOrder{Payment: p.ID, Key: "r", Kind: kernel.OrderReturn}) // nothing is left, and that is no error
+	h.settle(t)
+	if got := h.heard.words(); got != "authorized voided" {
+		t.Errorf("the sector heard %q", got)
+	}
+	if got := h.books(t); got != "" {
+		t.Errorf("left in the books: %s", got)
+	}
+}
+
+// The same when the word of it comes late: after the capture, and a refund of a part, were ordered.
+func TestADepositThatLapsedBeforeItsCaptureArrivedMovesNothing(t *testing.T) {
+	t.Parallel()
+	h := newHouse(t)
+	p := h.paid(t)
+	h.wallet.lapse(p.ID)
+	h.order(t, kernel.PaymentOrder{Payment: p.ID, Key: "c", Kind: kernel.OrderCapture, Lines: map[string]int64{"fare": 400}})
+	h.order(t, kernel.PaymentOrder{Payment: p.ID, Key: "r", Kind: kernel.OrderRefund, Lines: map[string]int64{"fare": 100}, Reason: "cancelled"})
+	h.settleWhatCan(t)
+	if n := h.count(t, `SELECT count(*) FROM payments.difference WHERE tenant_id = 'northwick' AND kind = 'order-refused'`); n != 1 {
+		t.Errorf("%d differences about the capture", n)
+	}
+	h.hurry(t)
+	h.tell(t)
+	if p = h.stands(t, p.ID); p.State != kernel.PaymentVoided || !p.Captured.IsZero() || p.Refunds[0].State != "failed" || p.Released != euro(1250) {
+		t.Errorf("%+v", p)
+	}
+	if err := h.orderError(t, kernel.PaymentOrder{Payment: p.ID, Key: "again", Kind: kernel.OrderCapture}); !errors.Is(err, errNotPossible) {
+		t.Errorf("taken once more: %v", err)
+	}
+	h.order(t, kernel.PaymentOrder{Payment: p.ID, Key: "return", Kind: kernel.OrderReturn})
+	h.settle(t)
+	if got := h.heard.words(); got != "authorized voided refund-failed" {
+		t.Errorf("the sector heard %q", got)
+	}
+	if got := h.books(t); got != "" {
+		t.Errorf("left in the books: %s", got)
+	}
+}
+
+// Word that the time was over, of an attempt or of the hold, changes nothing about money that was taken.
+func TestALateWordOfExpiryDoesNotTakeBackWhatWasTaken(t *testing.T) {
+	t.Parallel()
+	h := newHouse(t)
+	p := h.captured(t)
+	for _, kind := range []string{saidFailed, saidVoided} {
+		late := says(kind, p)
+		late.Reason = "expired"
+		h.taken(t, late)
+		h.taken(t, late)
+	}
+	h.settle(t)
+	if p = h.stands(t, p.ID); p.State != kernel.PaymentCaptured || p.Captured != euro(1250) || !p.Released.IsZero() {
+		t.Errorf("%+v", p)
+	}
+	if got := h.books(t); got != "payee:civil-registry -1000/0, payee:insurer -250/0, provider:wallet 1250/0" {
+		t.Errorf("books: %s", got)
+	}
+	if n := h.count(t, `SELECT count(*) FROM payments.difference WHERE tenant_id = 'northwick' AND kind = 'contradiction'`); n != 1 {
+		t.Errorf("%d contradictions for staff", n)
 	}
 }
 

@@ -282,6 +282,7 @@ type walletSim struct {
 	events   []message
 	calls    []string
 	lines    []string
+	towns    map[string]string                                 // payment → origin, where it matters whose it is
 	answer   func(w http.ResponseWriter, r *http.Request) bool // true: it has answered
 }
 
@@ -299,10 +300,11 @@ func newWalletSim(t testing.TB) *walletSim {
 	if err != nil {
 		t.Fatal(err)
 	}
-	s := &walletSim{t: t, keys: keys, payments: map[string]*simPayment{}}
+	s := &walletSim{t: t, keys: keys, payments: map[string]*simPayment{}, towns: map[string]string{}}
 	mux := http.NewServeMux()
 	mux.HandleFunc("POST /payments", s.begin)
 	mux.HandleFunc("POST /payments/{reference}/orders", s.order)
+	mux.HandleFunc("GET /payments/{reference}", s.show)
 	mux.HandleFunc("GET /statement", s.statement)
 	s.Server = httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		body, _ := io.ReadAll(r.Body)
@@ -368,7 +370,7 @@ func (s *walletSim) order(w http.ResponseWriter, r *http.Request) {
 	switch {
 	case in.Type == "capture" && p.authorized && !p.voided && p.captured == 0 && in.Amount <= p.amount:
 		p.captured, m.Type = in.Amount, saidCaptured
-	case in.Type == "void" && p.captured == 0:
+	case in.Type == "void" && p.captured == 0 && !p.voided:
 		p.voided, m.Type, m.Amount = true, saidVoided, p.amount
 	case in.Type == "refund" && in.Amount <= p.captured-p.refunded:
 		p.refunded, m.Type = p.refunded+in.Amount, saidRefunded
@@ -395,10 +397,40 @@ func (s *walletSim) statement(w http.ResponseWriter, r *http.Request) {
 	for _, line := range s.lines {
 		var e walletEntry
 		_ = json.Unmarshal([]byte(line), &e)
-		if e.At.Format(time.DateOnly) == r.URL.Query().Get("day") {
+		whose := s.towns[e.Payment]
+		if e.At.Format(time.DateOnly) == r.URL.Query().Get("day") && (whose == "" || whose == r.URL.Query().Get("town")) {
 			fmt.Fprintln(w, line)
 		}
 	}
+}
+
+// show is how a payment stands.
+func (s *walletSim) show(w http.ResponseWriter, r *http.Request) {
+	for _, p := range s.payments {
+		if p.reference == r.PathValue("reference") {
+			state := kernel.PaymentOpen
+			switch {
+			case p.captured > 0:
+				state = kernel.PaymentCaptured
+			case p.voided:
+				state = kernel.PaymentVoided
+			case p.authorized:
+				state = kernel.PaymentAuthorized
+			}
+			_ = json.NewEncoder(w).Encode(map[string]string{"reference": p.reference, "state": state})
+			return
+		}
+	}
+	http.Error(w, "unknown", http.StatusNotFound)
+}
+
+// lapse is the wallet letting go what it has held long enough.
+func (s *walletSim) lapse(id kernel.PaymentID) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	p := s.payments[string(id)]
+	p.voided = true
+	s.events = append(s.events, message{ID: kernel.NewID(), Type: saidVoided, Payment: p.id, Reference: p.reference, Amount: p.amount, Currency: p.currency, Reason: "expired", At: time.Now()})
 }
 
 // pay is the citizen paying at the wallet.

@@ -13,13 +13,16 @@ import (
 	"townhall/modules/kernel/pg"
 )
 
-// What can be told about a payment with two refunds, in every combination: also what an honest provider would never say.
-var told = []string{saidAuthorized, saidFailed, saidCaptured, saidVoided, saidRefunded + "/1", saidRefundFailed + "/1", saidRefunded + "/2", saidRefundFailed + "/2"}
+// What can be told about a payment with two refunds, in every combination: also what an honest provider would never say. It fails
+// for two reasons; a void without a reason is one that was ordered, the other one is of a hold that ran out.
+var told = []string{saidAuthorized, saidFailed + "/declined", saidCaptured, saidVoided, saidRefunded + "/1", saidRefundFailed + "/1", saidRefunded + "/2", saidRefundFailed + "/2",
+	saidFailed + "/expired", saidVoided + "/expired"}
 
 const refund1, refund2 = "0198f2a6-7e55-7c1e-9a55-000000000001", "0198f2a6-7e55-7c1e-9a55-000000000002"
 
-// ordered is a payment of 1000 + 250 with a capture and two refunds ordered, of which nothing is known yet.
-func ordered() *payment {
+// ordered is a payment of 1000 + 250 with a capture and two refunds ordered, of which nothing is known yet. Of a deposit a part is to be
+// taken, and all of that goes back.
+func ordered(deposit bool) *payment {
 	p := &payment{ID: "0198f2a6-7e55-7c1e-9a55-3f0d4f6f1c11", Provider: "wallet", Amount: euro(1250), Lines: []line{
 		{PaymentLine: kernel.PaymentLine{Name: "fare", Payee: "coaches", Amount: euro(1000)}, Taken: 1000, Promised: 600},
 		{PaymentLine: kernel.PaymentLine{Name: "insurance", Payee: "insurer", Amount: euro(250)}, Taken: 250, Promised: 250},
@@ -29,18 +32,28 @@ func ordered() *payment {
 		{ID: refund1, Key: "1", Kind: kernel.OrderRefund, Amount: 500, Lines: map[string]int64{"fare": 500}},
 		{ID: refund2, Key: "2", Kind: kernel.OrderRefund, Amount: 350, Lines: map[string]int64{"fare": 100, "insurance": 250}},
 	}
+	if deposit {
+		p.Lines[0].Taken, p.Lines[1].Taken, p.Lines[1].Promised = 600, 0, 0
+		p.Orders[0].Amount, p.Orders[0].Lines = 600, map[string]int64{"fare": 600}
+		p.Orders[2].Amount, p.Orders[2].Lines = 100, map[string]int64{"fare": 100}
+	}
 	return p
 }
 
 // eventOf makes the i-th kind of event. Each has one moment, however often it is told.
 func eventOf(p *payment, i int) event {
 	kind, which, _ := strings.Cut(told[i], "/")
-	e := event{ID: told[i], Kind: kind, Payment: p.ID, Amount: p.Amount, Reason: "declined", At: time.Unix(1_764_495_600+int64(i), 0).UTC()}
+	e := event{ID: told[i], Kind: kind, Payment: p.ID, Amount: p.Amount, At: time.Unix(1_764_495_600+int64(i), 0).UTC()}
+	if kind == saidCaptured {
+		e.Amount = euro(p.toTake())
+	}
 	switch which {
+	case "declined", "expired":
+		e.Reason = which
 	case "1":
 		e.Order, e.Amount = refund1, euro(500)
 	case "2":
-		e.Order, e.Amount = refund2, euro(350)
+		e.Order, e.Amount = refund2, euro(p.Orders[2].Amount)
 	}
 	return e
 }
@@ -68,8 +81,8 @@ func standsAt(p *payment, b booked, changes, doubts map[string]bool) string {
 }
 
 // fold tells a payment events, one after the other, as take does.
-func fold(indexes []int) (string, *payment) {
-	p, b := ordered(), booked{}
+func fold(deposit bool, indexes []int) (string, *payment) {
+	p, b := ordered(deposit), booked{}
 	changes, doubts := map[string]bool{}, map[string]bool{}
 	p.bookings(b) // the refunds were ordered
 	for _, i := range indexes {
@@ -109,49 +122,59 @@ func permutations(of []int, do func([]int)) {
 // with repetitions: one end per set.
 func TestWhateverTheOrderOfEventsThereIsOneEnd(t *testing.T) {
 	t.Parallel()
-	sets, orders := 0, 0
-	for set := 1; set < 1<<len(told); set++ {
-		var chosen []int
-		for i := range told {
-			if set&(1<<i) != 0 {
-				chosen = append(chosen, i)
+	for _, deposit := range []bool{false, true} {
+		sets, orders := 0, 0
+		for set := 1; set < 1<<len(told); set++ {
+			var chosen []int
+			for i := range told {
+				if set&(1<<i) != 0 {
+					chosen = append(chosen, i)
+				}
 			}
-		}
-		if len(chosen) > 5 {
-			continue
-		}
-		sets++
-		want, p := fold(slices.Clone(chosen))
-		if err := plausible(p); err != nil {
-			t.Fatalf("%v: %v", chosen, err)
-		}
-		permutations(chosen, func(order []int) {
-			orders += 2
-			if got, _ := fold(order); got != want {
-				t.Fatalf("%v ends in\n%s, sorted\n%s", names(order), got, want)
+			if len(chosen) > 5 {
+				continue
 			}
-			if got, _ := fold(append(slices.Clone(order), order...)); got != want {
-				t.Fatalf("%v twice ends in\n%s, sorted\n%s", names(order), got, want)
+			sets++
+			want, p := fold(deposit, slices.Clone(chosen))
+			if err := plausible(p); err != nil {
+				t.Fatalf("%v: %v", chosen, err)
 			}
-		})
+			permutations(chosen, func(order []int) {
+				orders += 2
+				if got, _ := fold(deposit, order); got != want {
+					t.Fatalf("%v ends in\n%s, sorted\n%s", names(order), got, want)
+				}
+				if got, _ := fold(deposit, append(slices.Clone(order), order...)); got != want {
+					t.Fatalf("%v twice ends in\n%s, sorted\n%s", names(order), got, want)
+				}
+			})
+		}
+		if deposit {
+			orders += repeated(t)
+		}
+		t.Logf("deposit %t: %d sets, %d orders", deposit, sets, orders)
 	}
+}
+
+// repeated goes through every sequence of five with repetitions of what can be told about a deposit, with one reason each.
+func repeated(t *testing.T) (orders int) {
 	byset := map[int]string{}
-	sequence := make([]int, 5)
-	for n := range 8 * 8 * 8 * 8 * 8 {
+	sequence, of := make([]int, 5), 8
+	for n := range of * of * of * of * of {
 		set := 0
 		for k := range sequence {
-			sequence[k] = n % 8
-			n /= 8
+			sequence[k] = n % of
+			n /= of
 			set |= 1 << sequence[k]
 		}
-		got, _ := fold(sequence)
+		got, _ := fold(true, sequence)
 		if had, known := byset[set]; known && had != got {
 			t.Fatalf("%v ends in\n%s, another order in\n%s", names(sequence), got, had)
 		}
 		byset[set] = got
 		orders++
 	}
-	t.Logf("%d sets, %d orders", sets, orders)
+	return orders
 }
 
 func names(order []int) []string {
@@ -185,31 +208,36 @@ func TestTheDatabaseEndsWhereTheRulesEnd(t *testing.T) {
 	t.Parallel()
 	h := newHouse(t)
 	ends := map[string]string{}
-	for n, order := range [][]int{
-		{0, 2, 4, 5, 6}, {6, 5, 4, 2, 0}, {4, 0, 6, 2, 5}, {5, 4, 2, 6, 0},
-		{3, 2, 0, 1}, {2, 3, 1, 0}, {0, 3, 2, 1}, {0, 1, 3, 2},
-		{1, 0, 3}, {3, 0, 1}, {0, 3, 1},
-		{5, 7, 2}, {7, 2, 5}, {2, 5, 7},
+	for n, one := range []struct {
+		deposit bool
+		order   []int
+	}{
+		{false, []int{0, 2, 4, 5, 6}}, {false, []int{6, 5, 4, 2, 0}}, {false, []int{4, 0, 6, 2, 5}}, {false, []int{5, 4, 2, 6, 0}},
+		{false, []int{3, 2, 0, 1}}, {false, []int{2, 3, 1, 0}}, {false, []int{0, 3, 2, 1}}, {false, []int{0, 1, 3, 2}},
+		{false, []int{1, 0, 3}}, {false, []int{3, 0, 1}}, {false, []int{0, 3, 1}},
+		{false, []int{5, 7, 2}}, {false, []int{7, 2, 5}}, {false, []int{2, 5, 7}},
+		{true, []int{0, 2, 4, 6, 9}}, {true, []int{9, 6, 4, 2, 0}}, {true, []int{4, 9, 0, 6, 2}},
+		{true, []int{0, 9, 8, 5}}, {true, []int{8, 5, 9, 0}}, {true, []int{9, 0, 5, 8}},
 	} {
-		set := slices.Sorted(slices.Values(order))
-		state, books := h.through(t, order)
+		set := fmt.Sprint(one.deposit, slices.Sorted(slices.Values(one.order)))
+		state, books := h.through(t, one.deposit, one.order)
 		got := state + " " + books
-		if had, known := ends[fmt.Sprint(set)]; known && had != got {
-			t.Errorf("%d: %v ends in %s, another order in %s", n, names(order), got, had)
+		if had, known := ends[set]; known && had != got {
+			t.Errorf("%d: %v ends in %s, another order in %s", n, names(one.order), got, had)
 		}
-		ends[fmt.Sprint(set)] = got
+		ends[set] = got
 	}
-	if len(ends) != 4 {
+	if len(ends) != 6 {
 		t.Errorf("%d ends", len(ends))
 	}
 }
 
 // through tells a fresh payment with the same orders the same events by HTTP, each twice, and returns its end and what the
 // ledger says of it.
-func (h *house) through(t *testing.T, events []int) (state, books string) {
+func (h *house) through(t *testing.T, deposit bool, events []int) (state, books string) {
 	t.Helper()
 	p := h.open(t, ticket(h.resident()))
-	model := ordered()
+	model := ordered(deposit)
 	model.ID = p.ID
 	h.tx(t, func(tx *pg.Tx) error { // as if the provider's first word were still on its way
 		own, err := getPayment(t.Context(), tx, p.ID, true)
@@ -252,7 +280,7 @@ func (h *house) through(t *testing.T, events []int) (state, books string) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	_, want := fold(slices.Clone(events))
+	_, want := fold(deposit, slices.Clone(events))
 	if now.state() != want.state() || now.captured() != want.captured() || now.refunded() != want.refunded() || now.facts != want.facts {
 		t.Errorf("%v: the database ends in %s %+v, the rules in %s %+v", names(events), now.state(), now.facts, want.state(), want.facts)
 	}
@@ -269,7 +297,7 @@ func (h *house) booksOfPayment(t *testing.T, id kernel.PaymentID) string {
 	}); err != nil {
 		t.Fatal(err)
 	}
-	p := ordered()
+	p := ordered(false)
 	p.Orders = p.Orders[:1]
 	return standsAt(p, b, nil, nil)
 }

@@ -29,7 +29,7 @@ type event struct {
 	Town      string // origin of the municipality it is for; empty: the one that was called
 	Order     string // ours, for a refund; else empty or ignored
 	Amount    kernel.Money
-	Reason    string    // of a failure, a slug
+	Reason    string    // of a failure, a slug; of a void "expired" when the provider did it by itself
 	At        time.Time // by the provider's clock
 }
 
@@ -318,10 +318,16 @@ func checkLines(lines []kernel.PaymentLine) (kernel.Money, error) {
 	return sum, nil
 }
 
+// lapsed reports whether the provider has let go what a capture was to take: nothing was taken, and nothing can be given back.
+func (p *payment) lapsed() bool { return p.CapturedAt.IsZero() && !p.VoidedAt.IsZero() }
+
 // wayBack is how all that was paid goes back; empty when nothing is left to go.
 func (p *payment) wayBack() string {
 	if p.CapturedAt.IsZero() && p.ordered(kernel.OrderCapture) == nil {
 		return kernel.OrderVoid
+	}
+	if p.lapsed() {
+		return ""
 	}
 	if slices.ContainsFunc(p.Lines, func(l line) bool { return max(l.Taken, 0) > l.Promised }) {
 		return kernel.OrderRefund
@@ -347,10 +353,13 @@ func (p *payment) order(id string, o kernel.PaymentOrder, now time.Time) (*order
 	var err error
 	switch o.Kind {
 	case kernel.OrderCapture:
+		if p.lapsed() {
+			return nil, false, errNotPossible
+		}
 		if p.ordered(kernel.OrderCapture) != nil || !p.CapturedAt.IsZero() {
 			return nil, false, nil
 		}
-		if !p.VoidedAt.IsZero() || p.ordered(kernel.OrderVoid) != nil || p.AuthorizedAt.IsZero() {
+		if p.ordered(kernel.OrderVoid) != nil || p.AuthorizedAt.IsZero() {
 			return nil, false, errNotPossible
 		}
 		lines, err = p.portion(o.Lines, func(l line) int64 { return l.Amount.Amount })
@@ -362,7 +371,7 @@ func (p *payment) order(id string, o kernel.PaymentOrder, now time.Time) (*order
 			return nil, false, errNotPossible
 		}
 	case kernel.OrderRefund:
-		if p.CapturedAt.IsZero() && p.ordered(kernel.OrderCapture) == nil {
+		if p.lapsed() || p.CapturedAt.IsZero() && p.ordered(kernel.OrderCapture) == nil {
 			return nil, false, errNotPossible
 		}
 		lines, err = p.portion(o.Lines, func(l line) int64 { return max(l.Taken, 0) - l.Promised })
@@ -419,7 +428,24 @@ func (p *payment) public() kernel.Payment {
 	in := func(n int64) kernel.Money { return kernel.Money{Amount: n, Currency: p.Amount.Currency} }
 	out := kernel.Payment{
 		ID: p.ID, Case: p.Case, Person: p.Person, State: p.state(), Title: p.Title, Amount: p.Amount, Authorized: in(0), Captured: in(p.captured()),
-		Refunded: in(p.refunded()), Reference: p.Number, CreatedAt: p.CreatedAt, Until: p.Until,
+		Refunded: in(p.refunded()), Reference: p.Number, CreatedAt: p.CreatedAt, Until: p.Until, CapturedAt: p.CapturedAt, Released: in(0),
+	}
+	switch {
+	case !p.CapturedAt.IsZero():
+		out.Released, out.ReleasedAt = in(max(p.Amount.Amount-p.captured(), 0)), p.CapturedAt
+		if out.Released.IsZero() {
+			out.ReleasedAt = time.Time{}
+		}
+	case !p.VoidedAt.IsZero():
+		out.ReleasedAt = p.VoidedAt
+		if !p.AuthorizedAt.IsZero() {
+			out.Released = p.Amount
+		}
+		if o := p.ordered(kernel.OrderVoid); o != nil {
+			out.ReleaseReason = o.Reason
+		} else {
+			out.ReleaseReason = kernel.ReleaseExpired
+		}
 	}
 	if !p.AuthorizedAt.IsZero() || !p.CapturedAt.IsZero() {
 		out.Authorized = p.Amount

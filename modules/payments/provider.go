@@ -16,7 +16,8 @@ type provider interface {
 	// Begin has the provider make the payment, or find the one it made for this id. Errors: errAway to be tried again,
 	// errRefused when it never will.
 	Begin(ctx context.Context, n beginning) (begun, error)
-	// Execute has an order carried out; what became of it comes as an event. Errors: as Begin.
+	// Execute has an order carried out; what became of it comes as an event. A void of what the provider has let go by itself
+	// is done. Errors: as Begin.
 	Execute(ctx context.Context, o instruction) error
 	// Read checks who sent a message before it looks at what it says. Errors: errSignature, errMessage.
 	Read(h http.Header, body []byte) (event, error)
@@ -24,7 +25,8 @@ type provider interface {
 
 // stating is what a provider can do whose books can be compared with ours.
 type stating interface {
-	// Statement returns what moved on a day (YYYY-MM-DD, UTC), in the provider's books for this town. Errors: errAway.
+	// Statement returns what moved on a day (YYYY-MM-DD, UTC), in the provider's books for this town: the gross amounts that
+	// were taken and given back, in no particular order. Errors: errAway, always.
 	Statement(ctx context.Context, t kernel.Tenant, day string) ([]entry, error)
 }
 
@@ -61,14 +63,15 @@ type instruction struct {
 	Reference string
 	Kind      string
 	Amount    kernel.Money // zero for a void
+	Reason    string       // a slug, which the person may be told; empty for a capture
 }
 
-// entry is one line of a statement.
+// entry is one line of a statement. What it names need not exist: Payment and Order are the provider's words for ours.
 type entry struct {
-	Reference string
+	Reference string // the provider's name for it
 	Payment   kernel.PaymentID
-	Order     string
-	Kind      string // kernel.OrderCapture or kernel.OrderRefund
+	Order     string // of a refund; empty: the provider gave it unasked
+	Kind      string // kernel.OrderCapture, kernel.OrderRefund, or the provider's word for something else ("dispute")
 	Amount    kernel.Money
 	At        time.Time
 }

@@ -18,7 +18,7 @@ import (
 )
 
 // Card is a company that takes cards: Stripe. The citizen is sent to its page and types the card number there; none ever reaches
-// us. Its books are compared by nobody here: it offers no statement by our references.
+// us.
 type Card struct {
 	Name          string // stands in the address of its events
 	APIKey        string
@@ -109,7 +109,9 @@ func (c *card) Execute(ctx context.Context, o instruction) error {
 	case o.Kind == kernel.OrderVoid:
 		p := &stripe.PaymentIntentCancelParams{}
 		p.SetIdempotencyKey(o.ID)
-		_, err = c.api.V1PaymentIntents.Cancel(ctx, intent, p)
+		if _, err = c.api.V1PaymentIntents.Cancel(ctx, intent, p); canceled(err) {
+			return nil
+		}
 	case o.Kind == kernel.OrderCapture:
 		p := &stripe.PaymentIntentCaptureParams{AmountToCapture: stripe.Int64(o.Amount.Amount)}
 		p.SetIdempotencyKey(o.ID)
@@ -124,6 +126,12 @@ func (c *card) Execute(ctx context.Context, o instruction) error {
 		return c.failed(o.Kind, err)
 	}
 	return nil
+}
+
+// canceled reports whether the company will not let a payment go because it has: its error holds the payment as it is.
+func canceled(err error) bool {
+	var e *stripe.Error
+	return errors.As(err, &e) && e.PaymentIntent != nil && e.PaymentIntent.Status == stripe.PaymentIntentStatusCanceled
 }
 
 // failed tells a refusal for good (the request is understood and not possible) from everything that may go away: a fault of the
@@ -148,6 +156,7 @@ type object struct {
 	AmountTotal      int64             `json:"amount_total"`
 	Currency         string            `json:"currency"`
 	Status           string            `json:"status"`
+	Cancellation     string            `json:"cancellation_reason"`
 	Metadata         map[string]string `json:"metadata"`
 	LastPaymentError *struct {
 		Code string `json:"code"`
@@ -184,6 +193,10 @@ func (c *card) Read(h http.Header, body []byte) (event, error) {
 		if o.LastPaymentError != nil && o.LastPaymentError.Code == "card_declined" {
 			e.Reason = "declined"
 		}
+	}
+	// The company lets go by itself what has been held as long as it holds any.
+	if e.Kind == saidVoided && (o.Cancellation == string(stripe.PaymentIntentCancellationReasonAutomatic) || o.Cancellation == string(stripe.PaymentIntentCancellationReasonExpired)) {
+		e.Reason = kernel.ReleaseExpired
 	}
 	if e.Kind == saidRefunded || e.Kind == saidRefundFailed {
 		e.Order = o.Metadata["order"]

@@ -14,6 +14,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"strings"
 	"sync"
 	"testing"
@@ -41,6 +42,16 @@ type bench struct {
 	other func() (http.Header, []byte)
 	// refuses is the status with which the provider refuses for good.
 	refuses int
+	// lapses makes the provider let go what is held for the payment, because it has held it long enough.
+	lapses func(id kernel.PaymentID)
+	// keeps makes these the provider's books.
+	keeps func(lines []booksLine)
+}
+
+// booksLine is one line of a provider's books.
+type booksLine struct {
+	entry
+	town string
 }
 
 // Every provider does what the service relies on.
@@ -101,8 +112,115 @@ func conforms(t *testing.T, b bench) {
 	if err := b.Execute(ctx, letGo); err != nil {
 		t.Errorf("void of what nobody paid: %v", err)
 	}
+	deposits(t, b)
+	states(t, b)
 	fails(t, b, order(kernel.OrderCapture, 1250), n)
 	tells(t, b, n.ID)
+}
+
+// deposits: of what is held a part may be taken, once; of that it may all go back in parts, and no more. What the provider has let
+// go cannot be taken any more, for good, and letting it go is no failure.
+func deposits(t *testing.T, b bench) {
+	t.Helper()
+	held := func() (beginning, begun) {
+		t.Helper()
+		n := beginningOf(kernel.PaymentID(kernel.NewID()))
+		at, err := b.Begin(t.Context(), n)
+		if err != nil {
+			t.Fatal(err)
+		}
+		b.pay(n.ID)
+		return n, at
+	}
+	n, at := held()
+	do := func(kind string, amount int64) error {
+		return b.Execute(t.Context(), instruction{Tenant: n.Tenant, ID: kernel.NewID(), Payment: n.ID, Reference: at.Reference, Kind: kind, Amount: euro(amount), Reason: "damaged"})
+	}
+	for _, step := range []struct {
+		kind   string
+		amount int64
+		want   error
+	}{
+		{kernel.OrderCapture, 1251, errRefused}, {kernel.OrderCapture, 400, nil}, {kernel.OrderCapture, 100, errRefused}, {kernel.OrderVoid, 0, errRefused},
+		{kernel.OrderRefund, 401, errRefused}, {kernel.OrderRefund, 150, nil}, {kernel.OrderRefund, 251, errRefused}, {kernel.OrderRefund, 250, nil}, {kernel.OrderRefund, 1, errRefused},
+	} {
+		if err := do(step.kind, step.amount); !errors.Is(err, step.want) {
+			t.Errorf("%s of %d: %v, want %v", step.kind, step.amount, err, step.want)
+		}
+	}
+	n, at = held()
+	b.lapses(n.ID)
+	if err := do(kernel.OrderCapture, 400); !errors.Is(err, errRefused) {
+		t.Errorf("taken after it had lapsed: %v", err)
+	}
+	if err := do(kernel.OrderVoid, 0); err != nil {
+		t.Errorf("let go after it had lapsed: %v", err)
+	}
+	h, body := b.says("lapsed", "evt_lapsed", n.ID, "", euro(1250), time.Now())
+	if e, err := b.Read(h, body); err != nil || e.Kind != saidVoided || e.Reason != kernel.ReleaseExpired || e.Payment != n.ID || e.Amount != euro(1250) {
+		t.Errorf("lapsed is read as %+v, %v", e, err)
+	}
+}
+
+// states: a statement holds what moved on the day, of this town and of no other, however much it is; a day on which the provider is
+// away can be asked for again.
+func states(t *testing.T, b bench) {
+	t.Helper()
+	town := kerneltest.Tenant(kerneltest.Northwick)
+	by := b.provider.(stating)
+	day := time.Date(2026, 11, 21, 0, 0, 0, 0, time.UTC)
+	id := func() kernel.PaymentID { return kernel.PaymentID(kernel.NewID()) }
+	ticket, deposit, elsewhere := id(), id(), id()
+	line := func(kind string, p kernel.PaymentID, order string, amount int64, at time.Time) booksLine {
+		return booksLine{entry{Kind: kind, Payment: p, Order: order, Amount: euro(amount), At: at}, town.Origin}
+	}
+	capture := func(p kernel.PaymentID, amount int64, at time.Time) booksLine {
+		return line(kernel.OrderCapture, p, kernel.NewID(), amount, at)
+	}
+	lines := []booksLine{
+		capture(ticket, 1250, day), line(kernel.OrderRefund, ticket, kernel.NewID(), 500, day.Add(time.Hour)), line(kernel.OrderRefund, ticket, kernel.NewID(), 750, day.Add(2*time.Hour)),
+		capture(deposit, 400, day.Add(24*time.Hour-time.Second)), // of 1000 held
+		capture(id(), 5, day.Add(-time.Second)), capture(id(), 5, day.Add(24*time.Hour)), capture(elsewhere, 5, day),
+	}
+	lines[len(lines)-1].town = "https://elsewhere.example"
+	many := day.AddDate(0, 0, 3)
+	for i := range 250 {
+		lines = append(lines, capture(id(), 100, many.Add(time.Duration(i)*time.Minute)))
+	}
+	b.keeps(lines)
+	got, err := by.Statement(t.Context(), town, dayOf(day))
+	if err != nil || len(got) != 4 {
+		t.Fatalf("the day has %d lines: %+v, %v", len(got), got, err)
+	}
+	for _, want := range lines[:4] {
+		if !slices.ContainsFunc(got, func(e entry) bool {
+			return e.subject() == want.subject() && e.Amount == want.Amount && e.At.Equal(want.At) && e.Reference != ""
+		}) {
+			t.Errorf("the statement lacks %+v: %+v", want, got)
+		}
+	}
+	got, err = by.Statement(t.Context(), town, dayOf(many))
+	seen := map[string]bool{}
+	for _, e := range got {
+		seen[e.subject()] = true
+	}
+	if err != nil || len(got) != 250 || len(seen) != 250 {
+		t.Errorf("a long day has %d lines about %d payments, %v", len(got), len(seen), err)
+	}
+	if got, err = by.Statement(t.Context(), town, "2026-11-01"); err != nil || len(got) != 0 {
+		t.Errorf("a day on which nothing moved: %+v, %v", got, err)
+	}
+	for _, status := range []int{b.refuses, 401, 404, 429, 500, 302} {
+		b.breaks(status)
+		if _, err := by.Statement(t.Context(), town, dayOf(day)); !errors.Is(err, errAway) {
+			t.Errorf("a statement answered with %d: %v", status, err)
+		}
+	}
+	b.breaks(0)
+	if _, err := b.dead.(stating).Statement(t.Context(), town, dayOf(day)); !errors.Is(err, errAway) || strings.Contains(err.Error(), "http") {
+		t.Errorf("nobody answers: %v", err)
+	}
+	b.keeps(nil)
 }
 
 // fails: what may go away is told from what is refused for good, and no error tells an address.
@@ -183,6 +301,16 @@ func walletBench(t *testing.T) bench {
 		return h, body
 	}
 	return bench{
+		lapses: sim.lapse,
+		keeps: func(lines []booksLine) {
+			sim.mu.Lock()
+			defer sim.mu.Unlock()
+			sim.lines = nil
+			for _, l := range lines {
+				sim.towns[string(l.Payment)] = l.town
+				sim.write(l.Kind, message{Payment: string(l.Payment), Reference: "WP-1", Order: l.Order, Amount: l.Amount.Amount, Currency: l.Amount.Currency, At: l.At})
+			}
+		},
 		provider: w, pay: sim.pay, dead: make("http://" + nobody(t)), refuses: http.StatusConflict,
 		breaks: func(status int) {
 			sim.mu.Lock()
@@ -196,7 +324,11 @@ func walletBench(t *testing.T) bench {
 			}
 		},
 		says: func(kind, id string, p kernel.PaymentID, order string, amount kernel.Money, at time.Time) (http.Header, []byte) {
-			return signed(id, message{Type: kind, Payment: string(p), Order: order, Amount: amount.Amount, Currency: amount.Currency, Reason: "declined", At: at}.body(), at)
+			m := message{Type: kind, Payment: string(p), Order: order, Amount: amount.Amount, Currency: amount.Currency, Reason: "declined", At: at}
+			if kind == "lapsed" {
+				m.Type, m.Reason = saidVoided, "expired"
+			}
+			return signed(id, m.body(), at)
 		},
 		other: func() (http.Header, []byte) {
 			return signed("evt_2", []byte(`{"type":"wallet.greeted","timestamp":"2026-11-30T09:41:07Z","data":{}}`), time.Now())
@@ -216,10 +348,12 @@ func nobody(t *testing.T) string {
 
 const eventSecret = "whsec_of_the_endpoint"
 
-// cardBench is the card company's own server for tests. It has no memory, so the one thing it lacks is put in front of it: a
-// request with an Idempotency-Key it has seen is answered as before, or refused when it asks for something else.
+// cardBench is the card company's own server for tests. It has no memory, so what it lacks is put in front of it: a request with an
+// Idempotency-Key it has seen is answered as before, or refused when it asks for something else; and companyBooks remembers what
+// became of the one payment that server has.
 func cardBench(t *testing.T) bench {
 	front := newIdempotent(t, startStripeMock(t))
+	books := newCompanyBooks(t, front)
 	make := func(url string) *card {
 		c, err := newCard(Card{Name: "card", APIKey: "sk_test_123", EventSecrets: []string{"whsec_of_before", eventSecret}, URL: url, AllowLoopback: true}, nil)
 		if err != nil {
@@ -228,7 +362,13 @@ func cardBench(t *testing.T) bench {
 		return c
 	}
 	return bench{
-		provider: make(front.URL), pay: func(kernel.PaymentID) {}, dead: make("http://" + nobody(t)), refuses: http.StatusBadRequest,
+		keeps: func(lines []booksLine) {
+			books.forget()
+			for _, l := range lines {
+				books.moved(l)
+			}
+		},
+		provider: make(front.URL), pay: func(kernel.PaymentID) { books.intent.paid = true }, lapses: func(kernel.PaymentID) { books.intent.canceled = true }, dead: make("http://" + nobody(t)), refuses: http.StatusBadRequest,
 		breaks: func(status int) {
 			front.mu.Lock()
 			defer front.mu.Unlock()
@@ -252,8 +392,11 @@ func stripeSays(kind, id string, p kernel.PaymentID, order string, amount kernel
 		name, o["amount"], o["last_payment_error"] = stripe.EventTypePaymentIntentPaymentFailed, amount.Amount, map[string]string{"code": "card_declined"}
 	case saidCaptured:
 		name, o["amount_received"] = stripe.EventTypePaymentIntentSucceeded, amount.Amount
-	case saidVoided:
-		name, o["amount"] = stripe.EventTypePaymentIntentCanceled, amount.Amount
+	case saidVoided, "lapsed":
+		name, o["amount"], o["cancellation_reason"] = stripe.EventTypePaymentIntentCanceled, amount.Amount, nil
+		if kind == "lapsed" {
+			o["cancellation_reason"] = "automatic"
+		}
 	case saidRefunded:
 		name, o["amount"], o["status"] = stripe.EventTypeRefundUpdated, amount.Amount, "succeeded"
 	case saidRefundFailed:
@@ -275,6 +418,7 @@ type idempotent struct {
 	status int
 	seen   map[string][2]string // key → request, answer
 	asked  []string
+	answer func(w http.ResponseWriter, r *http.Request) bool // true: it has answered, in the place of the server behind
 }
 
 func newIdempotent(t *testing.T, behind string) *idempotent {
@@ -289,7 +433,7 @@ func newIdempotent(t *testing.T, behind string) *idempotent {
 		defer s.mu.Unlock()
 		body, _ := io.ReadAll(r.Body)
 		r.Body = io.NopCloser(bytes.NewReader(body))
-		request, key := r.Method+" "+r.URL.Path+" "+string(body), r.Header.Get("Idempotency-Key")
+		request, key := r.Method+" "+r.URL.RequestURI()+" "+string(body), r.Header.Get("Idempotency-Key")
 		s.asked = append(s.asked, request)
 		had, known := s.seen[key]
 		switch {
@@ -303,7 +447,9 @@ func newIdempotent(t *testing.T, behind string) *idempotent {
 			fmt.Fprint(w, `{"error":{"type":"idempotency_error","message":"other content"}}`)
 		case known:
 			fmt.Fprint(w, had[1])
+		case s.answer != nil && s.answer(w, r):
 		default:
+			r.Body = io.NopCloser(bytes.NewReader(body)) // somebody may have read it
 			rec := httptest.NewRecorder()
 			proxy.ServeHTTP(rec, r)
 			if r.Method == http.MethodPost {
@@ -317,9 +463,29 @@ func newIdempotent(t *testing.T, behind string) *idempotent {
 	return s
 }
 
-// startStripeMock runs the program that make installs and returns its address.
+// company is the card company's own server for tests. It takes seconds to start and remembers nothing, so all tests share one.
+var company struct {
+	sync.Mutex
+	address string
+	stop    func()
+}
+
+func TestMain(m *testing.M) {
+	code := m.Run()
+	if company.stop != nil {
+		company.stop()
+	}
+	os.Exit(code)
+}
+
+// startStripeMock runs the program that make installs, once, and returns its address.
 func startStripeMock(t *testing.T) string {
 	t.Helper()
+	company.Lock()
+	defer company.Unlock()
+	if company.address != "" {
+		return company.address
+	}
 	program, err := exec.LookPath("stripe-mock")
 	if err != nil {
 		if program, err = filepath.Abs("../../.cache/bin/stripe-mock"); err != nil {
@@ -335,19 +501,21 @@ func startStripeMock(t *testing.T) string {
 		if err := cmd.Start(); err != nil {
 			t.Fatal(err)
 		}
-		t.Cleanup(func() {
+		stop := func() {
 			_ = cmd.Process.Kill()
 			_ = cmd.Wait()
-		})
-		for range 200 {
+		}
+		for range 400 {
 			if res, err := http.Get("http://" + address + "/v1/refunds"); err == nil {
 				res.Body.Close()
 				if res.StatusCode == http.StatusUnauthorized {
-					return "http://" + address
+					company.address, company.stop = "http://"+address, stop
+					return company.address
 				}
 			}
 			time.Sleep(50 * time.Millisecond)
 		}
+		stop()
 	}
 	t.Fatal("stripe-mock does not answer")
 	return ""

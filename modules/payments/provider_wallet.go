@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"io"
 	"net"
@@ -76,6 +77,7 @@ type (
 		Type     string `json:"type"`
 		Amount   int64  `json:"amount"`
 		Currency string `json:"currency"`
+		Reason   string `json:"reason,omitempty"`
 	}
 	walletEvent struct {
 		Type      string    `json:"type"`
@@ -126,8 +128,21 @@ func (w *wallet) Begin(ctx context.Context, n beginning) (begun, error) {
 }
 
 func (w *wallet) Execute(ctx context.Context, o instruction) error {
-	_, err := w.call(ctx, http.MethodPost, "/payments/"+url.PathEscape(o.Reference)+"/orders", o.ID,
-		walletOrder{ID: o.ID, Type: o.Kind, Amount: o.Amount.Amount, Currency: o.Amount.Currency}, outside.AnswerLimit)
+	path := "/payments/" + url.PathEscape(o.Reference)
+	_, err := w.call(ctx, http.MethodPost, path+"/orders", o.ID, walletOrder{ID: o.ID, Type: o.Kind, Amount: o.Amount.Amount, Currency: o.Amount.Currency, Reason: o.Reason}, outside.AnswerLimit)
+	if o.Kind != kernel.OrderVoid || !errors.Is(err, errRefused) {
+		return err
+	}
+	answer, looked := w.call(ctx, http.MethodGet, path, kernel.NewID(), nil, outside.AnswerLimit)
+	if looked != nil {
+		return err
+	}
+	var now struct {
+		State string `json:"state"`
+	}
+	if json.Unmarshal(answer, &now) == nil && now.State == kernel.PaymentVoided {
+		return nil
+	}
 	return err
 }
 
@@ -156,7 +171,7 @@ func (w *wallet) Read(h http.Header, body []byte) (event, error) {
 func (w *wallet) Statement(ctx context.Context, t kernel.Tenant, day string) ([]entry, error) {
 	answer, err := w.call(ctx, http.MethodGet, "/statement?"+url.Values{"day": {day}, "town": {t.Origin}}.Encode(), kernel.NewID(), nil, statementLimit)
 	if err != nil {
-		return nil, err
+		return nil, errAway.Wrap(err) // whatever it answered: it is asked again
 	}
 	var out []entry
 	for raw := range bytes.Lines(answer) {

@@ -27,13 +27,21 @@ func subject(kind string, p kernel.PaymentID, order string) string {
 	return kind + "/" + string(p)
 }
 
+// subject names what a line of a statement is about. Money that moved without an order of ours is a thing of its own, each time.
+func (e entry) subject() string {
+	if e.Kind == kernel.OrderCapture || e.Kind == kernel.OrderRefund && e.Order != "" {
+		return subject(e.Kind, e.Payment, e.Order)
+	}
+	return kept(e.Kind+"/"+string(e.Payment)+"/"+e.Reference, 255)
+}
+
 // compare finds where a provider's statement of a day and our books differ. ours holds what we have of that day and what the
 // statement names, wherever it stands; elsewhere are the subjects of the statements of the days beside it: the two clocks need not
 // agree on which side of midnight something happened.
 func compare(day, provider string, ours []movement, theirs []entry, elsewhere map[string]bool) []difference {
-	have := map[string]movement{}
+	have, payments := map[string]movement{}, map[kernel.PaymentID]bool{}
 	for _, m := range ours {
-		have[subject(m.Kind, m.Payment, m.Order)] = m
+		have[subject(m.Kind, m.Payment, m.Order)], payments[m.Payment] = m, true
 	}
 	found := map[string]difference{}
 	add := func(key string, d difference) {
@@ -42,11 +50,14 @@ func compare(day, provider string, ours []movement, theirs []entry, elsewhere ma
 	}
 	seen := map[string]bool{}
 	for _, e := range theirs {
-		key := subject(e.Kind, e.Payment, e.Order)
+		key := e.subject()
 		m, known := have[key]
 		d := difference{Reference: e.Reference, Theirs: e.Amount.Amount, HasTheirs: true, Currency: e.Amount.Currency}
+		if payments[e.Payment] {
+			d.Payment = e.Payment
+		}
 		if known {
-			d.Payment, d.Ours, d.HasOurs = m.Payment, m.Amount.Amount, true
+			d.Ours, d.HasOurs = m.Amount.Amount, true
 		}
 		switch {
 		case !known:

@@ -40,8 +40,10 @@ func TestAStatementIsComparedEntryByEntry(t *testing.T) {
 		"another currency":            {[]entry{line("capture", "p1", "", kernel.Money{Amount: 1250, Currency: "GBP"}), good[1], good[2]}, nil, "currency capture/p1"},
 		"booked twice":                {append(good[:len(good):len(good)], good[0]), nil, "amount capture/p1"},
 		"nothing of it":               {nil, nil, "missing-there capture/p1, missing-there capture/p2, missing-there refund/o1"},
-		"a capture is not a refund":   {[]entry{good[0], line("refund", "p2", "", euro(500)), good[2]}, nil, "missing-there capture/p2, missing-here refund/"},
-		"something of no kind at all": {append(good[:len(good):len(good)], line("tip", "p1", "", euro(5))), nil, "missing-here tip/p1"},
+		"a capture is not a refund":   {[]entry{good[0], line("refund", "p2", "o7", euro(500)), good[2]}, nil, "missing-there capture/p2, missing-here refund/o7"},
+		"something of no kind at all": {append(good[:len(good):len(good)], line("tip", "p1", "", euro(5))), nil, "missing-here tip/p1/"},
+		"two refunds without an order": {append(good[:len(good):len(good)], entry{Kind: "refund", Payment: "p1", Reference: "re_1", Amount: euro(5), At: at}, entry{Kind: "refund", Payment: "p1", Reference: "re_2", Amount: euro(5), At: at}), nil,
+			"missing-here refund/p1/re_1, missing-here refund/p1/re_2"},
 	} {
 		var got []string
 		for _, d := range compare("2026-11-21", "wallet", ours, c.theirs, c.elsewhere) {

@@ -33,6 +33,8 @@ func (s *Service) orderEffect(ctx context.Context, e kernel.Effect) (pg.Complete
 	}
 	o := p.Orders[i]
 	switch {
+	case o.Kind == kernel.OrderRefund && p.lapsed():
+		return func(ctx context.Context, tx *pg.Tx) error { return s.nothingToRefund(ctx, tx, t) }, nil
 	case o.Kind == kernel.OrderRefund && p.CapturedAt.IsZero():
 		return nil, errNotYet
 	case o.Kind == kernel.OrderCapture && !p.CapturedAt.IsZero(), o.Kind == kernel.OrderVoid && !p.VoidedAt.IsZero(), !o.DoneAt.IsZero():
@@ -68,7 +70,21 @@ func (s *Service) execute(ctx context.Context, tenant kernel.TenantID, p *paymen
 	if err != nil {
 		return err
 	}
-	return by.Execute(ctx, instruction{Tenant: t, ID: o.ID, Payment: p.ID, Reference: reference, Kind: o.Kind, Amount: kernel.Money{Amount: o.Amount, Currency: p.Amount.Currency}})
+	return by.Execute(ctx, instruction{Tenant: t, ID: o.ID, Payment: p.ID, Reference: reference, Kind: o.Kind, Amount: kernel.Money{Amount: o.Amount, Currency: p.Amount.Currency}, Reason: o.Reason})
+}
+
+// nothingToRefund ends a refund that was ordered while the capture was on its way, of a payment that was let go instead: the payer
+// has lost nothing. When the money is taken after all, its event leaves a difference.
+func (s *Service) nothingToRefund(ctx context.Context, tx *pg.Tx, t toOrder) error {
+	p, err := getPayment(ctx, tx, t.Payment, true)
+	if err != nil {
+		return err
+	}
+	if !p.lapsed() {
+		return errNotYet
+	}
+	_, err = s.believe(ctx, tx, p, event{Kind: saidRefundFailed, Payment: p.ID, Order: t.Order, At: s.Clock.Now()})
+	return err
 }
 
 // orderRefused records that a provider will not do what was ordered. One that will not even know the payment (never), because its

@@ -97,7 +97,7 @@ func subjectsBeside(ctx context.Context, t kernel.Tenant, by stating, at time.Ti
 			return nil, err
 		}
 		for _, e := range entries {
-			out[subject(e.Kind, e.Payment, e.Order)] = true
+			out[e.subject()] = true
 		}
 	}
 	return out, nil

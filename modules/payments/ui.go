@@ -31,8 +31,11 @@ var tones = map[string]string{
 	kernel.PaymentCaptured: ui.Success, kernel.PaymentVoided: ui.Neutral, kernel.PaymentRefunded: ui.Neutral,
 }
 
-// stateOf is where a payment stands, for its page: one that nobody paid in time reads as over.
+// stateOf is where a payment stands, for its page: one that nobody paid in time reads as over, one of which some came back says so.
 func (s *Service) stateOf(p kernel.Payment) string {
+	if p.State == kernel.PaymentCaptured && !p.Refunded.IsZero() {
+		return "partly-refunded"
+	}
 	if p.Payable() && !p.Until.After(s.Clock.Now()) {
 		return "over"
 	}
@@ -44,7 +47,7 @@ func (s *Service) stateTag(r *http.Request, p kernel.Payment) ui.Tag {
 	if state == "over" {
 		return ui.Tag{Text: s.t(r, "state.over"), Tone: ui.Neutral}
 	}
-	return ui.Tag{Text: s.t(r, "state."+state), Tone: tones[state]}
+	return ui.Tag{Text: s.t(r, "state."+state), Tone: tones[p.State]}
 }
 
 const pageSize = 30
@@ -76,12 +79,36 @@ func (s *Service) showList(w http.ResponseWriter, r *http.Request, before kernel
 	}
 	locale, zone := kernel.LocaleOf(r.Context()), kernel.TenantOf(r.Context()).Location()
 	for _, p := range all {
-		v.Cards = append(v.Cards, ui.Card{Href: paymentPath(p.ID), Title: p.Title.In(locale), Text: s.money(r, p.Amount), Meta: ui.Date(locale, zone, p.CreatedAt), Tag: s.stateTag(r, p)})
+		v.Cards = append(v.Cards, ui.Card{Href: paymentPath(p.ID), Title: p.Title.In(locale), Text: s.sum(r, p), Meta: ui.Date(locale, zone, p.CreatedAt), Tag: s.stateTag(r, p)})
 	}
 	if len(all) == 0 {
 		v.Empty = &ui.Empty{Title: s.t(r, "none"), Body: s.t(r, "none-body")}
 	}
 	return s.Citizen.Render(w, r, s.views, "payments", ui.View{Title: s.t(r, "title"), Data: v, Active: "payments"})
+}
+
+// sum is what a payment comes to, in a line: what was asked for or taken, and what of it came back, when and why. Several refunds
+// are added up, and the last one says when and why.
+func (s *Service) sum(r *http.Request, p kernel.Payment) string {
+	amount := s.money(r, p.Amount)
+	if !p.Captured.IsZero() {
+		amount = s.money(r, p.Captured)
+	}
+	if p.Refunded.IsZero() {
+		return amount
+	}
+	var last kernel.Refund
+	for _, one := range p.Refunds {
+		if one.State == "done" && !one.EndedAt.Before(last.EndedAt) {
+			last = one
+		}
+	}
+	locale, zone := kernel.LocaleOf(r.Context()), kernel.TenantOf(r.Context()).Location()
+	key := "sum.part-back"
+	if p.Refunded == p.Captured {
+		key = "sum.all-back"
+	}
+	return s.t(r, key, "amount", amount, "back", s.money(r, p.Refunded), "date", ui.Date(locale, zone, last.EndedAt), "why", s.reason(r, last.Reason))
 }
 
 func paymentPath(id kernel.PaymentID) string { return "/payments/" + string(id) }
@@ -124,10 +151,13 @@ func (s *Service) showPayment(w http.ResponseWriter, r *http.Request, p kernel.P
 	if !p.Refunded.IsZero() {
 		v.Facts = append(v.Facts, ui.Fact{Key: s.t(r, "given-back"), Value: s.money(r, p.Refunded)})
 	}
+	if !p.Released.IsZero() {
+		v.Facts = append(v.Facts, ui.Fact{Key: s.t(r, "released"), Value: s.t(r, "released-when", "amount", s.money(r, p.Released), "date", ui.Date(locale, zone, p.ReleasedAt))})
+	}
 	if p.Payable() && p.Until.After(s.Clock.Now()) {
 		v.Pay = &ui.Button{Label: s.t(r, "pay", "amount", s.money(r, p.Amount))}
 	}
-	if len(p.Refunds) > 0 {
+	if len(p.Refunds) > 0 && !p.Captured.IsZero() { // one that was ordered of what was never taken has nothing to say
 		v.Refunds = s.refundTable(r, p)
 	}
 	return s.Citizen.Render(w, r, s.views, "payment", ui.View{Title: v.Title, Back: "/payments", Data: v, Active: "payments"})
@@ -148,7 +178,13 @@ func (s *Service) paymentNotice(r *http.Request, p kernel.Payment, failure strin
 	case kernel.PaymentAuthorized:
 		return &ui.Notice{Tone: ui.Info, Title: s.t(r, "authorized"), Body: s.t(r, "authorized-body")}
 	case kernel.PaymentVoided:
-		return &ui.Notice{Tone: ui.Neutral, Title: s.t(r, "voided"), Body: s.t(r, "voided-body")}
+		n := &ui.Notice{Tone: ui.Neutral, Title: s.t(r, "voided"), Body: s.t(r, "voided-body")}
+		if s.Texts.Has("payments.reason." + p.ReleaseReason) {
+			n.Body = s.t(r, "reason."+p.ReleaseReason) + s.t(r, "stop") + n.Body
+		}
+		return n
+	case "partly-refunded", kernel.PaymentRefunded:
+		return &ui.Notice{Tone: ui.Success, Title: s.sum(r, p), Body: s.t(r, "back-body")}
 	case "over":
 		return &ui.Notice{Tone: ui.Neutral, Title: s.t(r, "over"), Body: s.t(r, "over-body")}
 	}

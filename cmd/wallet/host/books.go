@@ -64,6 +64,13 @@ type order struct {
 	Type     string `json:"type"`               // capture, void, refund
 	Amount   int64  `json:"amount,omitempty"`   // absent: everything that is left
 	Currency string `json:"currency,omitempty"` // absent: the payment's
+	Reason   string `json:"reason,omitempty"`   // a slug: why money goes back; the person reads it in words
+}
+
+// same compares what two orders ask for. The reason is only said.
+func (o order) same(other order) bool {
+	o.Reason = other.Reason
+	return o == other
 }
 
 // payment is one payment as its facts make it.

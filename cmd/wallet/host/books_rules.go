@@ -84,7 +84,7 @@ func (p *payment) giveUp(reason string, now time.Time) []fact {
 // now is refused and leaves no trace: it may be given again under the same id.
 func (p *payment) carryOut(o order, now time.Time, f Fault) ([]fact, error) {
 	if before, ok := p.order(o.ID); ok {
-		if before.order != o {
+		if !before.order.same(o) {
 			return nil, errOtherOrder
 		}
 		return nil, nil
@@ -136,7 +136,7 @@ func (p *payment) carryOut(o order, now time.Time, f Fault) ([]fact, error) {
 		if p.Captured == p.Refunded {
 			return nil, errTooMuch
 		}
-		one.What = factRefunded
+		one.What, one.Reason = factRefunded, o.Reason
 		if one.Amount, err = amount(p.Captured - p.Refunded); err != nil {
 			return nil, err
 		}

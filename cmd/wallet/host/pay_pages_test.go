@@ -25,13 +25,13 @@ func payStates(x *till) map[string]string {
 	out["captured"] = p.URL
 	p = x.paid("p-partly", nil)
 	x.must(p.Reference, order{ID: "c", Type: "capture", Amount: 1100})
-	x.must(p.Reference, order{ID: "r1", Type: "refund", Amount: 300})
+	x.must(p.Reference, order{ID: "r1", Type: "refund", Amount: 300, Reason: "changed"})
 	x.must(p.Reference, order{ID: "r2", Type: "refund", Amount: 250})
 	out["partly-refunded"] = p.URL
 	out["history"] = x.url + "/payments/" + p.Reference
 	p = x.paid("p-refunded", nil)
 	x.must(p.Reference, order{ID: "c", Type: "capture"})
-	x.must(p.Reference, order{ID: "r", Type: "refund"})
+	x.must(p.Reference, order{ID: "r", Type: "refund", Reason: "called-off"})
 	out["refunded"] = p.URL
 	p = x.paid("p-voided", nil)
 	x.must(p.Reference, order{ID: "v", Type: "void"})

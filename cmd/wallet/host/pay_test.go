@@ -183,6 +183,34 @@ func TestAPaymentThatIsOverSaysSoAndLeadsBack(t *testing.T) {
 	}
 }
 
+// What came back is said with the amount, the day and the reason: in the list, at the payment's address and on its page; a reason nobody
+// has words for is left out.
+func TestWhatCameBackIsSaidWithDayAndReason(t *testing.T) {
+	t.Parallel()
+	x := newTill(t, nil)
+	b := x.browser().signIn("anna")
+	at := payStates(x)
+	for name, want := range map[string][]string{
+		"partly-refunded": {"€3.00 came back on 30 November: you changed your order", "€2.50 came back on 30 November<"},
+		"refunded":        {"€12.50 came back on 30 November: it was called off"},
+		"history":         {"Returned to you: you changed your order"},
+		"list":            {"€3.00 came back on 30 November: you changed your order", "€2.50 came back on 30 November<", "€12.50 came back on 30 November: it was called off"},
+	} {
+		page := b.get(at[name]).body
+		for _, w := range want {
+			if !strings.Contains(page, w) {
+				t.Errorf("%s does not say %q: %s", name, w, page)
+			}
+		}
+	}
+	p := x.paid("p-words", nil)
+	x.must(p.Reference, order{ID: "c", Type: "capture"})
+	x.must(p.Reference, order{ID: "r", Type: "refund", Amount: 100, Reason: "nobody-has-words"})
+	if page := b.get(p.URL).body; strings.Contains(page, "nobody") || !strings.Contains(page, "€1.00 came back on") {
+		t.Errorf("a reason without words: %s", page)
+	}
+}
+
 func TestALargeAmountIsConfirmedWithTheCard(t *testing.T) {
 	t.Parallel()
 	x := newTill(t, nil)

@@ -134,6 +134,7 @@ func invalid(detail string) *refusal {
 
 var (
 	idShape       = regexp.MustCompile(`^[A-Za-z0-9_.:-]{1,100}$`)
+	reasonShape   = regexp.MustCompile(`^[a-z0-9-]{1,60}$`)
 	currencyShape = regexp.MustCompile(`^[A-Z]{3}$`)
 )
 
@@ -261,6 +262,8 @@ func (w *Wallet) orderPayment(rw http.ResponseWriter, r *http.Request, t *town, 
 		return invalid("type: capture, void or refund")
 	case o.Amount < 0:
 		return invalid("amount: above zero, or absent for everything that is left")
+	case o.Reason != "" && !reasonShape.MatchString(o.Reason):
+		return invalid("reason: at most 60 small letters, digits and -")
 	}
 	p, err := w.paymentOf(t, r.PathValue("reference"))
 	if err != nil {
@@ -297,7 +300,11 @@ func (w *Wallet) showPayment(rw http.ResponseWriter, r *http.Request, t *town, _
 			if o.Failed {
 				state = "failed"
 			}
-			orders = append(orders, map[string]any{"id": o.ID, "type": o.Type, "amount": o.Done, "state": state})
+			one := map[string]any{"id": o.ID, "type": o.Type, "amount": o.Done, "state": state}
+			if o.Reason != "" {
+				one["reason"] = o.Reason
+			}
+			orders = append(orders, one)
 		}
 		out = map[string]any{"reference": p.Reference, "payment": p.Request.ID, "state": p.State(), "amount": p.Request.Amount, "currency": p.Request.Currency,
 			"authorized": p.Authorized, "captured": p.Captured, "voided": p.Voided, "refunded": p.Refunded, "expires_at": p.Request.ExpiresAt, "orders": orders}

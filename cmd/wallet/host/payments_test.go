@@ -226,44 +226,44 @@ func TestOrdersFollowOneAnotherAsMoneyCan(t *testing.T) {
 		want      shown
 	}{
 		"everything": {paid("everything"), []step{
-			{order{"r0", refund, 0, ""}, "not-captured"},
-			{order{"c", capture, 1251, ""}, "amount-too-large"},
-			{order{"c", capture, 0, "USD"}, "other-currency"},
-			{order{"c", capture, 0, "EUR"}, ""},
-			{order{"c", capture, 0, "EUR"}, ""},
-			{order{"c", capture, 1, "EUR"}, "order-id-reused"},
-			{order{"c", void, 0, "EUR"}, "order-id-reused"},
-			{order{"c2", capture, 0, ""}, "already-captured"},
-			{order{"v", void, 0, ""}, "already-captured"},
-			{order{"r1", refund, 1251, ""}, "amount-too-large"},
-			{order{"r1", refund, 1250, ""}, ""},
-			{order{"r2", refund, 0, ""}, "amount-too-large"},
+			{order{"r0", refund, 0, "", ""}, "not-captured"},
+			{order{"c", capture, 1251, "", ""}, "amount-too-large"},
+			{order{"c", capture, 0, "USD", ""}, "other-currency"},
+			{order{"c", capture, 0, "EUR", ""}, ""},
+			{order{"c", capture, 0, "EUR", ""}, ""},
+			{order{"c", capture, 1, "EUR", ""}, "order-id-reused"},
+			{order{"c", void, 0, "EUR", ""}, "order-id-reused"},
+			{order{"c2", capture, 0, "", ""}, "already-captured"},
+			{order{"v", void, 0, "", ""}, "already-captured"},
+			{order{"r1", refund, 1251, "", ""}, "amount-too-large"},
+			{order{"r1", refund, 1250, "", ""}, ""},
+			{order{"r2", refund, 0, "", ""}, "amount-too-large"},
 		}, shown{State: "refunded", Authorized: 1250, Captured: 1250, Refunded: 1250}},
 		"a part, in parts": {paid("parts"), []step{
-			{order{"c", capture, 1000, ""}, ""},
-			{order{"r1", refund, 300, ""}, ""},
-			{order{"r1", refund, 300, ""}, ""},
-			{order{"r2", refund, 300, ""}, ""},
-			{order{"r3", refund, 401, ""}, "amount-too-large"},
-			{order{"r3", refund, 400, ""}, ""},
-			{order{"r4", refund, 1, ""}, "amount-too-large"},
+			{order{"c", capture, 1000, "", ""}, ""},
+			{order{"r1", refund, 300, "", ""}, ""},
+			{order{"r1", refund, 300, "", ""}, ""},
+			{order{"r2", refund, 300, "", ""}, ""},
+			{order{"r3", refund, 401, "", ""}, "amount-too-large"},
+			{order{"r3", refund, 400, "", ""}, ""},
+			{order{"r4", refund, 1, "", ""}, "amount-too-large"},
 		}, shown{State: "refunded", Authorized: 1250, Captured: 1000, Voided: 250, Refunded: 1000}},
 		"a part, then the rest": {paid("rest"), []step{
-			{order{"c", capture, 0, ""}, ""},
-			{order{"r1", refund, 50, ""}, ""},
+			{order{"c", capture, 0, "", ""}, ""},
+			{order{"r1", refund, 50, "", ""}, ""},
 		}, shown{State: "captured", Authorized: 1250, Captured: 1250, Refunded: 50}},
 		"voided": {paid("voided"), []step{
-			{order{"v", void, 0, ""}, ""},
-			{order{"v", void, 0, ""}, ""},
-			{order{"v2", void, 0, ""}, "already-voided"},
-			{order{"c", capture, 0, ""}, "already-voided"},
-			{order{"r", refund, 0, ""}, "not-captured"},
+			{order{"v", void, 0, "", ""}, ""},
+			{order{"v", void, 0, "", ""}, ""},
+			{order{"v2", void, 0, "", ""}, "already-voided"},
+			{order{"c", capture, 0, "", ""}, "already-voided"},
+			{order{"r", refund, 0, "", ""}, "not-captured"},
 		}, shown{State: "voided", Reason: "ordered", Authorized: 1250, Voided: 1250}},
 		"called off before anybody paid": {open("off"), []step{
-			{order{"c", capture, 0, ""}, "not-authorized"},
-			{order{"r", refund, 0, ""}, "not-captured"},
-			{order{"v", void, 0, ""}, ""},
-			{order{"c", capture, 0, ""}, "already-voided"},
+			{order{"c", capture, 0, "", ""}, "not-authorized"},
+			{order{"r", refund, 0, "", ""}, "not-captured"},
+			{order{"v", void, 0, "", ""}, ""},
+			{order{"c", capture, 0, "", ""}, "already-voided"},
 		}, shown{State: "voided", Reason: "ordered"}},
 	} {
 		for i, s := range c.steps {
@@ -279,7 +279,7 @@ func TestOrdersFollowOneAnotherAsMoneyCan(t *testing.T) {
 			t.Errorf("%s: %+v, want %+v", name, got, c.want)
 		}
 	}
-	for _, bad := range []order{{"", "void", 0, ""}, {"x", "give", 0, ""}, {"x", "capture", -1, ""}} {
+	for _, bad := range []order{{"", "void", 0, "", ""}, {"x", "give", 0, "", ""}, {"x", "capture", -1, "", ""}, {"y", "capture", 0, "", "Anna Whitfield"}} {
 		if a := x.order(paid("bad"+bad.ID+bad.Type), bad); a.status != http.StatusUnprocessableEntity {
 			t.Errorf("%+v: %d %s", bad, a.status, a.body)
 		}

@@ -64,6 +64,7 @@ type paymentView struct {
 	Host   string // its host name, which nobody can choose for themselves
 	Link   string
 	Means  means
+	Back   []string // what came back, in a sentence each, oldest first
 }
 
 func (w *Wallet) view(r *http.Request, v page, p payment) paymentView {
@@ -75,6 +76,11 @@ func (w *Wallet) view(r *http.Request, v page, p payment) paymentView {
 		}
 	}
 	out.Town = cmp.Or(out.Town, out.Host)
+	for _, f := range p.History {
+		if f.What == factRefunded {
+			out.Back = append(out.Back, v.cameBack(f, p.Request.Currency))
+		}
+	}
 	switch {
 	case p.payable(false):
 		out.Status, out.Link = "open", "/pay/"+p.Page
@@ -84,6 +90,15 @@ func (w *Wallet) view(r *http.Request, v page, p payment) paymentView {
 		out.Status = "partly-refunded"
 	}
 	return out
+}
+
+// cameBack says of a refund how much came back, when and why.
+func (p page) cameBack(f fact, currency string) string {
+	amount, date := p.Money(f.Amount, currency), p.ShortDay(p.Local(f.At))
+	if why := p.Known("payments.why."+f.Reason, ""); f.Reason != "" && why != "" {
+		return p.T("payments.back-why", "amount", amount, "date", date, "why", why)
+	}
+	return p.T("payments.back-on", "amount", amount, "date", date)
 }
 
 func hostOf(origin string) string {

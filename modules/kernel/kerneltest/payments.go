@@ -126,7 +126,8 @@ func (p *Payments) Payments(ctx context.Context, tx kernel.Tx, c kernel.CaseID) 
 	return decoded[kernel.Payment](bodies)
 }
 
-// Happens writes down what the provider reports about a payment, and tells of it once: kernel.ChangeAuthorized, ChangeFailed.
+// Happens writes down what the provider reports about a payment, and tells of it once: kernel.ChangeAuthorized, ChangeFailed, and
+// ChangeVoided when it lets go what it has held long enough.
 // A report that comes too late for the state it would lead to is told nevertheless.
 func (p *Payments) Happens(t testing.TB, tenant kernel.TenantID, id kernel.PaymentID, change string) {
 	t.Helper()
@@ -143,6 +144,10 @@ func (p *Payments) Happens(t testing.TB, tenant kernel.TenantID, id kernel.Payme
 		case kernel.ChangeFailed:
 			if pay.State == kernel.PaymentOpen {
 				pay.State = kernel.PaymentFailed
+			}
+		case kernel.ChangeVoided:
+			if pay.State == kernel.PaymentAuthorized {
+				pay.State, pay.Released, pay.ReleaseReason = kernel.PaymentVoided, pay.Authorized, kernel.ReleaseExpired
 			}
 		default:
 			return fmt.Errorf("%s does not come by itself", change)
@@ -182,6 +187,13 @@ func (p *Payments) carryOut(ctx context.Context, tx *pg.Tx, o kernel.PaymentOrde
 	switch o.Kind {
 	case kernel.OrderCapture:
 		pay.State, pay.Captured, change = kernel.PaymentCaptured, pay.Authorized, kernel.ChangeCaptured
+		if o.Lines != nil { // of a deposit: the rest is let go
+			pay.Captured.Amount = 0
+			for _, n := range o.Lines {
+				pay.Captured.Amount += n
+			}
+			pay.Released = kernel.Money{Amount: pay.Authorized.Amount - pay.Captured.Amount, Currency: pay.Amount.Currency}
+		}
 	case kernel.OrderVoid:
 		pay.State, change = kernel.PaymentVoided, kernel.ChangeVoided
 	case kernel.OrderRefund:
