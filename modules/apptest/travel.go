@@ -59,7 +59,9 @@ const (
 	SmallCoach = `{code: small-coach, name: {en: Small coach, ru: Малый автобус, zh: 小客车}, rows: ["W1 . | 1C 1D", "2A 2B | 2C 2D", "3A 3B | 3C 3D", "4A 4B | . ."], wheelchairs: [W1], bicycles: 2}`
 	CoastFares = `{code: coast, currency: GBP, zones: {stop-0: 0, stop-1: 1, stop-2: 2, stop-3: 3, stop-4: 4, stop-5: 5, stop-6: 6}, by_zones: [0, 1000, 1500, 2000, 2500, 3000, 3500],
 		classes: {child: {percent: 50, under: 14}, senior: {percent: 70, from: 65}, concession: {percent: 60, claim: address.locality, value: Northwick}},
-		bicycle: 300, refunds: [{hours: 48, percent: 90}, {hours: 2, percent: 50}], insurance: {fixed: 100, percent: 4, minimum: 150, covers: 80}, change_hours: 1}`
+		bicycle: 300, refunds: [{hours: 48, percent: 90}, {hours: 2, percent: 50}], insurance: {products: [
+			{code: cancellation, name: {en: Trip cancellation, ru: Отмена поездки, zh: 行程取消}, terms: {en: Whatever the reason., ru: По любой причине., zh: 不论原因。}, fixed: 100, percent: 4, minimum: 150, covers: 80},
+			{code: accident, name: {en: Accident, ru: Несчастный случай, zh: 意外}, terms: {en: From boarding to getting off., ru: От посадки до высадки., zh: 自上车起至下车止。}, per_person: 120, up_to: 500000}]}, change_hours: 1}`
 )
 
 // Coaches sets up coast-coaches: its vehicle and its fares.

@@ -25,7 +25,7 @@ func (c *coastline) insured(who apptest.Who, departure string, from, to int) ins
 	c.t.Helper()
 	var b trip
 	c.post(who, "/bookings", ride(departure, from, to, 1), http.StatusCreated, &b)
-	c.post(who, "/bookings/"+b.ID+"/passengers", map[string]any{"passengers": []map[string]any{{"self": true}}, "insurance": true}, http.StatusOK, &b)
+	c.post(who, "/bookings/"+b.ID+"/passengers", map[string]any{"passengers": []map[string]any{{"self": true}}, "insurance": []string{"cancellation"}}, http.StatusOK, &b)
 	c.pays(c.toPay(who, b).Payment.ID)
 	return c.withPolicy(who, b.ID)
 }

@@ -95,7 +95,7 @@ func (l *travellers) trip(ctx context.Context, c *citizen) error {
 	for range max(0, rand.N(5)-2) {
 		places, names = append(places, map[string]any{}), append(names, map[string]any{"name": "Лена 李", "birthdate": "2016-05-04"})
 	}
-	insured := rand.N(3) == 0
+	insured := [][]string{nil, nil, nil, {"cancellation"}, {"cancellation", "accident"}, {"accident"}}[rand.N(6)]
 	var b booking
 	ok, err := l.ask(ctx, c, "/travel/v1/bookings", map[string]any{"departure": l.departure(), "from": from, "to": from + 1 + rand.N(calls-1-from), "places": places, "insurance": insured}, &b)
 	if err != nil {
