@@ -31,11 +31,13 @@ func SellTravel(s *modules.Settings) {
 	}
 	office := modules.AgencySettings{ID: "transport-office", Name: kernel.Text{"en": "Transport Office", "ru": "Отдел транспорта", "zh": "交通办公室"}}
 	insurer := modules.AgencySettings{ID: "travel-insurance", Name: kernel.Text{"en": "Travel Insurance", "ru": "Страхование поездок", "zh": "旅行保险公司"}}
+	second := modules.AgencySettings{ID: "second-mutual", Name: kernel.Text{"en": "Second Mutual", "ru": "Второе общество", "zh": "第二互助保险"}}
 	for i := range s.Tenants {
 		tenant := &s.Tenants[i]
 		tenant.Services = append(tenant.Services, "coach-ticket", "ferry-ticket", "insurance-claim")
-		tenant.Agencies = append(append(tenant.Agencies, office, insurer), operators[tenant.ID]...)
+		tenant.Agencies = append(append(tenant.Agencies, office, insurer, second), operators[tenant.ID]...)
 		s.Issuers[1].Groups[tenant.ID]["travel-insurance-adjusters"] = []modules.GrantSettings{{Agency: insurer.ID, Role: "adjuster"}}
+		s.Issuers[1].Groups[tenant.ID]["second-mutual-adjusters"] = []modules.GrantSettings{{Agency: second.ID, Role: "adjuster"}}
 		for _, operator := range operators[tenant.ID] {
 			for _, role := range []string{"conductor", "dispatcher", "planner"} {
 				s.Issuers[1].Groups[tenant.ID][string(operator.ID)+"-"+role+"s"] = []modules.GrantSettings{{Agency: operator.ID, Role: role}}
@@ -50,6 +52,7 @@ var (
 	Dina  = Who{Subject: "dina", Name: "Dina Castell", ACR: "high", Groups: []string{"coast-coaches-dispatchers"}, Client: "northwick.staff"}
 	Pavel = Who{Subject: "pavel", Name: "Pavel Horak", ACR: "high", Groups: []string{"coast-coaches-planners"}, Client: "northwick.staff"}
 	Lena  = Who{Subject: "lena", Name: "Lena Marsh", ACR: "high", Groups: []string{"travel-insurance-adjusters"}, Client: "northwick.staff"}
+	Sven  = Who{Subject: "sven", Name: "Sven Dahl", ACR: "high", Groups: []string{"second-mutual-adjusters"}, Client: "northwick.staff"}
 	Nora  = Who{Subject: "nora", Name: "Nora Lind", ACR: "high", Groups: []string{"island-ferries-conductors"}, Client: "northwick.staff"}
 )
 
@@ -67,7 +70,7 @@ const (
 // Coaches sets up coast-coaches: its vehicle and its fares.
 func (a *App) Coaches() {
 	a.t.Helper()
-	a.Know("northwick", Carl, Dina, Pavel, Nora, Lena)
+	a.Know("northwick", Carl, Dina, Pavel, Nora, Lena, Sven)
 	for path, body := range map[string]map[string]any{
 		"layouts": {"form": SmallCoach, "version": 0},
 		"fares":   {"form": CoastFares, "version": 0, "service": "coach-ticket"},

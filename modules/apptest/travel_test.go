@@ -32,7 +32,8 @@ type trip struct {
 	ID, Number, State, Departure, Code string
 	Version                            int
 	Fare, Insurance, Back              int64
-	GivenBack                          int64      `json:"given_back"`
+	GivenBack                          int64 `json:"given_back"`
+	Insured                            []string
 	HoldUntil                          *time.Time `json:"hold_until"`
 	Passengers                         []struct {
 		Name, Class, Place, Bicycle, Ticket string

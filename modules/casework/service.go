@@ -211,7 +211,9 @@ func (s *Service) tell(ctx context.Context, tx kernel.Tx, def *workflows.Definit
 	}
 	for _, name := range out.Effects {
 		t := taken(st, out)
-		t.HandTo = func(ctx context.Context, tx kernel.Tx, to kernel.AgencyID) error { return s.handTo(ctx, tx, &st.record, to) }
+		t.HandTo = func(ctx context.Context, tx kernel.Tx, to kernel.AgencyID) error {
+			return s.handTo(ctx, tx, &st.record, to)
+		}
 		if err := s.StepEffect(def.Sector, name)(ctx, tx, t); err != nil {
 			return detail{}, err
 		}

@@ -222,7 +222,7 @@ func (s *Service) openPayment(ctx context.Context, tx kernel.Tx, b Booking, o of
 // ask opens a payment and writes down what it is for.
 func (s *Service) ask(ctx context.Context, tx kernel.Tx, b Booking, o offer, purpose string, fare, insurance int64, until time.Time) (kernel.Payment, error) {
 	c := charge{Payment: kernel.PaymentID(kernel.NewID()), Case: b.Case, Purpose: purpose, State: chargeOpen, Fare: fare, Insurance: insurance, CreatedAt: s.Clock.Now()}
-	n := kernel.NewPayment{ID: c.Payment, Case: b.Case, Person: b.Applicant, Until: until, Return: myPath(b.Service, b.Case), Title: s.titleOf(o)}
+	n := kernel.NewPayment{ID: c.Payment, Case: b.Case, Person: b.Applicant, Until: until, Return: myPath(b.Service, b.Case), Title: s.titleOf(o), Locale: b.Locale}
 	insurer, err := b.insurer()
 	if err != nil {
 		return kernel.Payment{}, err

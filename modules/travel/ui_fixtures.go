@@ -21,17 +21,18 @@ const fixtureService = "coach-ticket"
 // fixtureRide is a ride of a made-up line.
 func fixtureRide() Ride {
 	begins := time.Date(2026, 12, 1, 9, 40, 0, 0, time.UTC)
-	d := Departure{ID: "0198f2a6-0000-7000-8000-000000000021", Operator: "coast-coaches", Date: "2026-12-01", Route: Route{Short: "X9", Name: same("Coast Express")}, Headsign: same("Airport"), Offered: true, Zone: "Europe/London",
+	d := Departure{ID: "0198f2a6-0000-7000-8000-000000000021", Operator: "coast-coaches", Date: "2026-12-01", Route: Route{Short: "X9", Name: kernel.Text{"en": "Coast Express", "ru": "Прибрежный экспресс", "zh": "海岸快线"}}, Headsign: fixtureStops[2], Offered: true, Zone: "Europe/London",
 		Layout: "coach-49", State: DepartureScheduled}
-	for i, name := range []string{"Harbour", "Mill Lane", "Airport"} {
+	for i, name := range fixtureStops {
 		at := begins.Add(time.Duration(i) * 40 * time.Minute)
-		d.Calls = append(d.Calls, Call{Seq: i, Stop: StopID("0198f2a6-0000-7000-8000-00000000010" + itoa(i)), Code: "stop-" + itoa(i), Name: same(name), Zone: d.Zone, Arrives: at, Departs: at, Pickup: true, DropOff: true})
+		d.Calls = append(d.Calls, Call{Seq: i, Stop: StopID("0198f2a6-0000-7000-8000-00000000010" + itoa(i)), Code: "stop-" + itoa(i), Name: name, Zone: d.Zone, Arrives: at, Departs: at, Pickup: true, DropOff: true})
 	}
 	return Ride{d, 0, 2}
 }
 
-// same is a name that is the same in every language.
-func same(name string) kernel.Text { return kernel.Text{"en": name} }
+var fixtureStops = []kernel.Text{
+	{"en": "Harbour", "ru": "Гавань", "zh": "港口"}, {"en": "Mill Lane", "ru": "Мельничная улица", "zh": "磨坊巷"}, {"en": "Airport", "ru": "Аэропорт", "zh": "机场"},
+}
 
 func fixtureRules() fares.Table {
 	return fares.Table{Code: "coast", Currency: "GBP", Refunds: []fares.Refund{{Hours: 48, Percent: 90}, {Hours: 2, Percent: 50}}, Insurance: &fares.Insurance{Products: []fares.Product{
@@ -110,7 +111,7 @@ func fixture(name string, fn func(w http.ResponseWriter, r *http.Request) error)
 func (s *Service) findFixtures(def *workflows.Definition) []ui.Fixture {
 	ride := fixtureRide()
 	q := search{From: "Harbour", To: "Airport", Day: "2026-12-01"}
-	found := Offered{From: []Place{{Name: same("Harbour")}}, To: []Place{{Name: same("Airport")}}, Day: q.Day}
+	found := Offered{From: []Place{{Name: fixtureStops[0]}}, To: []Place{{Name: fixtureStops[2]}}, Day: q.Day}
 	none, later, nowhere := found, found, Offered{Day: q.Day}
 	later.Next = "2026-12-03"
 	found.List = []Departing{{ride, 1250, "GBP", 31}, {ride, 1250, "GBP", 0}}
@@ -167,15 +168,15 @@ func (s *Service) tripFixtures(def *workflows.Definition) []ui.Fixture {
 			return s.showNames(w, r, t, wrong, offered, nil, s.checkNamed(t.Booking, offer{Ride: t.Ride}, wrong))
 		}),
 		fixture("seats", func(w http.ResponseWriter, r *http.Request) error {
-			return s.showSeats(w, r, s.fixtureTrip(StateDraft), fixtureCoach(), free, []string{"12A", "12B"}, nil)
+			return s.showSeats(w, r, s.fixtureTrip(StateDraft), fixtureCoach(), free, []string{"12A", "12B", "B1"}, nil)
 		}),
 		fixture("seats-wrong", func(w http.ResponseWriter, r *http.Request) error {
-			return s.showSeats(w, r, s.fixtureTrip(StateDraft), fixtureCoach(), free, []string{"12A"}, errPlacesCount)
+			return s.showSeats(w, r, s.fixtureTrip(StateDraft), fixtureCoach(), free, []string{"12A", "B1"}, errPlacesCount)
 		}),
 		fixture("seats-ferry", func(w http.ResponseWriter, r *http.Request) error {
 			t := s.fixtureTrip(StateDraft)
 			t.Passengers[1].Kind, t.Passengers[1].Place = "wheelchair", "W1"
-			return s.showSeats(w, r, t, fixtureFerry(), append(free, "1F", "1G", "2A", "9A", "9C", "9D", "9E", "9F", "9G"), []string{"12A", "W1"}, nil)
+			return s.showSeats(w, r, t, fixtureFerry(), append(free, "1F", "1G", "2A", "9A", "9C", "9D", "9E", "9F", "9G"), []string{"12A", "W1", "B1"}, nil)
 		}),
 		fixture("check", func(w http.ResponseWriter, r *http.Request) error {
 			return s.showCheck(w, r, s.fixtureTrip(StateDraft), nil)
