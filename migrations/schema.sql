@@ -769,9 +769,11 @@ CREATE TABLE payments.payment (
     authorized_at timestamp with time zone,
     captured_at timestamp with time zone,
     voided_at timestamp with time zone,
+    locale text DEFAULT ''::text NOT NULL,
     CONSTRAINT payment_amount CHECK (((amount > 0) AND (currency ~ '^[A-Z]{3}$'::text))),
     CONSTRAINT payment_begun CHECK (((reference IS NULL) = (pay_url IS NULL))),
     CONSTRAINT payment_failed CHECK (((failed_at IS NULL) = (failed_reason IS NULL))),
+    CONSTRAINT payment_locale_check CHECK ((length(locale) <= 10)),
     CONSTRAINT payment_return CHECK ((return_path ~ '^/([^/\\]|$)'::text)),
     CONSTRAINT payment_sizes CHECK (((jsonb_typeof(title) = 'object'::text) AND ((length(provider) >= 1) AND (length(provider) <= 60)) AND ((length(number) >= 1) AND (length(number) <= 40)) AND ((length(reference) >= 1) AND (length(reference) <= 255)) AND (length(pay_url) <= 2000) AND (length(failed_reason) <= 60) AND (length(return_path) <= 500)))
 );

@@ -11,6 +11,7 @@ import (
 	"github.com/chromedp/chromedp"
 
 	"townhall/modules/apptest/browser"
+	"townhall/modules/documents/judges"
 	"townhall/modules/kernel/lines"
 	"townhall/modules/kernel/pg"
 )
@@ -93,6 +94,7 @@ func payForTwo(p *person) (trip string) {
 	p.Fill(`[name=name-1]`, "Leo Whitfield")
 	p.Select(`[name=birthdate-1]`, time.Now().AddDate(-9, 0, 0).Format(time.DateOnly))
 	p.Choose(`label[for=f-insurance]`)
+	p.expect("Trip cancellation", "Accident on the way")
 	p.press("/book/")
 	p.expect("If you cancel", "£12.61")
 	p.see("check")
@@ -110,13 +112,26 @@ func payForTwo(p *person) (trip string) {
 	p.patiently(trip, func() bool {
 		return strings.Count(p.HTML(), `class="qr"`) == 2 && !strings.Contains(p.Text(), "Being made")
 	})
-	p.expect("Booked", "Leo Whitfield", "Coach ticket")
+	p.expect("Booked", "Leo Whitfield", "Coach ticket", "Travel Insurance Policy", "Trip cancellation")
 	p.see("ticket")
-	ticket := browser.Get(p.Page, chromedp.Evaluate[string](`[...document.querySelectorAll('main a[href*="/documents/"]')].find(a => a.textContent.includes("Coach ticket")).href`))
-	if file := p.download(ticket + ".pdf"); !bytes.HasPrefix(file, []byte("%PDF-")) {
-		p.t.Errorf("the ticket is no PDF: %.100s", file)
-	}
+	p.isSealed("Coach ticket", "Leo Whitfield", "£12.61")
+	p.isSealed("Travel Insurance Policy", "Anna Whitfield; Leo Whitfield", "£1.56", "100 % of the fare")
 	return trip
+}
+
+// isSealed downloads a document that the booking's page names, has other people's programs judge the seal, and reads the words in it.
+func (p *person) isSealed(title string, words ...string) {
+	p.t.Helper()
+	at := browser.Get(p.Page, chromedp.Evaluate[string](`[...document.querySelectorAll('main a[href*="/documents/"]')].find(a => a.textContent.includes("`+title+`")).href`))
+	file := p.download(at + ".pdf")
+	path := judges.Save(p.t, "document.pdf", file)
+	judges.New(p.t, p.download(p.j.world.town+"/documents/v1/trust-bundle")).Seal(path)
+	text := strings.Join(strings.Fields(judges.Run(p.t, "pdftotext", path, "-")), " ")
+	for _, w := range append(words, title) {
+		if !strings.Contains(text, w) {
+			p.t.Errorf("%s does not say %q: %s", title, w, text)
+		}
+	}
 }
 
 // giveBack cancels, and waits until the money is in the wallet again: the fare without the insurance.
@@ -129,8 +144,9 @@ func giveBack(p *person, trip string) {
 	p.press("/cancel")
 	p.expect("Cancelled", "£11.05 is given back to you.")
 	p.patiently(trip, func() bool {
-		return strings.Contains(p.Text(), "Given back") && strings.Contains(p.Text(), "Not valid any more")
+		return strings.Contains(p.Text(), "Given back") && strings.Count(p.Text(), "Not valid any more") == 2 // the ticket and the policy
 	})
+	p.expect("(not valid any more)") // the number of the policy
 	p.see("cancelled")
 	p.Go(p.j.world.town + "/payments")
 	p.follow("/payments/")

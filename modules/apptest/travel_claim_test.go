@@ -105,3 +105,44 @@ func TestAClaimOnSomebodyElsesOrAVoidPolicyIsRefused(t *testing.T) {
 		t.Errorf("the booking by the contract civic: %d", a.Status)
 	}
 }
+
+// The table of fares names who insures; a claim goes to that insurer's people, and nobody else's see it.
+func TestAClaimGoesToTheInsurerOfItsPolicy(t *testing.T) {
+	t.Parallel()
+	c := newCoastline(t)
+	number := c.insured(apptest.Anna, c.Coach(soon(72), 5), 1, 5).Policy.Number
+	fares := strings.Replace(apptest.CoastFares, "insurance: {", "insurance: {insurer: second-mutual, ", 1)
+	c.post(apptest.Pavel, "/operators/coast-coaches/fares", map[string]any{"form": fares, "version": 1, "service": "coach-ticket"}, http.StatusOK, nil)
+	other := c.insured(apptest.Boris, c.Coach(soon(72), 5), 1, 5).Policy
+	if other.Insurer != "second-mutual" {
+		t.Fatalf("the policy is %+v", other)
+	}
+	today := time.Now().In(london(t)).Format(time.DateOnly)
+	ours, theirs := c.claim(apptest.Anna), c.claim(apptest.Boris)
+	for k, a := range map[*apptest.Case]apptest.Answer{&ours: c.send(apptest.Anna, ours, number, today, "en"), &theirs: c.send(apptest.Boris, theirs, other.Number, today, "en")} {
+		if a.JSON(t, k); a.Status != http.StatusOK || k.State != "submitted" {
+			t.Fatalf("sent: %d %s", a.Status, a.Body)
+		}
+	}
+	for name, who := range map[string]struct {
+		who         apptest.Who
+		sees, never string
+	}{"the first insurer's": {apptest.Lena, ours.ID, theirs.ID}, "the second's": {apptest.Sven, theirs.ID, ours.ID}} {
+		list := c.Do(apptest.Call{Who: &who.who, Method: http.MethodGet, Path: "/workflow/v1/cases"})
+		if list.Status != http.StatusOK || !strings.Contains(string(list.Body), who.sees) || strings.Contains(string(list.Body), who.never) {
+			t.Errorf("%s list: %d %s", name, list.Status, list.Body)
+		}
+		if a := c.Do(apptest.Call{Who: &who.who, Method: http.MethodGet, Path: "/workflow/v1/cases/" + who.never}); a.Status != http.StatusNotFound {
+			t.Errorf("%s people read another insurer's claim: %d", name, a.Status)
+		}
+	}
+	theirs = c.Act(apptest.Sven, theirs, "assign", map[string]any{})
+	theirs = c.Act(apptest.Sven, theirs, "settle", map[string]any{"awarded": 40})
+	c.settle()
+	if theirs.State != "settled" || !strings.Contains(c.contentOf(theirs.ID, "insurance-settlement"), "Second Mutual") {
+		t.Errorf("settled by somebody else: %+v", theirs)
+	}
+	if issuer := c.count(`SELECT count(*) FROM documents.document WHERE tenant_id = 'northwick' AND case_id = $1 AND agency = 'second-mutual'`, theirs.ID); issuer != 1 {
+		t.Errorf("%d documents of the second insurer", issuer)
+	}
+}

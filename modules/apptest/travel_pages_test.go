@@ -82,13 +82,13 @@ func TestFromTheSearchToTheTicketAndBackWithScriptsOff(t *testing.T) {
 	if page := v.read(at+"/seats", http.StatusOK); strings.Contains(page, `value="W1"`) {
 		t.Error("a place for a wheelchair is offered as a seat")
 	}
-	if back := v.send(at+"/seats", url.Values{"place-0": {"4A"}, "place-1": {"4B"}}, http.StatusSeeOther); back != at {
+	if back := v.send(at+"/seats", url.Values{"seat": {"4A", "4B"}}, http.StatusSeeOther); back != at {
 		t.Errorf("another booking: %s", back)
 	}
 	if page := v.send(at, url.Values{"self": {"true"}, "name-1": {" "}}, http.StatusUnprocessableEntity); !strings.Contains(page, `href="#f-name-1"`) {
 		t.Error("nobody says which name is missing")
 	}
-	names := url.Values{"self": {"true"}, "name-1": {"Leo Whitfield"}, "birthdate-1": {"2019-05-04"}, "insurance": {"true"}}
+	names := url.Values{"self": {"true"}, "name-1": {"Leo Whitfield"}, "birthdate-1": {"2019-05-04"}, "insurance": {"cancellation"}}
 	check := v.read(v.send(at, names, http.StatusSeeOther), http.StatusOK)
 	// 60 % of 2500 and a bicycle; half of 2500; insurance 100 + 4 % of 3050.
 	if !strings.Contains(check, "£32.72") || !strings.Contains(check, "Leo Whitfield, child, seat 4B") {

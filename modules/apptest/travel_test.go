@@ -32,7 +32,8 @@ type trip struct {
 	ID, Number, State, Departure, Code string
 	Version                            int
 	Fare, Insurance, Back              int64
-	GivenBack                          int64      `json:"given_back"`
+	GivenBack                          int64 `json:"given_back"`
+	Insured                            []string
 	HoldUntil                          *time.Time `json:"hold_until"`
 	Passengers                         []struct {
 		Name, Class, Place, Bicycle, Ticket string
@@ -208,7 +209,7 @@ func TestACitizenHoldsSeatsPaysAndGetsTheTicket(t *testing.T) {
 		Terms                  []struct{ Percent int }
 	}
 	asked := ride(d, 1, 5, 2)
-	asked["insurance"] = true
+	asked["insurance"] = []string{"cancellation"}
 	asked["passengers"] = []map[string]any{{"self": true}, {"name": "Leo", "birthdate": "2019-05-04"}}
 	c.post(apptest.Anna, "/quotes", asked, http.StatusOK, &q)
 	// Anna lives in Northwick: 60 % of 2500; Leo pays half.
@@ -225,7 +226,7 @@ func TestACitizenHoldsSeatsPaysAndGetsTheTicket(t *testing.T) {
 	if b.Code != "passengers-missing" {
 		t.Errorf("without names: %s", b.Code)
 	}
-	c.post(apptest.Anna, "/bookings/"+b.ID+"/passengers", map[string]any{"insurance": true, "passengers": asked["passengers"]}, http.StatusOK, &b)
+	c.post(apptest.Anna, "/bookings/"+b.ID+"/passengers", map[string]any{"insurance": []string{"cancellation"}, "passengers": asked["passengers"]}, http.StatusOK, &b)
 	if b.Fare != 2750 || b.Insurance != 210 || b.Passengers[0].Name != "Anna Whitfield" || !b.Passengers[1].Proof {
 		t.Errorf("named %+v", b)
 	}

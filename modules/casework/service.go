@@ -210,7 +210,11 @@ func (s *Service) tell(ctx context.Context, tx kernel.Tx, def *workflows.Definit
 		}
 	}
 	for _, name := range out.Effects {
-		if err := s.StepEffect(def.Sector, name)(ctx, tx, taken(st, out)); err != nil {
+		t := taken(st, out)
+		t.HandTo = func(ctx context.Context, tx kernel.Tx, to kernel.AgencyID) error {
+			return s.handTo(ctx, tx, &st.record, to)
+		}
+		if err := s.StepEffect(def.Sector, name)(ctx, tx, t); err != nil {
 			return detail{}, err
 		}
 	}
@@ -224,6 +228,18 @@ func (s *Service) tell(ctx context.Context, tx kernel.Tx, def *workflows.Definit
 		return detail{}, err
 	}
 	return detail{Case: s.caseFor(tx, def, st.record, person, kernel.PrincipalOf(ctx)), rec: st.record, def: def, snap: after, person: person}, nil
+}
+
+// handTo gives a case to another agency. Nobody who had taken it over is there any more.
+func (s *Service) handTo(ctx context.Context, tx kernel.Tx, rec *record, to kernel.AgencyID) error {
+	if _, ok := s.Directory.Agency(tx.TenantID(), to); !ok {
+		return kernel.NotThere("agency")
+	}
+	if to == rec.Agency {
+		return nil
+	}
+	rec.Agency, rec.Assignee = to, ""
+	return handed(ctx, tx, rec.ID, to)
 }
 
 func taken(st step, out workflows.Outcome) kernel.StepTaken {

@@ -43,7 +43,7 @@ func (s *Service) charge(ctx context.Context, tx kernel.Tx, def *workflows.Defin
 	}
 	title := def.TextAll("title")
 	_, err := s.Payments.Open(ctx, tx, kernel.NewPayment{
-		Case: st.ID, Person: st.Applicant, Title: title, Until: until, Return: "/cases/" + string(st.ID),
+		Case: st.ID, Person: st.Applicant, Title: title, Until: until, Return: "/cases/" + string(st.ID), Locale: st.Locale,
 		Lines: []kernel.PaymentLine{{Name: workflows.TheFee, Payee: st.Agency, Title: title, Amount: kernel.Money{Amount: def.Fee, Currency: s.tenant(tx).Currency()}}},
 	})
 	return err

@@ -194,6 +194,16 @@ func take(ctx context.Context, tx kernel.Tx, s step) error {
 	return err
 }
 
+// handed writes whose case it is from now on. The case is locked by the step that was just taken.
+func handed(ctx context.Context, tx kernel.Tx, id kernel.CaseID, to kernel.AgencyID) error {
+	res, err := pg.From(tx).ExecContext(ctx, `UPDATE casework.case SET agency = $3, assignee = NULL WHERE tenant_id = $1 AND id = $2`, tx.TenantID(), id, to)
+	ok, err := wrote(res, err, id)
+	if err == nil && !ok {
+		return kernel.NotThere("case")
+	}
+	return err
+}
+
 func (s step) json() (answers, input string, err error) {
 	a, err := json.Marshal(s.Answers)
 	if err != nil {

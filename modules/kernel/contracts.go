@@ -70,6 +70,10 @@ type StepTaken struct {
 	Version   int // the case's, after the step
 	At        time.Time
 	Input     map[string]any // what was said with it
+
+	// HandTo gives the case to another agency of the municipality: from this step on its people look after it, and no others.
+	// Only from within the effect. Errors: NotFound when there is no such agency.
+	HandTo func(ctx context.Context, tx Tx, to AgencyID) error
 }
 
 // StepEffect is one named effect of a sector's workflows (workflows.Action.Effects). It runs in the transaction of the

@@ -37,6 +37,7 @@ type NewPayment struct {
 	Title  Text          // one line for the payment sheet, without personal data
 	Until  time.Time     // until when an authorisation is in time; the provider is told
 	Return string        // local path the citizen comes back to
+	Locale string        // of the conversation, for the sheet and the receipt; empty: the person's own
 }
 
 // PaymentLine is one part of a payment, and who gets it.

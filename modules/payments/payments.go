@@ -44,6 +44,7 @@ type payment struct {
 	Amount    kernel.Money
 	Until     time.Time
 	Return    string
+	Locale    string // empty: the person's
 	CreatedAt time.Time
 	Reference string // the provider's; empty until it has begun
 	PayURL    string

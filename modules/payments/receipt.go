@@ -31,18 +31,31 @@ func (s *Service) receiptEffect(_ context.Context, e kernel.Effect) (pg.Complete
 		if err != nil || p.CapturedAt.IsZero() { // a refund that was told before its capture: the capture brings the receipt
 			return err
 		}
-		person, err := s.People.Person(ctx, tx, p.Person)
+		locale, err := s.localeOf(ctx, tx, p)
 		if err != nil {
-			return fmt.Errorf("payments: person of %s: %w", p.ID, err)
+			return err
 		}
 		_, err = s.Documents.Intend(ctx, tx, kernel.DocumentIntent{
-			Case: p.Case, Holder: p.Person, Agency: p.Lines[0].Payee, Type: receiptType, Content: s.receipt(tenant, p, person.Locale),
+			Case: p.Case, Holder: p.Person, Agency: p.Lines[0].Payee, Type: receiptType, Content: s.receipt(tenant, p, locale),
 		})
 		return err
 	}, nil
 }
 
-// receipt is what the document says, in the person's language.
+// localeOf is the language a payment was talked about in, like that of the other documents of its case; where nobody said which, the
+// person's own.
+func (s *Service) localeOf(ctx context.Context, tx kernel.Tx, p *payment) (string, error) {
+	if p.Locale != "" {
+		return p.Locale, nil
+	}
+	person, err := s.People.Person(ctx, tx, p.Person)
+	if err != nil {
+		return "", fmt.Errorf("payments: person of %s: %w", p.ID, err)
+	}
+	return person.Locale, nil
+}
+
+// receipt is what the document says, in one language.
 func (s *Service) receipt(t kernel.Tenant, p *payment, locale string) kernel.DocumentContent {
 	say := func(key string) string { return s.Texts.T(locale, "payments."+key) }
 	money := func(n int64) string { return ui.Money(locale, n, p.Amount.Currency) }

@@ -52,9 +52,11 @@ func TestAReceiptIsIssuedWhenMoneyWasTakenAndANewerOneAfterEachRefund(t *testing
 	h.run = pg.NewDispatcher(h.db, kerneltest.Directory(), subs, pg.DispatchOptions{Backoff: time.Microsecond, MaxTries: 30})
 	who := h.resident()
 	person := h.people[who]
-	person.Locale = "ru"
+	person.Locale = "zh"
 	h.people[who] = person
-	p := h.open(t, ticket(who))
+	n := ticket(who)
+	n.Locale = "ru" // they speak another language here than their issuer knows of
+	p := h.open(t, n)
 	h.settle(t)
 	h.wallet.pay(p.ID)
 	h.tell(t)

@@ -46,7 +46,7 @@ func (s *Service) Open(ctx context.Context, tx kernel.Tx, n kernel.NewPayment) (
 		return kernel.Payment{}, err
 	}
 	now := s.Clock.Now()
-	p := &payment{ID: n.ID, Case: n.Case, Person: n.Person, Provider: by.Name(), Title: n.Title, Amount: sum, Until: n.Until.UTC().Truncate(time.Microsecond), Return: n.Return, CreatedAt: now}
+	p := &payment{ID: n.ID, Case: n.Case, Person: n.Person, Provider: by.Name(), Title: n.Title, Amount: sum, Until: n.Until.UTC().Truncate(time.Microsecond), Return: n.Return, Locale: n.Locale, CreatedAt: now}
 	if p.ID == "" {
 		p.ID = kernel.PaymentID(kernel.NewID())
 	}

@@ -1,6 +1,7 @@
 package payments
 
 import (
+	"cmp"
 	"context"
 	"encoding/json"
 	"errors"
@@ -93,7 +94,7 @@ func (s *Service) beginning(ctx context.Context, id kernel.TenantID, p *payment)
 		return beginning{}, fmt.Errorf("payments: person of %s: %w", p.ID, err)
 	}
 	n := beginning{
-		Tenant: tenant, ID: p.ID, Title: p.Title, Amount: p.Amount, Subject: person.Subject, Until: p.Until, Locale: person.Locale,
+		Tenant: tenant, ID: p.ID, Title: p.Title, Amount: p.Amount, Subject: person.Subject, Until: p.Until, Locale: cmp.Or(p.Locale, person.Locale),
 		Return: tenant.Origin + p.Return, Events: tenant.Origin + prefix + "/events/" + p.Provider,
 	}
 	for _, l := range p.Lines {

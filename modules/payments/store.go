@@ -24,6 +24,7 @@ type paymentRow struct {
 	Currency     string         `db:"currency"`
 	Until        time.Time      `db:"until"`
 	Return       string         `db:"return_path"`
+	Locale       string         `db:"locale"`
 	CreatedAt    time.Time      `db:"created_at"`
 	Reference    sql.NullString `db:"reference"`
 	PayURL       sql.NullString `db:"pay_url"`
@@ -34,7 +35,7 @@ type paymentRow struct {
 	VoidedAt     sql.NullTime   `db:"voided_at"`
 }
 
-const paymentColumns = `id, case_id, person, provider, number, title, amount, currency, until, return_path, created_at, reference, pay_url,
+const paymentColumns = `id, case_id, person, provider, number, title, amount, currency, until, return_path, locale, created_at, reference, pay_url,
 	failed_at, failed_reason, authorized_at, captured_at, voided_at`
 
 type lineRow struct {
@@ -164,7 +165,7 @@ func readOrders(ctx context.Context, tx kernel.Tx, ids []string, into map[string
 func (r paymentRow) payment() (*payment, error) {
 	p := &payment{
 		ID: kernel.PaymentID(r.ID), Case: kernel.CaseID(r.Case), Person: kernel.PersonID(r.Person), Provider: r.Provider, Number: r.Number,
-		Amount: kernel.Money{Amount: r.Amount, Currency: r.Currency}, Until: r.Until.UTC(), Return: r.Return, CreatedAt: r.CreatedAt.UTC(),
+		Amount: kernel.Money{Amount: r.Amount, Currency: r.Currency}, Until: r.Until.UTC(), Return: r.Return, Locale: r.Locale, CreatedAt: r.CreatedAt.UTC(),
 		Reference: r.Reference.String, PayURL: r.PayURL.String,
 		facts: facts{FailedAt: moment(r.FailedAt), FailedReason: r.FailedReason.String, AuthorizedAt: moment(r.AuthorizedAt), CapturedAt: moment(r.CapturedAt), VoidedAt: moment(r.VoidedAt)},
 	}
@@ -196,9 +197,9 @@ func insertPayment(ctx context.Context, tx kernel.Tx, p *payment) (bool, error) 
 		return false, err
 	}
 	t := pg.From(tx)
-	res, err := t.ExecContext(ctx, `INSERT INTO payments.payment (tenant_id, id, case_id, person, provider, number, title, amount, currency, until, return_path, created_at)
-		VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12) ON CONFLICT (tenant_id, id) DO NOTHING`,
-		tx.TenantID(), string(p.ID), string(p.Case), string(p.Person), p.Provider, p.Number, string(title), p.Amount.Amount, p.Amount.Currency, p.Until, p.Return, p.CreatedAt)
+	res, err := t.ExecContext(ctx, `INSERT INTO payments.payment (tenant_id, id, case_id, person, provider, number, title, amount, currency, until, return_path, created_at, locale)
+		VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13) ON CONFLICT (tenant_id, id) DO NOTHING`,
+		tx.TenantID(), string(p.ID), string(p.Case), string(p.Person), p.Provider, p.Number, string(title), p.Amount.Amount, p.Amount.Currency, p.Until, p.Return, p.CreatedAt, p.Locale)
 	if err = pg.MapDrawn(err, "payment_number_key"); err != nil {
 		return false, fmt.Errorf("payments: open %s: %w", p.ID, err)
 	}

@@ -114,6 +114,7 @@ type BookingItem struct {
 	Currency   string          `json:"currency" example:"EUR" doc:"ISO 4217."`
 	Fare       int64           `json:"fare" minimum:"0" example:"1250" doc:"Of all passengers, in minor units."`
 	Insurance  int64           `json:"insurance" minimum:"0" example:"150" doc:"The premium, in minor units; 0: none."`
+	Insured    []string        `json:"insured" maxItems:"4" example:"[\"cancellation\"]" doc:"Codes of the insurance products that the premium is for."`
 	GivenBack  int64           `json:"given_back" minimum:"0" example:"0" doc:"What was ordered back because it was cancelled or called off."`
 	Passengers []PassengerItem `json:"passengers" maxItems:"9" doc:"In the order in which they were named."`
 }
@@ -122,7 +123,7 @@ func bookingItem(b Booking, tickets []Ticket) BookingItem {
 	out := BookingItem{
 		ID: string(b.Case), Number: b.Number, Service: b.Service, Operator: string(b.Operator), State: b.State, Version: b.Version, Departure: string(b.Departure),
 		From: b.FromSeq, To: b.ToSeq, DepartsAt: b.DepartsAt, ArrivesAt: b.ArrivesAt, HoldUntil: presentTime(b.HoldUntil), Currency: b.Currency,
-		Fare: b.Fare, Insurance: b.Insurance, GivenBack: b.GivenBack, Passengers: []PassengerItem{},
+		Fare: b.Fare, Insurance: b.Insurance, Insured: b.products(), GivenBack: b.GivenBack, Passengers: []PassengerItem{},
 	}
 	for _, p := range b.Passengers {
 		item := PassengerItem{Name: p.Name, Class: p.Class, Proof: p.Proof, Fare: p.Fare, Place: p.Place, Bicycle: p.BikePlace}
@@ -215,7 +216,7 @@ func (s *Service) registerBooking(api *web.API) {
 	web.Register(api, web.Op{ID: "pay-booking", Method: http.MethodPost, Path: "/bookings/{id}/pay", Tags: tags, Policy: whose, Idempotent: true, Errors: steps,
 		Summary: "Begin to pay", Returns: "The booking and its payment.", Description: "The places are held for another ten minutes, and the citizen pays at `pay_url`. The booking becomes `booked` once the payment is reported. What costs nothing is booked at once. A hold that has run out is honoured while nobody else has the places; otherwise 409 `places-gone` with `alternatives`."}, s.postPay)
 	web.Register(api, web.Op{ID: "change-booking", Method: http.MethodPost, Path: "/bookings/{id}/change", Tags: tags, Policy: whose, Idempotent: true, Errors: steps,
-		Summary: "Change to another departure", Returns: "The booking and what is to be paid.", Description: "The new places are the citizen's before the old ones are given up. What costs less goes back. Where it costs more, `payment` is the difference: until it is paid the old places stay theirs. 409 `seats-taken` leaves everything as it is, `too-late-to-change-trip` after the last moment the operator allows, `change-waits` while another change waits for its payment."}, s.postChange)
+		Summary: "Change to another departure", Returns: "The booking and what is to be paid.", Description: "The new places are the citizen's before the old ones are given up. What is insured stays so by the rule it was taken out under: the premium follows the fare. What costs less goes back. Where it costs more, `payment` is the difference: until it is paid the old places stay theirs. 409 `seats-taken` leaves everything as it is, `too-late-to-change-trip` after the last moment the operator allows, `change-waits` while another change waits for its payment."}, s.postChange)
 	web.Register(api, web.Op{ID: "drop-change", Method: http.MethodPost, Path: "/bookings/{id}/drop-change", Tags: tags, Policy: whose, Idempotent: true, Errors: steps,
 		Summary: "Give up a change that waits for its payment", Returns: "The booking as it was.", Description: "The places that were held for it are free again. None there is no error."}, s.postDropChange)
 }
@@ -226,23 +227,24 @@ type QuoteInput struct {
 		RideInput
 		Places     []PlaceInput `json:"places" minItems:"1" maxItems:"9" doc:"One for each passenger."`
 		Passengers []NameInput  `json:"passengers,omitempty" maxItems:"9" doc:"Who they are, in the same order; absent: adults."`
-		Insurance  bool         `json:"insurance,omitempty" doc:"With the cancellation insurance, where there is one."`
+		Insurance  []string     `json:"insurance,omitempty" maxItems:"4" example:"[\"cancellation\"]" doc:"Codes of the insurance products to take out, of those the answer names; absent: none."`
 	}
 }
 
 // QuoteOutput is a price.
 type QuoteOutput struct {
 	Body struct {
-		Currency   string      `json:"currency" example:"EUR" doc:"ISO 4217."`
-		Passengers []FareItem  `json:"passengers" maxItems:"9" doc:"What each pays, in the same order."`
-		Fare       int64       `json:"fare" minimum:"0" example:"2500" doc:"The sum of these, in minor units."`
-		Insurance  int64       `json:"insurance" minimum:"0" example:"150" doc:"The premium; 0: none."`
-		Total      int64       `json:"total" minimum:"0" example:"2650" doc:"What there is to pay, in minor units."`
-		Terms      []TermItem  `json:"terms" maxItems:"21" doc:"What goes back until when to who cancels."`
-		Room       int         `json:"room" minimum:"0" example:"31" doc:"Seats that are free all the way."`
-		Free       []string    `json:"free" maxItems:"2500" example:"[\"12A\",\"12B\"]" doc:"Numbers of the places that are free all the way."`
-		Sale       bool        `json:"sale" example:"true" doc:"Whether it can be booked now."`
-		Calls      []QuoteCall `json:"calls" maxItems:"1000" doc:"The calls from the first to the last of the ride."`
+		Currency   string        `json:"currency" example:"EUR" doc:"ISO 4217."`
+		Passengers []FareItem    `json:"passengers" maxItems:"9" doc:"What each pays, in the same order."`
+		Fare       int64         `json:"fare" minimum:"0" example:"2500" doc:"The sum of these, in minor units."`
+		Insurance  int64         `json:"insurance" minimum:"0" example:"150" doc:"The premium of what was asked for; 0: none."`
+		Products   []ProductItem `json:"products" maxItems:"4" doc:"What can be insured with this ride."`
+		Total      int64         `json:"total" minimum:"0" example:"2650" doc:"What there is to pay, in minor units."`
+		Terms      []TermItem    `json:"terms" maxItems:"21" doc:"What goes back until when to who cancels."`
+		Room       int           `json:"room" minimum:"0" example:"31" doc:"Seats that are free all the way."`
+		Free       []string      `json:"free" maxItems:"2500" example:"[\"12A\",\"12B\"]" doc:"Numbers of the places that are free all the way."`
+		Sale       bool          `json:"sale" example:"true" doc:"Whether it can be booked now."`
+		Calls      []QuoteCall   `json:"calls" maxItems:"1000" doc:"The calls from the first to the last of the ride."`
 	}
 }
 
@@ -251,6 +253,24 @@ type FareItem struct {
 	Class string `json:"class" enum:"adult,child,senior,concession" example:"adult" doc:"The class in which they pay least."`
 	Fare  int64  `json:"fare" minimum:"0" example:"1250" doc:"Minor units, with the bicycle's."`
 	Proof bool   `json:"proof" example:"false" doc:"Proof of age is shown on board."`
+}
+
+// ProductItem is an insurance product as it is offered to these people with this ride.
+type ProductItem struct {
+	Code    string `json:"code" example:"cancellation" doc:"Send it in insurance to take it out."`
+	Name    string `json:"name" example:"Trip cancellation" doc:"What people call it."`
+	Terms   string `json:"terms" example:"Holds until departure." doc:"What is covered and what is not, as the policy says it."`
+	Premium int64  `json:"premium" minimum:"0" example:"150" doc:"Of all passengers, in minor units. Another fare may have another one."`
+	Covers  int    `json:"covers" minimum:"0" maximum:"100" example:"100" doc:"Percent of the fare that goes back to who cancels before departure; 0: the operator's own terms alone."`
+	UpTo    int64  `json:"up_to" minimum:"0" example:"1000000" doc:"Up to so much for each passenger the insurer pays on a claim, in minor units; 0: no costs on the way."`
+}
+
+func productItems(locale string, all []Premium) []ProductItem {
+	out := make([]ProductItem, len(all))
+	for i, p := range all {
+		out[i] = ProductItem{p.Code, p.Name.In(locale), p.Terms.In(locale), p.Amount, p.Covers, p.UpTo}
+	}
+	return out
 }
 
 // QuoteCall is one stop on the way.
@@ -269,7 +289,7 @@ func (s *Service) postQuote(ctx context.Context, in *QuoteInput) (*QuoteOutput, 
 	out := &QuoteOutput{}
 	out.Body.Currency, out.Body.Fare, out.Body.Insurance, out.Body.Total = q.Price.Currency, q.Price.Fare, q.Price.Insurance, q.Price.Total
 	out.Body.Terms, out.Body.Room, out.Body.Sale, out.Body.Free = termItems(q.Terms), q.Room, q.Sale, append([]string{}, q.Free...)
-	out.Body.Passengers, out.Body.Calls = []FareItem{}, []QuoteCall{}
+	out.Body.Passengers, out.Body.Calls, out.Body.Products = []FareItem{}, []QuoteCall{}, productItems(kernel.LocaleOf(ctx), q.Products)
 	for _, l := range q.Price.Lines {
 		out.Body.Passengers = append(out.Body.Passengers, FareItem{string(l.Class), l.Amount, l.Proof})
 	}
@@ -285,14 +305,14 @@ type HoldInput struct {
 	Body struct {
 		RideInput
 		Places    []PlaceInput `json:"places" minItems:"1" maxItems:"9" doc:"One for each passenger."`
-		Insurance bool         `json:"insurance,omitempty" doc:"With the cancellation insurance, where there is one."`
+		Insurance []string     `json:"insurance,omitempty" maxItems:"4" example:"[\"cancellation\"]" doc:"Codes of the insurance products to take out, of those that a quote names; absent: none."`
 		Locale    string       `json:"locale,omitempty" enum:"en,ru,zh" doc:"Language of the conversation and of the ticket; absent: the one asked for by Accept-Language."`
 		Channel   string       `json:"channel,omitempty" enum:"list,search,qr,share,recents,nearby,push" doc:"How the citizen came; absent: directly."`
 	}
 }
 
 func (s *Service) postHold(ctx context.Context, in *HoldInput) (*BookingOutput, error) {
-	b, err := s.Hold(ctx, HoldRequest{Asked: in.Body.asked(), Wishes: wishesOf(in.Body.Places), Insured: in.Body.Insurance, Locale: in.Body.Locale, Channel: in.Body.Channel})
+	b, err := s.Hold(ctx, HoldRequest{Asked: in.Body.asked(), Wishes: wishesOf(in.Body.Places), Insure: in.Body.Insurance, Locale: in.Body.Locale, Channel: in.Body.Channel})
 	if err != nil {
 		return nil, inBody(err)
 	}
@@ -305,7 +325,7 @@ type PassengersInput struct {
 	web.IdempotencyInput
 	Body struct {
 		Passengers []NameInput `json:"passengers" minItems:"1" maxItems:"9" doc:"One for each place that is held, in that order."`
-		Insurance  bool        `json:"insurance,omitempty" doc:"With the cancellation insurance, where there is one."`
+		Insurance  []string    `json:"insurance,omitempty" maxItems:"4" example:"[\"cancellation\"]" doc:"Codes of the insurance products to take out, of those that a quote names; absent: none."`
 	}
 }
 

@@ -17,6 +17,10 @@
 // Offers the contract "travel" (/travel/v1) and the citizens' pages of the sector's mini-apps. Uses kernel.Cases,
 // kernel.Documents, kernel.People, kernel.Payments, kernel.Audit.
 //
+// Insurance is an insurer's, by products that a table of fares declares (travel/fares): one policy per booking names those taken out.
+// It follows the booking, by the rule it was taken out under: a change asks for the difference of the premium with that of the fare.
+// A claim is a case of the insurer whose policy it is.
+//
 // Who sees what: citizens their own bookings; an operator's conductors the tickets they scan, its dispatchers who is booked on a
 // departure, and each such look at a person is recorded.
 package travel

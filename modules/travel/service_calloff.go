@@ -140,7 +140,7 @@ func (s *Service) rebook(ctx context.Context, tx *pg.Tx, b Booking, version int)
 		if err != nil {
 			return "", err
 		}
-		w := wanted{Fare: b.Fare}
+		w := wanted{Fare: b.Fare, Insurance: b.Insurance}
 		for i, g := range given {
 			p := b.Passengers[i]
 			w.Seats = append(w.Seats, wantedSeat{Place: g.Number, Bicycle: g.Bicycle, Class: p.Class, Proof: p.Proof, Fare: p.Fare})
@@ -200,5 +200,5 @@ func (s *Service) Terms(b Booking) ([]fares.Term, error) {
 	if err != nil {
 		return nil, err
 	}
-	return rules.Terms(b.DepartsAt, s.Clock.Now(), b.Insured), nil
+	return rules.Terms(b.DepartsAt, s.Clock.Now()), nil
 }

@@ -12,9 +12,9 @@ import (
 )
 
 // Change gives a booking to another departure of the same operator: the new places are the citizen's before the old ones are
-// given up, in one transaction. What the new ride costs less goes back; where it costs more, the new places are held while
-// the difference is paid, and the old ones stay theirs until then. The premium of an insurance stays as it was paid. Once per
-// idempotency key. Errors: NotFound, Conflict (changed-meanwhile), ErrSameDeparture, ErrTooLate, ErrChanging, ErrSeatsTaken with
+// given up, in one transaction. What is insured stays so by the rule it was taken out under, which may give another premium for the
+// other fare. What all this costs less goes back; where it costs more, the new places are held while the difference is paid, and the
+// old ones stay theirs until then. Once per idempotency key. Errors: NotFound, Conflict (changed-meanwhile), ErrSameDeparture, ErrTooLate, ErrChanging, ErrSeatsTaken with
 // other departures, ErrNotSold, ErrNoPayments.
 func (s *Service) Change(ctx context.Context, c kernel.CaseID, version int, to Asked) (Paying, error) {
 	var o offer
@@ -39,11 +39,11 @@ func (s *Service) Change(ctx context.Context, c kernel.CaseID, version int, to A
 			return Paying{}, err
 		}
 		b.Version = version
-		if w.Fare > b.Fare {
+		if w.Fare+w.Insurance > b.Fare+b.Insurance {
 			if s.Payments == nil {
 				return Paying{}, ErrNoPayments
 			}
-			if p.Payment, err = s.ask(ctx, tx, *b, o, forChange, w.Fare-b.Fare, 0, until); err != nil {
+			if p.Payment, err = s.ask(ctx, tx, *b, o, forChange, w.Fare-b.Fare, w.Insurance-b.Insurance, until); err != nil {
 				return Paying{}, err
 			}
 			w.Payment = p.Payment.ID
@@ -100,7 +100,19 @@ func (s *Service) want(ctx context.Context, tx kernel.Tx, b Booking, o offer) (w
 	if err != nil {
 		return wanted{}, time.Time{}, err
 	}
-	w := wanted{Case: b.Case, Departure: o.ID, FromSeq: o.Begins().Seq, ToSeq: o.Ends().Seq, Fare: price.Fare, CreatedAt: s.Clock.Now()}
+	rules, err := b.rules()
+	if err != nil {
+		return wanted{}, time.Time{}, err
+	}
+	premium := rules.Premium(price.Fare, len(b.Passengers))
+	// It never moves against the fare, so that one payment or one refund settles both.
+	if price.Fare >= b.Fare {
+		premium = max(premium, b.Insurance)
+	}
+	if price.Fare <= b.Fare {
+		premium = min(premium, b.Insurance)
+	}
+	w := wanted{Case: b.Case, Departure: o.ID, FromSeq: o.Begins().Seq, ToSeq: o.Ends().Seq, Fare: price.Fare, Insurance: premium, CreatedAt: s.Clock.Now()}
 	for i, g := range given {
 		l := price.Lines[i]
 		w.Seats = append(w.Seats, wantedSeat{Place: g.Number, Bicycle: g.Bicycle, Class: string(l.Class), Proof: l.Proof, Fare: l.Amount})
@@ -121,7 +133,7 @@ func (s *Service) priceAgain(ctx context.Context, tx kernel.Tx, b Booking, o off
 			who[i].Claims = person.Claims
 		}
 	}
-	return o.price(who, false)
+	return o.price(who)
 }
 
 // changeTo makes the places that are held on the new departure the booking's own, gives the old ones back, orders back what
@@ -140,7 +152,7 @@ func (s *Service) changeTo(ctx context.Context, tx *pg.Tx, b *Booking, o offer, 
 	if err := voidTickets(ctx, tx, b.Case); err != nil {
 		return err
 	}
-	less := b.Fare - w.Fare
+	less, premium := b.Fare-w.Fare, b.Insurance-w.Insurance
 	if err := b.rideOn(o); err != nil {
 		return err
 	}
@@ -148,9 +160,9 @@ func (s *Service) changeTo(ctx context.Context, tx *pg.Tx, b *Booking, o offer, 
 		p := &b.Passengers[i]
 		p.Place, p.BikePlace, p.Class, p.Proof, p.Fare = seat.Place, seat.Bicycle, seat.Class, seat.Proof, seat.Fare
 	}
-	b.Fare = w.Fare
-	if less > 0 {
-		if _, err := s.giveBack(ctx, tx, b.Case, reasonChanged+"-"+string(o.ID)+"-"+s.Clock.Now().Format("20060102150405"), reasonChanged, less, 0, s.Clock.Now()); err != nil {
+	b.Fare, b.Insurance = w.Fare, w.Insurance
+	if less > 0 || premium > 0 {
+		if _, err := s.giveBack(ctx, tx, b.Case, reasonChanged+"-"+string(o.ID)+"-"+s.Clock.Now().Format("20060102150405"), reasonChanged, less, premium, s.Clock.Now()); err != nil {
 			return err
 		}
 	}
@@ -184,6 +196,7 @@ func (s *Service) changePaid(ctx context.Context, tx *pg.Tx, b Booking, c charge
 	if err != nil {
 		return err
 	}
+	w.Insurance = b.Insurance + c.Insurance
 	c.State = chargePlaced
 	if err := saveCharge(ctx, tx, c); err != nil {
 		return err

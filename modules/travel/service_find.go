@@ -117,7 +117,7 @@ func (s *Service) departing(ctx context.Context, tx kernel.Tx, service string, r
 		if err != nil {
 			return nil, err
 		}
-		price, err := o.price(who, false)
+		price, err := o.price(who)
 		if err != nil {
 			continue
 		}

@@ -15,10 +15,10 @@ import (
 // HoldRequest asks for places on a ride for people who travel together.
 type HoldRequest struct {
 	Asked
-	Wishes  []Wish // one for each passenger
-	Insured bool
-	Locale  string // language of the conversation and of the ticket; empty: the request's
-	Channel string // how the citizen came
+	Wishes  []Wish   // one for each passenger
+	Insure  []string // codes of the insurance products they take out
+	Locale  string   // language of the conversation and of the ticket; empty: the request's
+	Channel string   // how the citizen came
 }
 
 // errGone stands for "not as many places as people": the transaction is taken back, and the answer, with other departures,
@@ -83,7 +83,10 @@ func (s *Service) fill(ctx context.Context, tx kernel.Tx, b *Booking, o offer, q
 	if err != nil {
 		return err
 	}
-	price, err := o.price(who, q.Insured)
+	if err := o.insure(q.Insure); err != nil {
+		return err
+	}
+	price, err := o.price(who)
 	if err != nil {
 		return err
 	}
@@ -100,7 +103,7 @@ func (s *Service) fill(ctx context.Context, tx kernel.Tx, b *Booking, o offer, q
 	}
 	b.ride(o)
 	b.seat(given)
-	b.charge(price, q.Insured)
+	b.charge(price)
 	b.HoldUntil, b.UpdatedAt, b.Version = until, now, 1 // nothing but the start has happened to a draft
 	return nil
 }
@@ -226,7 +229,7 @@ func (b Booking) places() (n int) {
 	return n
 }
 
-// ride makes the offered ride the booking's.
+// ride makes the offered ride the booking's, with what the offer insures.
 func (b *Booking) ride(o offer) {
 	b.Departure, b.FromSeq, b.ToSeq = o.ID, o.Begins().Seq, o.Ends().Seq
 	b.DepartsAt, b.ArrivesAt = o.Begins().Departs, o.Ends().Arrives
@@ -235,15 +238,14 @@ func (b *Booking) ride(o offer) {
 	b.Rules = terms.JSON()
 }
 
-// rideOn makes another ride that of a booking that was paid for. Its insurance stays as it was taken out, like the premium.
+// rideOn makes another ride that of a booking that was paid for. What is insured, by whom and by which rule stays as it was taken
+// out.
 func (b *Booking) rideOn(o offer) error {
 	old, err := b.rules()
 	if err != nil {
 		return err
 	}
-	if b.Insured {
-		o.Fares.Insurance = old.Insurance
-	}
+	o.Fares.Insurance = old.Insurance
 	b.ride(o)
 	return nil
 }
@@ -256,8 +258,8 @@ func (b *Booking) seat(given []seats.Given) {
 }
 
 // charge writes down what the booking costs.
-func (b *Booking) charge(p fares.Price, insured bool) {
-	b.Currency, b.Fare, b.Insurance, b.Insured = p.Currency, p.Fare, p.Insurance, insured && p.Insurance > 0
+func (b *Booking) charge(p fares.Price) {
+	b.Currency, b.Fare, b.Insurance, b.Insured = p.Currency, p.Fare, p.Insurance, p.Insurance > 0
 	for i, l := range p.Lines {
 		b.Passengers[i].Class, b.Passengers[i].Proof, b.Passengers[i].Fare = string(l.Class), l.Proof, l.Amount
 	}

@@ -18,7 +18,7 @@ import (
 // SayWho writes down who rides, one for each place that is held, and what that makes the booking cost: children and seniors
 // by their date of birth, the citizen themselves by what their issuer verified. Only while nothing is paid. Errors: NotFound,
 // Conflict (changed-meanwhile), Invalid with fields, ErrNotSold.
-func (s *Service) SayWho(ctx context.Context, c kernel.CaseID, named []Named, insured bool) (Booking, error) {
+func (s *Service) SayWho(ctx context.Context, c kernel.CaseID, named []Named, products []string) (Booking, error) {
 	return pg.Once(ctx, s.DB, kernel.TenantOf(ctx).ID, func(tx *pg.Tx) (Booking, error) {
 		b, o, err := s.mine(ctx, tx, c)
 		if err != nil {
@@ -38,7 +38,10 @@ func (s *Service) SayWho(ctx context.Context, c kernel.CaseID, named []Named, in
 		if err != nil {
 			return Booking{}, err
 		}
-		price, err := o.price(who, insured)
+		if err := o.insure(products); err != nil {
+			return Booking{}, err
+		}
+		price, err := o.price(who)
 		if err != nil {
 			return Booking{}, err
 		}
@@ -49,7 +52,8 @@ func (s *Service) SayWho(ctx context.Context, c kernel.CaseID, named []Named, in
 				p.Name, p.Birthdate, p.Declared = who[i].Claims["name"], who[i].Birthdate, false
 			}
 		}
-		b.charge(price, insured)
+		b.ride(o)
+		b.charge(price)
 		b.UpdatedAt, b.Version = s.Clock.Now(), 1
 		return b, errors.Join(saveBooking(ctx, tx, b), savePassengers(ctx, tx, b))
 	})
@@ -218,7 +222,7 @@ func (s *Service) openPayment(ctx context.Context, tx kernel.Tx, b Booking, o of
 // ask opens a payment and writes down what it is for.
 func (s *Service) ask(ctx context.Context, tx kernel.Tx, b Booking, o offer, purpose string, fare, insurance int64, until time.Time) (kernel.Payment, error) {
 	c := charge{Payment: kernel.PaymentID(kernel.NewID()), Case: b.Case, Purpose: purpose, State: chargeOpen, Fare: fare, Insurance: insurance, CreatedAt: s.Clock.Now()}
-	n := kernel.NewPayment{ID: c.Payment, Case: b.Case, Person: b.Applicant, Until: until, Return: myPath(b.Service, b.Case), Title: s.titleOf(o)}
+	n := kernel.NewPayment{ID: c.Payment, Case: b.Case, Person: b.Applicant, Until: until, Return: myPath(b.Service, b.Case), Title: s.titleOf(o), Locale: b.Locale}
 	insurer, err := b.insurer()
 	if err != nil {
 		return kernel.Payment{}, err

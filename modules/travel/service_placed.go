@@ -158,9 +158,19 @@ func (s *Service) book(ctx context.Context, tx *pg.Tx, b *Booking, o offer, step
 	return step(said)
 }
 
-// rules are the terms that held when it was booked.
+// rules are the terms that held when it was booked: their insurance is what was taken out.
 func (b Booking) rules() (t fares.Table, err error) {
 	return t, json.Unmarshal(b.Rules, &t)
+}
+
+// products are the codes of what the booking insures.
+func (b Booking) products() []string {
+	rules, _ := b.rules() // what cannot be read insures nothing
+	out := []string{}
+	for _, p := range rules.Products() {
+		out = append(out, p.Code)
+	}
+	return out
 }
 
 func itoa(n int) string { return strconv.Itoa(n) }

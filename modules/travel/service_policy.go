@@ -7,9 +7,10 @@ import (
 
 	"townhall/modules/kernel"
 	"townhall/modules/kernel/ui"
+	"townhall/modules/travel/fares"
 )
 
-// Policy is the insurance of a booking. It follows the booking to another departure, and is void once that is cancelled or
+// Policy is the insurance of a booking: one, whatever products of the insurer were taken out. It follows the booking to another departure, and is void once that is cancelled or
 // called off. Its days are those of the municipality's clock.
 type Policy struct {
 	Number   string // people type it
@@ -93,10 +94,34 @@ func (s *Service) agencyName(tenant kernel.TenantID, id kernel.AgencyID, locale 
 	return string(id)
 }
 
+// coveredText names what was taken out, each product with what it pays for and its terms.
 func (s *Service) coveredText(b Booking) string {
-	rules, err := b.rules()
-	if err != nil || rules.Insurance == nil {
-		return s.say(b.Locale, "covered-costs")
+	rules, _ := b.rules() // what cannot be read insures nothing
+	var out []string
+	for _, p := range rules.Products() {
+		out = append(out, p.Name.In(b.Locale)+": "+plain(s.coverText(b.Locale, b.Currency, p)))
 	}
-	return s.say(b.Locale, "covered-cancelling", "percent", itoa(rules.Insurance.Covers)) + " " + s.say(b.Locale, "covered-costs")
+	return strings.Join(out, " ")
+}
+
+// insuredText names what was taken out.
+func (s *Service) insuredText(locale string, b Booking) string {
+	rules, _ := b.rules() // what cannot be read insures nothing
+	var out []string
+	for _, p := range rules.Products() {
+		out = append(out, p.Name.In(locale))
+	}
+	return strings.Join(out, "; ")
+}
+
+// coverText says what a product pays for, and its terms.
+func (s *Service) coverText(locale, currency string, p fares.Product) string {
+	var out []string
+	if p.Covers > 0 {
+		out = append(out, s.say(locale, "covered-cancelling", "percent", itoa(p.Covers)))
+	}
+	if p.UpTo > 0 {
+		out = append(out, s.say(locale, "covered-costs", "amount", ui.Money(locale, p.UpTo, currency)))
+	}
+	return strings.Join(append(out, p.Terms.In(locale)), " ")
 }

@@ -22,7 +22,8 @@ type Asked struct {
 type offer struct {
 	Ride
 	Vehicle seats.Layout
-	Fares   fareSet
+	Fares   fareSet          // their insurance is what was chosen of Insures; see insure
+	Insures *fares.Insurance // what can be taken out; nil: nothing
 }
 
 // Quoted is what a ride would cost and what is free on it. Nothing is held.
@@ -34,11 +35,29 @@ type Quoted struct {
 	Free  []string     // numbers of the places that are free all the way, as the vehicle is drawn
 	Seats []string     // of these, the seats
 	Sale  bool         // whether it can be booked now
+
+	Products []Premium // what can be insured with it
+	Vehicle  seats.Layout
 }
 
-// Quote says what a ride costs for some people, and what is free on it. Everybody may; the verified claims of the citizen
-// count for the passenger who is Self. Errors: NotFound, ErrNotSold, Invalid with fields.
-func (s *Service) Quote(ctx context.Context, a Asked, wishes []Wish, named []Named, insured bool) (q Quoted, err error) {
+// Premium is an insurance product with what it costs these people on this ride, in minor units.
+type Premium struct {
+	fares.Product
+	Amount int64
+}
+
+// premiums are those of everything that can be taken out, for a fare of so many people.
+func (o offer) premiums(fare int64, people int) (out []Premium) {
+	for _, p := range (fares.Table{Insurance: o.Insures}).Products() {
+		out = append(out, Premium{p, p.Premium(fare, people)})
+	}
+	return out
+}
+
+// Quote says what a ride costs for some people who take out the insurance products of these codes, and what is free on it.
+// Everybody may; the verified claims of the citizen count for the passenger who is Self. Errors: NotFound, ErrNotSold, Invalid with
+// fields.
+func (s *Service) Quote(ctx context.Context, a Asked, wishes []Wish, named []Named, products []string) (q Quoted, err error) {
 	if err := fewEnough(wishes); err != nil {
 		return Quoted{}, err
 	}
@@ -51,16 +70,20 @@ func (s *Service) Quote(ctx context.Context, a Asked, wishes []Wish, named []Nam
 		if err != nil {
 			return err
 		}
-		if q.Price, err = o.price(who, insured); err != nil {
+		if err := o.insure(products); err != nil {
 			return err
 		}
+		if q.Price, err = o.price(who); err != nil {
+			return err
+		}
+		q.Products, q.Vehicle = o.premiums(q.Price.Fare, len(who)), o.Vehicle
 		busy, err := busyOf(ctx, tx, o.Departure, "")
 		if err != nil {
 			return err
 		}
 		now := s.Clock.Now()
 		q.Ride, q.Sale = o.Ride, o.State == DepartureScheduled && o.Offered && o.Begins().Departs.After(now)
-		q.Terms = o.Fares.Terms(o.Begins().Departs, now, insured)
+		q.Terms = o.Fares.Terms(o.Begins().Departs, now)
 		q.Room, q.Free, q.Seats = 0, nil, nil
 		for _, p := range o.Vehicle.Places {
 			if !busy.Free(p.Number, o.From, o.To) {
@@ -120,6 +143,7 @@ func (s *Service) offerWith(ctx context.Context, tx kernel.Tx, set setUp, d Depa
 		return offer{}, notSold(one.err)
 	}
 	o.Fares, o.Vehicle = one.fares, one.vehicle
+	o.Insures, o.Fares.Insurance = o.Fares.Insurance, nil
 	if !slices.Contains(s.tenant(tx).Services, o.Fares.Service) {
 		return offer{}, kernel.NotThere("service")
 	}
@@ -143,8 +167,39 @@ func (s *Service) tenant(tx kernel.Tx) kernel.Tenant {
 	return kernel.Tenant{ID: tx.TenantID()}
 }
 
-func (o offer) price(who []fares.Traveller, insured bool) (fares.Price, error) {
-	p, err := o.Fares.Price(fareStop(o.Begins()), fareStop(o.Ends()), o.Day(), who, insured)
+// insurable lists what a draft can insure, with the premiums that its passengers would pay as adults: a name only lowers the fare.
+func (s *Service) insurable(ctx context.Context, b Booking) (out []Premium, err error) {
+	err = s.DB.Read(ctx, kernel.TenantOf(ctx).ID, func(tx *pg.Tx) error {
+		o, err := s.offer(ctx, tx, Asked{b.Departure, b.FromSeq, b.ToSeq})
+		if err != nil {
+			return err
+		}
+		adults := make([]fares.Traveller, len(b.Passengers))
+		for i, p := range b.Passengers {
+			adults[i].Bicycle = p.Bicycle
+		}
+		price, err := o.price(adults)
+		out = o.premiums(price.Fare, len(adults))
+		return err
+	})
+	return out, err
+}
+
+// insure makes the offer that of somebody who takes out these products and no others. Errors: Invalid.
+func (o *offer) insure(products []string) error {
+	t := o.Fares.Table
+	t.Insurance = o.Insures
+	t, err := t.Insured(products)
+	if err != nil {
+		return kernel.InvalidFields(kernel.FieldError{Path: "insurance", Slug: "travel.product-unknown", Message: "This insurance is not offered with this ride."}).Wrap(err)
+	}
+	o.Fares.Table = t
+	return nil
+}
+
+// price is what the ride costs these people, with the premiums of what the offer insures.
+func (o offer) price(who []fares.Traveller) (fares.Price, error) {
+	p, err := o.Fares.Price(fareStop(o.Begins()), fareStop(o.Ends()), o.Day(), who)
 	if errors.Is(err, fares.ErrNoFare) {
 		return fares.Price{}, ErrNotSold.Wrap(err)
 	}

@@ -78,7 +78,7 @@ func (b Booking) refundable(fare int64, at time.Time) (int64, error) {
 	if err != nil {
 		return 0, err
 	}
-	return rules.Refundable(fare, b.DepartsAt, at, b.Insured), nil
+	return rules.Refundable(fare, b.DepartsAt, at), nil
 }
 
 // stepComplete follows the case to the end of the ride.

@@ -73,7 +73,7 @@ func (s *Service) termsText(b Booking, zone *time.Location) string {
 		return ""
 	}
 	var out []string
-	for _, t := range rules.Terms(b.DepartsAt, s.Clock.Now(), b.Insured) {
+	for _, t := range rules.Terms(b.DepartsAt, s.Clock.Now()) {
 		out = append(out, s.say(b.Locale, "term", "percent", itoa(t.Percent), "until", moment(b.Locale, zone, t.Until)))
 	}
 	if len(out) == 0 {

@@ -98,6 +98,7 @@ type wanted struct {
 	FromSeq   int
 	ToSeq     int
 	Fare      int64
+	Insurance int64        // the premium; kept as what the payment asks for beyond the booking's
 	Seats     []wantedSeat // in the order of the passengers
 	CreatedAt time.Time
 }

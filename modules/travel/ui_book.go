@@ -11,7 +11,6 @@ import (
 	"townhall/modules/kernel"
 	"townhall/modules/kernel/ui"
 	"townhall/modules/travel/fares"
-	"townhall/modules/travel/seats"
 	"townhall/workflows"
 )
 
@@ -45,7 +44,7 @@ func (s *Service) showRideFor(w http.ResponseWriter, r *http.Request, d *workflo
 	if err != nil {
 		return err
 	}
-	q, err := s.Quote(r.Context(), asked, make([]Wish, 1), nil, false)
+	q, err := s.Quote(r.Context(), asked, make([]Wish, 1), nil, nil)
 	if err != nil {
 		return err
 	}
@@ -155,7 +154,7 @@ func (s *Service) namesPage(w http.ResponseWriter, r *http.Request, d *workflows
 			named[i].Name, named[i].Birthdate = "", ""
 		}
 	}
-	return s.showNames(w, r, t, named, t.Insured, nil)
+	return s.showNamesFor(w, r, t, named, t.products(), nil)
 }
 
 // namesIn reads who rides.
@@ -171,7 +170,15 @@ func namesIn(r *http.Request, n int) []Named {
 	return out
 }
 
-func (s *Service) showNames(w http.ResponseWriter, r *http.Request, t MyTrip, named []Named, insured bool, problem error) error {
+func (s *Service) showNamesFor(w http.ResponseWriter, r *http.Request, t MyTrip, named []Named, products []string, problem error) error {
+	offered, err := s.insurable(r.Context(), t.Booking)
+	if err != nil {
+		return err
+	}
+	return s.showNames(w, r, t, named, offered, products, problem)
+}
+
+func (s *Service) showNames(w http.ResponseWriter, r *http.Request, t MyTrip, named []Named, offered []Premium, products []string, problem error) error {
 	path := bookPath(t.Service, t.Case)
 	v := bookView{Held: s.held(r, t), Form: formView{Action: path, Button: s.t(r, "continue")}, Other: ui.Button{Label: s.t(r, "seats.choose"), Href: path + "/seats", Tone: "quiet"}}
 	wrong := map[string]string{}
@@ -207,15 +214,26 @@ func (s *Service) showNames(w http.ResponseWriter, r *http.Request, t MyTrip, na
 	if v.withErrors(wrong); len(v.Problems) == 0 {
 		v.Problems = top
 	}
-	if rules, err := t.rules(); err == nil && rules.Insurable() {
-		f := ui.Field{Name: "insurance", Kind: "checkbox", Label: s.t(r, "names.insurance"), Hint: s.t(r, "names.insurance-hint", "percent", rules.Insurance.Covers), Plain: true}
-		if insured {
-			f.Value = "true"
-		}
-		v.Rest = append(v.Rest, f)
+	if len(offered) > 0 {
+		v.Rest = []ui.Field{s.insuranceField(r, t.Currency, offered, products)}
 	}
 	view.Data = v
 	return s.Citizen.Render(w, r, s.views, "travel-book", view)
+}
+
+// insuranceField offers what can be insured. How much it costs is known once the names are: here stands what it would cost for adults.
+func (s *Service) insuranceField(r *http.Request, currency string, offered []Premium, products []string) ui.Field {
+	locale := kernel.LocaleOf(r.Context())
+	f := ui.Field{Name: "insurance", Kind: "checkbox", Label: s.t(r, "names.insurance"), Plain: true}
+	for _, p := range offered {
+		key := "names.product"
+		if p.Percent > 0 {
+			key = "names.product-most"
+		}
+		f.Options = append(f.Options, ui.Option{Value: p.Code, Selected: slices.Contains(products, p.Code), Hint: s.coverText(locale, currency, p.Product),
+			Label: s.t(r, key, "name", p.Name.In(locale), "amount", ui.Money(locale, p.Amount, currency))})
+	}
+	return f
 }
 
 // withErrors puts each error to its field and lists them for the summary.
@@ -236,75 +254,15 @@ func (s *Service) postNames(w http.ResponseWriter, r *http.Request, d *workflows
 	if !ok {
 		return err
 	}
-	named, insured := namesIn(r, len(t.Passengers)), r.PostFormValue("insurance") == "true"
-	_, err = s.SayWho(r.Context(), t.Case, named, insured)
+	named, products := namesIn(r, len(t.Passengers)), many(r, "insurance")
+	_, err = s.SayWho(r.Context(), t.Case, named, products)
 	if tolerable(err) {
-		return s.showNames(w, r, t, named, insured, err)
+		return s.showNamesFor(w, r, t, named, products, err)
 	}
 	if err != nil {
 		return err
 	}
 	return seeOther(w, r, bookPath(d.Slug, t.Case)+"/check")
-}
-
-func (s *Service) seatsPage(w http.ResponseWriter, r *http.Request, d *workflows.Definition) error {
-	t, ok, err := s.draft(w, r, d)
-	if !ok {
-		return err
-	}
-	return s.showSeatsFor(w, r, t, nil)
-}
-
-func (s *Service) showSeatsFor(w http.ResponseWriter, r *http.Request, t MyTrip, problem error) error {
-	q, err := s.Quote(r.Context(), Asked{t.Departure, t.FromSeq, t.ToSeq}, make([]Wish, 1), nil, false)
-	if err != nil {
-		return err
-	}
-	return s.showSeats(w, r, t, q.Seats, problem)
-}
-
-// showSeats lets every passenger choose among the seats that are free or theirs; a place for a wheelchair or a bicycle is no seat.
-func (s *Service) showSeats(w http.ResponseWriter, r *http.Request, t MyTrip, free []string, problem error) error {
-	path := bookPath(t.Service, t.Case)
-	v := bookView{Held: s.held(r, t), Form: formView{Action: path + "/seats", Button: s.t(r, "seats.take")}}
-	view := ui.View{Title: s.t(r, "seats.title"), Active: "services", Task: true, Back: path}
-	v.Problems = s.problems(r, &view, problem)
-	taken := map[string]bool{}
-	for _, p := range t.Passengers {
-		taken[p.Place] = true
-	}
-	for i, p := range t.Passengers {
-		f := ui.Field{Name: "place-" + itoa(i), Kind: "select", Label: s.t(r, "names.passenger", "n", i+1, "place", p.Place), Required: true, Value: p.Place}
-		for _, number := range append([]string{p.Place}, free...) {
-			if number != p.Place && (taken[number] || p.Kind == string(seats.Wheelchair)) {
-				continue
-			}
-			f.Options = append(f.Options, ui.Option{Value: number, Label: number})
-		}
-		v.Rest = append(v.Rest, f)
-	}
-	view.Data = v
-	return s.Citizen.Render(w, r, s.views, "travel-book", view)
-}
-
-// postSeats holds the chosen places in the place of those that are held.
-func (s *Service) postSeats(w http.ResponseWriter, r *http.Request, d *workflows.Definition) error {
-	t, ok, err := s.draft(w, r, d)
-	if !ok {
-		return err
-	}
-	q := HoldRequest{Asked: Asked{t.Departure, t.FromSeq, t.ToSeq}, Insured: t.Insured, Locale: t.Locale}
-	for i, p := range t.Passengers {
-		q.Wishes = append(q.Wishes, Wish{Wheelchair: p.Kind == string(seats.Wheelchair), Bicycle: p.Bicycle, Place: r.PostFormValue("place-" + itoa(i))})
-	}
-	b, err := s.Hold(r.Context(), q)
-	if tolerable(err) {
-		return s.showSeatsFor(w, r, t, err)
-	}
-	if err != nil {
-		return err
-	}
-	return seeOther(w, r, bookPath(d.Slug, b.Case))
 }
 
 func (s *Service) checkPage(w http.ResponseWriter, r *http.Request, d *workflows.Definition) error {
@@ -329,7 +287,7 @@ func (s *Service) showCheck(w http.ResponseWriter, r *http.Request, t MyTrip, pr
 		v.Rows = append(v.Rows, ui.SummaryRow{Key: s.t(r, "check.passenger", "n", i+1), Value: s.passengerLine(locale, p) + "\n" + ui.Money(locale, p.Fare, t.Currency), Change: path})
 	}
 	if t.Insurance > 0 {
-		v.Rows = append(v.Rows, ui.SummaryRow{Key: s.say(locale, "line.insurance"), Value: ui.Money(locale, t.Insurance, t.Currency), Change: path})
+		v.Rows = append(v.Rows, ui.SummaryRow{Key: s.say(locale, "line.insurance"), Value: s.insuredText(locale, t.Booking) + "\n" + ui.Money(locale, t.Insurance, t.Currency), Change: path})
 	}
 	view := ui.View{Title: s.t(r, "check.title"), Active: "services", Task: true, Back: path}
 	v.Problems = s.problems(r, &view, problem)

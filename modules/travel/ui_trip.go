@@ -31,7 +31,7 @@ func (s *Service) showTrip(w http.ResponseWriter, r *http.Request, d *workflows.
 	locale := kernel.LocaleOf(r.Context())
 	v := tripView{Tag: s.stateTag(locale, d, t.State), Number: t.Number, Facts: s.rideFacts(locale, t.Ride), Documents: s.documentRows(r, t)}
 	if t.Policy.Number != "" {
-		v.Facts = append(v.Facts, s.policyFact(r, t.Policy))
+		v.Facts = append(v.Facts, s.policyFact(r, t.Policy), ui.Fact{Key: s.say(locale, "line.insurance"), Value: s.insuredText(locale, t.Booking)})
 	}
 	for i, p := range t.Passengers {
 		if t.State != StateBooked && t.State != StateTravelled {

@@ -55,11 +55,11 @@ func (t *tour) holdSeats(ctx context.Context) error {
 	if err := b.Submit(ctx, "/ride", url.Values{"people": {"2"}}); err != nil {
 		return err
 	}
-	if err := b.Submit(ctx, "/book/", url.Values{"name-1": {"Leo Whitfield"}, "birthdate-1": {time.Now().AddDate(-9, 0, 0).Format(time.DateOnly)}, "insurance": {"true"}}); err != nil {
+	if err := b.Submit(ctx, "/book/", url.Values{"name-1": {"Leo Whitfield"}, "birthdate-1": {time.Now().AddDate(-9, 0, 0).Format(time.DateOnly)}, "insurance": {"cancellation"}}); err != nil {
 		return err
 	}
 	// 80 % of 8.50 for a resident and half of it for the child; the insurance is 1 and 5 % of both.
-	return b.expect("Leo Whitfield", "£6.80", "£4.25", "Cancellation insurance", "£12.61")
+	return b.expect("Leo Whitfield", "£6.80", "£4.25", "Trip cancellation", "£12.61")
 }
 
 // payInSheet pays what a page asks for in the wallet's sheet, and comes back. The page has a link to it, or a

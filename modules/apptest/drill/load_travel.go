@@ -145,7 +145,7 @@ func (l *travellers) trip(ctx context.Context, c *citizen) error {
 	for range max(0, rand.N(5)-2) {
 		places, names = append(places, map[string]any{}), append(names, map[string]any{"name": "Лена 李", "birthdate": "2016-05-04"})
 	}
-	insured := rand.N(3) == 0
+	insured := [][]string{{}, {}, {}, {"cancellation"}, {"cancellation", "accident"}, {"accident"}}[rand.N(6)]
 	var b booking
 	ok, err := l.ask(ctx, c, "/travel/v1/bookings", map[string]any{"departure": l.departure(), "from": from, "to": from + 1 + rand.N(calls-1-from), "places": places, "insurance": insured}, &b)
 	if err != nil {
@@ -176,7 +176,7 @@ func (l *travellers) trip(ctx context.Context, c *citizen) error {
 		return fmt.Errorf("pay for %s: no payment", b.ID)
 	}
 	l.tell(b.ID, "pay")
-	return l.settleUp(ctx, c, b.ID, insured, p)
+	return l.settleUp(ctx, c, b.ID, len(insured) > 0, p)
 }
 
 // settleUp is what people do in front of the payment sheet: most pay.

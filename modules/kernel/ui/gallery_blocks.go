@@ -176,6 +176,6 @@ func listsSample(s sayer) View {
 
 func iconsSample(s sayer) View {
 	return View{Title: s.say("Icons", "Значки", "图标"), Data: sample{Icons: []string{
-		"certificate", "document", "health", "travel", "bike", "family", "home", "services", "cases", "tray", "person", "shield", "clock", "question",
+		"certificate", "document", "health", "travel", "bike", "wheelchair", "family", "home", "services", "cases", "tray", "person", "shield", "clock", "question",
 		"download", "next", "back", "down", "search", "code", "out", "done", "success", "warning", "danger", "info"}}}
 }

@@ -28,7 +28,10 @@ bicycle: 300
 refunds:
   - {hours: 48, percent: 90}
   - {hours: 2, percent: 50}
-insurance: {fixed: 100, percent: 4, minimum: 150, covers: 80}
+insurance:
+  products:
+    - {code: cancellation, name: {en: Cancellation, ru: Отмена, zh: 取消}, terms: {en: Any reason., ru: Любая причина., zh: 任何原因。}, fixed: 100, percent: 4, minimum: 150, covers: 80}
+    - {code: accident, name: {en: Accident, ru: Случай, zh: 意外}, terms: {en: On board., ru: В пути., zh: 途中。}, per_person: 120, up_to: 500000}
 change_hours: 1
 `
 
@@ -69,12 +72,12 @@ func TestAFareIsOfThePairOrOfTheZonesAndOfTheClass(t *testing.T) {
 		"no date at all":                       {"harbour", "mill", Traveller{Birthdate: "yesterday"}, Line{Adult, 260, false}},
 		"with a bicycle":                       {"harbour", "mill", Traveller{Bicycle: true}, Line{Adult, 560, false}},
 	} {
-		p, err := table(t).Price(c.from, c.to, day, []Traveller{c.who}, false)
+		p, err := insured(t).Price(c.from, c.to, day, []Traveller{c.who})
 		if err != nil || p.Lines[0] != c.want || p.Total != c.want.Amount {
 			t.Errorf("%s: %+v %v, want %+v", name, p, err, c.want)
 		}
 	}
-	if _, err := table(t).Price("harbour", "moon", day, nil, false); !errors.Is(err, ErrNoFare) {
+	if _, err := insured(t).Price("harbour", "moon", day, nil); !errors.Is(err, ErrNoFare) {
 		t.Errorf("to the moon: %v", err)
 	}
 }
@@ -114,15 +117,19 @@ func TestWhatIsGivenBackFollowsTheSteps(t *testing.T) {
 		"at departure, insured":            {departs, true, 0},
 		"afterwards":                       {before(-time.Hour), false, 0},
 	} {
-		if got := table(t).Refundable(1002, departs, c.at, c.insured); got != c.want {
+		tab := insured(t)
+		if c.insured {
+			tab = insured(t, "cancellation", "accident")
+		}
+		if got := tab.Refundable(1002, departs, c.at); got != c.want {
 			t.Errorf("%s: %d, want %d", name, got, c.want)
 		}
 	}
-	terms := table(t).Terms(departs, before(60*time.Hour), true)
+	terms := insured(t, "cancellation").Terms(departs, before(60*time.Hour))
 	if len(terms) != 2 || terms[0] != (Term{before(48 * time.Hour), 90}) || terms[1] != (Term{departs, 80}) {
 		t.Errorf("terms %v", terms)
 	}
-	if terms := table(t).Terms(departs, before(time.Hour), false); len(terms) != 0 {
+	if terms := insured(t, "accident").Terms(departs, before(time.Hour)); len(terms) != 0 {
 		t.Errorf("terms too late: %v", terms)
 	}
 	if tab := table(t); !tab.MayChange(departs, before(time.Hour)) || tab.MayChange(departs, before(time.Hour-1)) || tab.MayChange(departs, departs) {
@@ -130,22 +137,43 @@ func TestWhatIsGivenBackFollowsTheSteps(t *testing.T) {
 	}
 }
 
-func TestAnInsuranceCostsAtLeastItsMinimum(t *testing.T) {
+func TestAProductCostsAtLeastItsMinimum(t *testing.T) {
 	t.Parallel()
 	for fare, want := range map[int64]int64{0: 150, 1000: 150, 1250: 150, 1251: 151, 10000: 500} {
-		if got := table(t).Insurance.Premium(fare); got != want {
+		if got := insured(t, "cancellation").Premium(fare, 3); got != want {
 			t.Errorf("premium of %d: %d, want %d", fare, got, want)
 		}
+		if got := insured(t, "accident", "cancellation").Premium(fare, 3); got != want+360 {
+			t.Errorf("both premiums of %d: %d, want %d", fare, got, want+360)
+		}
 	}
-	p, err := table(t).Price("harbour", "airport", day, make([]Traveller, 3), true)
+	p, err := insured(t, "cancellation").Price("harbour", "airport", day, make([]Traveller, 3))
 	if err != nil || p.Fare != 3765 || p.Insurance != 251 || p.Total != 4016 {
 		t.Errorf("%+v %v", p, err)
 	}
-	without := table(t)
-	without.Insurance = nil
-	if p, _ := without.Price("harbour", "airport", day, make([]Traveller, 1), true); p.Insurance != 0 {
+	if p, _ := insured(t).Price("harbour", "airport", day, make([]Traveller, 1)); p.Insurance != 0 {
 		t.Errorf("a premium without an insurance: %+v", p)
 	}
+	for _, codes := range [][]string{{"war"}, {"cancellation", "war"}, {""}} {
+		if _, err := table(t).Insured(codes); !errors.Is(err, ErrNoProduct) {
+			t.Errorf("%v: %v", codes, err)
+		}
+	}
+	without := table(t)
+	without.Insurance = nil
+	if _, err := without.Insured([]string{"cancellation"}); !errors.Is(err, ErrNoProduct) {
+		t.Errorf("insured by nobody: %v", err)
+	}
+}
+
+// insured is the table for who takes these products out.
+func insured(t testing.TB, codes ...string) Table {
+	t.Helper()
+	out, err := table(t).Insured(codes)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return out
 }
 
 func TestEveryMistakeInATableIsNamedWithItsField(t *testing.T) {
@@ -173,7 +201,16 @@ func TestEveryMistakeInATableIsNamedWithItsField(t *testing.T) {
 		"more back later":                 {func(t *Table) { t.Refunds[1].Percent = 95 }, "refunds[1].percent travel.fares.rising"},
 		"steps in the wrong order":        {func(t *Table) { t.Refunds[1].Hours = 60 }, "refunds[1].hours travel.fares.order"},
 		"an insurer with an endless name": {func(t *Table) { t.Insurance.Insurer = strings.Repeat("x", 61) }, "insurance.insurer travel.fares.insurer"},
-		"an insurance that covers double": {func(t *Table) { t.Insurance.Covers = 200 }, "insurance.covers travel.fares.percent"},
+		"a product that covers double":    {func(t *Table) { t.Insurance.Products[0].Covers = 200 }, "insurance.products[0].covers travel.fares.percent"},
+		"a product that covers nothing":   {func(t *Table) { t.Insurance.Products[1].UpTo = 0 }, "insurance.products[1] travel.fares.covers-nothing"},
+		"a product for nothing":           {func(t *Table) { t.Insurance.Products[1].PerPerson = 0 }, "insurance.products[1] travel.fares.for-nothing"},
+		"a share of a free ride":          {func(t *Table) { t.Insurance.Products[1].PerPerson, t.Insurance.Products[1].Percent = 0, 5 }, "insurance.products[1] travel.fares.for-nothing"},
+		"a product without a code":        {func(t *Table) { t.Insurance.Products[0].Code = "" }, "insurance.products[0].code travel.fares.code"},
+		"a product twice":                 {func(t *Table) { t.Insurance.Products[1].Code = "cancellation" }, "insurance.products[1].code travel.fares.product-twice"},
+		"terms in two languages":          {func(t *Table) { delete(t.Insurance.Products[0].Terms, "zh") }, "insurance.products[0].terms.zh travel.fares.text"},
+		"an endless name":                 {func(t *Table) { t.Insurance.Products[0].Name["ru"] = strings.Repeat("д", 61) }, "insurance.products[0].name.ru travel.fares.text"},
+		"an insurer without a product":    {func(t *Table) { t.Insurance.Products = nil }, "insurance.products travel.fares.products"},
+		"five products":                   {func(t *Table) { t.Insurance.Products = make([]Product, 5) }, "insurance.products"},
 	} {
 		tab := table(t)
 		c.change(&tab)
@@ -184,7 +221,7 @@ func TestEveryMistakeInATableIsNamedWithItsField(t *testing.T) {
 				got += f.Path + " " + f.Slug + " "
 			}
 		}
-		if strings.TrimSpace(got) != c.want {
+		if strings.TrimSpace(got) != c.want && (name != "five products" || !strings.HasPrefix(got, c.want)) {
 			t.Errorf("%s: %q, want %q", name, got, c.want)
 		}
 	}
@@ -219,7 +256,12 @@ func drawn(t *rapid.T) Table {
 		}
 	}
 	if rapid.Bool().Draw(t, "insurance") {
-		tab.Insurance = &Insurance{Fixed: amount.Draw(t, "fixed"), Percent: percent.Draw(t, "premium"), Minimum: amount.Draw(t, "minimum"), Covers: percent.Draw(t, "covers")}
+		words := kernel.Text{"en": "a", "ru": "б", "zh": "丙"}
+		tab.Insurance = &Insurance{}
+		for n := range rapid.IntRange(1, MaxProducts).Draw(t, "products") {
+			tab.Insurance.Products = append(tab.Insurance.Products, Product{Code: string(rune('a' + n)), Name: words, Terms: words, Fixed: amount.Draw(t, "fixed"), PerPerson: amount.Draw(t, "person"),
+				Percent: percent.Draw(t, "premium"), Minimum: 1 + amount.Draw(t, "minimum")/2, Covers: percent.Draw(t, "covers"), UpTo: 1})
+		}
 	}
 	if err := tab.Check(); err != nil {
 		t.Fatalf("drew a wrong table: %v", err)
@@ -236,39 +278,40 @@ func TestSumsAreTheirLinesAndNobodyGetsMoreBackThanWasPaid(t *testing.T) {
 			all = append(all, Traveller{Birthdate: rapid.SampledFrom([]string{"", "2020-01-01", "1950-01-01", "1990-01-01"}).Draw(t, "born"),
 				Bicycle: rapid.Bool().Draw(t, "bike"), Claims: map[string]string{"c": rapid.SampledFrom([]string{"", "v"}).Draw(t, "claim")}})
 		}
-		insured := rapid.Bool().Draw(t, "insured")
-		p, err := tab.Price("a", "b", day, all, insured)
+		bare := tab
+		bare.Insurance = nil
+		p, err := tab.Price("a", "b", day, all)
 		if err != nil {
 			t.Fatal(err)
 		}
 		sum := int64(0)
 		for i, l := range p.Lines {
 			sum += l.Amount
-			adult, _ := tab.Price("a", "b", day, []Traveller{{Bicycle: all[i].Bicycle}}, false)
+			adult, _ := bare.Price("a", "b", day, []Traveller{{Bicycle: all[i].Bicycle}})
 			if l.Amount < 0 || l.Amount > adult.Total {
 				t.Fatalf("%+v pays more than an adult, %d", l, adult.Total)
 			}
 		}
-		if sum != p.Fare || p.Total != p.Fare+p.Insurance || p.Insurance < 0 || len(p.Lines) != len(all) {
+		if sum != p.Fare || p.Total != p.Fare+p.Insurance || (p.Insurance > 0) != (tab.Insurance != nil) || len(p.Lines) != len(all) {
 			t.Fatalf("%+v does not add up to %d", p, sum)
 		}
 		// One more traveller never makes it cheaper, nor does insurance.
-		more, _ := tab.Price("a", "b", day, append(all, Traveller{}), insured)
+		more, _ := tab.Price("a", "b", day, append(all, Traveller{}))
 		if more.Fare < p.Fare || more.Total < p.Total {
 			t.Fatalf("%+v with one more is %+v", p, more)
 		}
 		departs := day.Add(500 * time.Hour)
 		early := rapid.IntRange(0, 500*3600).Draw(t, "early")
 		late := rapid.IntRange(early, 501*3600).Draw(t, "late")
-		a := tab.Refundable(p.Fare, departs, day.Add(time.Duration(early)*time.Second), insured)
-		b := tab.Refundable(p.Fare, departs, day.Add(time.Duration(late)*time.Second), insured)
+		a := tab.Refundable(p.Fare, departs, day.Add(time.Duration(early)*time.Second))
+		b := tab.Refundable(p.Fare, departs, day.Add(time.Duration(late)*time.Second))
 		if a < 0 || b < 0 || a > p.Fare || b > a {
 			t.Fatalf("of %d paid, %d is given back early and %d late", p.Fare, a, b)
 		}
-		if without := tab.Refundable(p.Fare, departs, day.Add(time.Duration(early)*time.Second), false); without > a {
+		if without := bare.Refundable(p.Fare, departs, day.Add(time.Duration(early)*time.Second)); without > a {
 			t.Fatalf("the insured get less, %d, than others, %d", a, without)
 		}
-		if less := tab.Refundable(p.Fare/2, departs, day, insured); less > a && early == 0 {
+		if less := tab.Refundable(p.Fare/2, departs, day); less > a && early == 0 {
 			t.Fatalf("half the fare gives back more: %d of %d", less, a)
 		}
 	})

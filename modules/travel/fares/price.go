@@ -34,9 +34,9 @@ type Price struct {
 	Total     int64
 }
 
-// Price says what travellers pay for a ride between two stops that begins on the local day of departure; insured adds the
-// premium, where the table has one. Errors: ErrNoFare.
-func (t Table) Price(from, to string, day time.Time, all []Traveller, insured bool) (Price, error) {
+// Price says what travellers pay for a ride between two stops that begins on the local day of departure, with the premium of every
+// product of the table (see Insured). Errors: ErrNoFare.
+func (t Table) Price(from, to string, day time.Time, all []Traveller) (Price, error) {
 	full, ok := t.adult(from, to)
 	if !ok {
 		return Price{}, ErrNoFare
@@ -50,15 +50,10 @@ func (t Table) Price(from, to string, day time.Time, all []Traveller, insured bo
 		p.Lines[i] = l
 		p.Fare += l.Amount
 	}
-	if insured && t.Insurance != nil {
-		p.Insurance = t.Insurance.Premium(p.Fare)
-	}
+	p.Insurance = t.Premium(p.Fare, len(all))
 	p.Total = p.Fare + p.Insurance
 	return p, nil
 }
-
-// Insurable reports whether there is an insurance at all.
-func (t Table) Insurable() bool { return t.Insurance != nil }
 
 // adult is the full fare between two stops.
 func (t Table) adult(from, to string) (int64, bool) {
@@ -131,18 +126,13 @@ func (r Rounding) round(amount, percent int64) int64 {
 	}
 }
 
-// Premium is what the insurance of a booking costs. A share of a minor unit counts as a whole one.
-func (i Insurance) Premium(fare int64) int64 {
-	return max(i.Minimum, i.Fixed+(fare*int64(i.Percent)+99)/100)
-}
-
 // Refundable is how much of a paid fare is given back to somebody who cancels at a moment, by the operator's rule or by the
-// insurance, whichever gives more; nothing once the departure has begun. A share of a minor unit is not given back.
-func (t Table) Refundable(paid int64, departs, at time.Time, insured bool) int64 {
-	return paid * int64(t.refundPercent(departs, at, insured)) / 100
+// insurance of the table (see Insured), whichever gives more; nothing once the departure has begun. A share of a minor unit is not given back.
+func (t Table) Refundable(paid int64, departs, at time.Time) int64 {
+	return paid * int64(t.refundPercent(departs, at)) / 100
 }
 
-func (t Table) refundPercent(departs, at time.Time, insured bool) int {
+func (t Table) refundPercent(departs, at time.Time) int {
 	if !at.Before(departs) {
 		return 0
 	}
@@ -153,25 +143,19 @@ func (t Table) refundPercent(departs, at time.Time, insured bool) int {
 			break
 		}
 	}
-	if insured && t.Insurance != nil {
-		share = max(share, t.Insurance.Covers)
-	}
-	return share
+	return max(share, t.covers())
 }
 
 // Terms are the moments until which a share of the fare is given back, first the one that gives most, as people are told
 // them before they pay. A moment that has passed at now is left out.
-func (t Table) Terms(departs, now time.Time, insured bool) (out []Term) {
-	steps := slices.Clone(t.Refunds)
-	if insured && t.Insurance != nil {
-		steps = append(steps, Refund{Hours: 0, Percent: t.Insurance.Covers})
-	}
+func (t Table) Terms(departs, now time.Time) (out []Term) {
+	steps := append(slices.Clone(t.Refunds), Refund{Hours: 0, Percent: t.covers()})
 	for _, s := range steps {
 		until := departs.Add(-time.Duration(s.Hours) * time.Hour)
 		if until.Before(now) || s.Percent == 0 {
 			continue
 		}
-		out = append(out, Term{Until: until, Percent: max(s.Percent, t.refundPercent(departs, until, insured))})
+		out = append(out, Term{Until: until, Percent: max(s.Percent, t.refundPercent(departs, until))})
 	}
 	slices.SortStableFunc(out, func(a, b Term) int { return cmp.Or(cmp.Compare(b.Percent, a.Percent), b.Until.Compare(a.Until)) })
 	return slices.CompactFunc(out, func(a, b Term) bool { return a.Percent == b.Percent })

@@ -46,7 +46,16 @@ var Classes = []Class{Adult, Child, Senior, Concession}
 //	refunds:                                 # until so many hours before departure, so much is given back
 //	  - {hours: 48, percent: 90}
 //	  - {hours: 2, percent: 50}
-//	insurance: {fixed: 100, percent: 4, minimum: 150, covers: 100}
+//	insurance:                               # see Insurance
+//	  insurer: harbour-mutual
+//	  products:
+//	    - code: cancellation
+//	      name: {en: Trip cancellation, ru: Отмена поездки, zh: 行程取消}
+//	      terms: {en: Holds until departure., ru: Действует до отправления., zh: 保障至发车前。}
+//	      fixed: 100
+//	      percent: 4
+//	      minimum: 150
+//	      covers: 100
 //	change_hours: 1                          # a booking can be changed until then
 type Table struct {
 	Code        string         `yaml:"code" json:"code"`
@@ -88,28 +97,6 @@ type Rounding struct {
 type Refund struct {
 	Hours   int `yaml:"hours" json:"hours"`
 	Percent int `yaml:"percent" json:"percent"`
-}
-
-// Insurance is what a cancellation insurance costs, for the whole booking: Fixed and Percent of the fare, at least
-// Minimum. Whoever has it gets Covers percent of the fare back until departure; the premium itself is never given back
-// to somebody who cancels. Insurer is the agency whose policy it is and who gets the premium; see By.
-type Insurance struct {
-	Insurer string `yaml:"insurer,omitempty" json:"insurer,omitempty"`
-	Fixed   int64  `yaml:"fixed,omitempty" json:"fixed,omitempty"`
-	Percent int    `yaml:"percent,omitempty" json:"percent,omitempty"`
-	Minimum int64  `yaml:"minimum,omitempty" json:"minimum,omitempty"`
-	Covers  int    `yaml:"covers" json:"covers"`
-}
-
-// Insurer is who insures where a table names nobody.
-const Insurer kernel.AgencyID = "travel-insurance"
-
-// By is the agency that insures.
-func (i Insurance) By() kernel.AgencyID {
-	if i.Insurer == "" {
-		return Insurer
-	}
-	return kernel.AgencyID(i.Insurer)
 }
 
 // Limits. MaxAmount keeps every sum of a booking far below what 64 bits hold.
@@ -156,6 +143,10 @@ func (c *checking) need(ok bool, path, slug, message string) {
 	}
 }
 
+func (c *checking) code(code, path string) {
+	c.need(code != "" && len(code) <= 60 && strings.Trim(code, "abcdefghijklmnopqrstuvwxyz0123456789-") == "", path, "code", "Use small letters, digits and hyphens, at most 60.")
+}
+
 func (c *checking) amount(n int64, path string) {
 	c.need(n >= 0 && n <= MaxAmount, path, "amount", "An amount is a whole number of minor units, not below 0 and at most 1 000 000 000.")
 }
@@ -167,7 +158,7 @@ func (c *checking) percent(n int, path string) {
 // Check reports everything that is wrong with the table: Invalid with fields, or nil.
 func (t Table) Check() error {
 	c := &checking{}
-	c.need(t.Code != "" && len(t.Code) <= 60 && strings.Trim(t.Code, "abcdefghijklmnopqrstuvwxyz0123456789-") == "", "code", "code", "Use small letters, digits and hyphens, at most 60.")
+	c.code(t.Code, "code")
 	c.need(len(t.Currency) == 3 && strings.Trim(t.Currency, "ABCDEFGHIJKLMNOPQRSTUVWXYZ") == "", "currency", "currency", "Name the currency by its three letters, such as EUR.")
 	t.checkRides(c)
 	t.checkClasses(c)
@@ -176,13 +167,7 @@ func (t Table) Check() error {
 	c.amount(t.Bicycle, "bicycle")
 	c.need(t.ChangeHours >= 0 && t.ChangeHours <= 8760, "change_hours", "hours", "Between 0 hours and a year.")
 	t.checkRefunds(c)
-	if i := t.Insurance; i != nil {
-		c.need(len(i.Insurer) <= 60, "insurance.insurer", "insurer", "Name the insurer by the id of its agency, at most 60 characters.")
-		c.amount(i.Fixed, "insurance.fixed")
-		c.amount(i.Minimum, "insurance.minimum")
-		c.percent(i.Percent, "insurance.percent")
-		c.percent(i.Covers, "insurance.covers")
-	}
+	t.Insurance.check(c)
 	if len(c.bad) > 0 {
 		return kernel.InvalidFields(c.bad...)
 	}
