@@ -140,6 +140,9 @@ func (s *Service) changeTo(ctx context.Context, tx *pg.Tx, b *Booking, o offer, 
 	if err := voidTickets(ctx, tx, b.Case); err != nil {
 		return err
 	}
+	if err := deleteMoved(ctx, tx, b.Case); err != nil {
+		return err
+	}
 	less := b.Fare - w.Fare
 	if err := b.rideOn(o); err != nil {
 		return err
