@@ -145,6 +145,12 @@ func (t Table) JSON() []byte {
 	return b
 }
 
+// YAML is the table as people edit it.
+func (t Table) YAML() string {
+	b, _ := yaml.Marshal(t) // texts and numbers alone: it cannot fail
+	return string(b)
+}
+
 func wrong(path, slug, message string) kernel.FieldError {
 	return kernel.FieldError{Path: path, Slug: "travel.fares." + slug, Message: message}
 }
