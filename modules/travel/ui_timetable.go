@@ -167,8 +167,6 @@ func (s *Service) postConflictPage(w http.ResponseWriter, r *http.Request) error
 // mostKept is how large an archive may be that a page of its preview carries along, so that it need not be chosen again.
 const mostKept = 300 << 10
 
-var errNoFile = kernel.NewError(kernel.Invalid, "no-file", "Choose a file first.")
-
 func (s *Service) postTimetablePage(w http.ResponseWriter, r *http.Request) error {
 	ctx, id := r.Context(), operatorOf(r)
 	if err := plans(ctx, id); err != nil {
@@ -189,7 +187,7 @@ func (s *Service) postTimetablePage(w http.ResponseWriter, r *http.Request) erro
 	case err != nil:
 		return err
 	case len(file) == 0:
-		return again(timetableView{Problems: []ui.Problem{{Field: "file", Text: s.k(r, "no-file")}}}, errNoFile)
+		return again(timetableView{Problems: []ui.Problem{{Field: "file", Text: s.k(r, "no-file")}}}, errRefused)
 	}
 	look := r.FormValue("do") != "import"
 	done, err := s.Timetable.ImportFiles(ctx, id, []lines.File{{Name: "timetable.zip", Data: file}}, look)
