@@ -1079,6 +1079,22 @@ CREATE TABLE travel.layout (
 
 ALTER TABLE ONLY travel.layout FORCE ROW LEVEL SECURITY;
 
+CREATE TABLE travel.moved (
+    tenant_id text NOT NULL,
+    case_id uuid NOT NULL,
+    departure_id uuid NOT NULL,
+    from_stop uuid NOT NULL,
+    to_stop uuid NOT NULL,
+    departs_at timestamp with time zone NOT NULL,
+    arrives_at timestamp with time zone NOT NULL,
+    seats jsonb DEFAULT '[]'::jsonb NOT NULL,
+    created_at timestamp with time zone NOT NULL,
+    done_at timestamp with time zone,
+    CONSTRAINT moved_times CHECK ((arrives_at >= departs_at))
+);
+
+ALTER TABLE ONLY travel.moved FORCE ROW LEVEL SECURITY;
+
 CREATE TABLE travel.occupancy (
     tenant_id text NOT NULL,
     departure_id uuid NOT NULL,
@@ -1449,6 +1465,9 @@ ALTER TABLE ONLY travel.feed
 ALTER TABLE ONLY travel.layout
     ADD CONSTRAINT layout_pkey PRIMARY KEY (tenant_id, operator, code);
 
+ALTER TABLE ONLY travel.moved
+    ADD CONSTRAINT moved_pkey PRIMARY KEY (tenant_id, case_id);
+
 ALTER TABLE ONLY travel.occupancy
     ADD CONSTRAINT occupancy_pkey PRIMARY KEY (tenant_id, departure_id, place, segment);
 
@@ -1610,6 +1629,8 @@ CREATE INDEX departure_withdrawn ON travel.departure USING btree (tenant_id, ser
 
 CREATE UNIQUE INDEX feed_active ON travel.feed USING btree (tenant_id, operator) WHERE active;
 
+CREATE INDEX moved_open ON travel.moved USING btree (tenant_id, departure_id) WHERE (done_at IS NULL);
+
 CREATE INDEX occupancy_case ON travel.occupancy USING btree (tenant_id, case_id);
 
 CREATE INDEX occupancy_lapsed ON travel.occupancy USING btree (tenant_id, hold_until) WHERE (hold_until IS NOT NULL);
@@ -1744,6 +1765,12 @@ ALTER TABLE ONLY travel.departure
 
 ALTER TABLE ONLY travel.feed
     ADD CONSTRAINT feed_operator_fkey FOREIGN KEY (tenant_id, operator) REFERENCES travel.operator(tenant_id, id);
+
+ALTER TABLE ONLY travel.moved
+    ADD CONSTRAINT moved_booking_fkey FOREIGN KEY (tenant_id, case_id) REFERENCES travel.booking(tenant_id, case_id);
+
+ALTER TABLE ONLY travel.moved
+    ADD CONSTRAINT moved_departure_fkey FOREIGN KEY (tenant_id, departure_id) REFERENCES travel.departure(tenant_id, id);
 
 ALTER TABLE ONLY travel.occupancy
     ADD CONSTRAINT occupancy_departure_fkey FOREIGN KEY (tenant_id, departure_id) REFERENCES travel.departure(tenant_id, id);
@@ -1965,6 +1992,8 @@ ALTER TABLE travel.feed ENABLE ROW LEVEL SECURITY;
 
 ALTER TABLE travel.layout ENABLE ROW LEVEL SECURITY;
 
+ALTER TABLE travel.moved ENABLE ROW LEVEL SECURITY;
+
 ALTER TABLE travel.occupancy ENABLE ROW LEVEL SECURITY;
 
 ALTER TABLE travel.operator ENABLE ROW LEVEL SECURITY;
@@ -1998,6 +2027,8 @@ CREATE POLICY tenant ON travel.fare_table USING ((tenant_id = ( SELECT public.ap
 CREATE POLICY tenant ON travel.feed USING ((tenant_id = ( SELECT public.app_tenant() AS app_tenant))) WITH CHECK ((tenant_id = ( SELECT public.app_tenant() AS app_tenant)));
 
 CREATE POLICY tenant ON travel.layout USING ((tenant_id = ( SELECT public.app_tenant() AS app_tenant))) WITH CHECK ((tenant_id = ( SELECT public.app_tenant() AS app_tenant)));
+
+CREATE POLICY tenant ON travel.moved USING ((tenant_id = ( SELECT public.app_tenant() AS app_tenant))) WITH CHECK ((tenant_id = ( SELECT public.app_tenant() AS app_tenant)));
 
 CREATE POLICY tenant ON travel.occupancy USING ((tenant_id = ( SELECT public.app_tenant() AS app_tenant))) WITH CHECK ((tenant_id = ( SELECT public.app_tenant() AS app_tenant)));
 
@@ -2213,6 +2244,9 @@ GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE travel.feed TO townhall_rw;
 
 GRANT SELECT ON TABLE travel.layout TO townhall_ro;
 GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE travel.layout TO townhall_rw;
+
+GRANT SELECT ON TABLE travel.moved TO townhall_ro;
+GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE travel.moved TO townhall_rw;
 
 GRANT SELECT ON TABLE travel.occupancy TO townhall_ro;
 GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE travel.occupancy TO townhall_rw;

@@ -12,7 +12,7 @@ import (
 )
 
 // noticeValues are what a notice may say besides its text: it leaves the house, so nothing personal.
-var noticeValues = []string{"number", "service", "due"}
+var noticeValues = []string{"number", "service", "due", "was"}
 
 // texts checks that every text is there in every language, and that no text is there for nothing.
 func (c *checker) texts() {

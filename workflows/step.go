@@ -252,7 +252,7 @@ func (d *Definition) outcome(s Snapshot, a *Action, role string, in inputResult,
 	after := s.After(o)
 	o.DueAt, o.Timers = d.Due(after), d.running(after)
 	for _, n := range a.Notices {
-		o.Notices = append(o.Notices, d.notice(n, after, o.DueAt))
+		o.Notices = append(o.Notices, d.notice(n, after, o.DueAt, d.Due(s)))
 	}
 	return o
 }
@@ -271,15 +271,19 @@ func (a *Action) money() (out []string) {
 	return out
 }
 
-// notice fills in what a notice may say: the reference and a date. Nothing personal: it leaves the house.
-func (d *Definition) notice(name string, s Snapshot, due time.Time) Notice {
+// notice fills in what a notice may say: the reference, a date, and what that was before the step. Nothing personal: it
+// leaves the house.
+func (d *Definition) notice(name string, s Snapshot, due, was time.Time) Notice {
 	n := Notice{Name: name, Title: kernel.Text{}, Body: kernel.Text{}}
 	for _, l := range kernel.Locales {
-		values := map[string]string{"number": s.Number, "service": d.Text(l, "title"), "due": ""}
-		if !due.IsZero() {
-			values["due"] = longDate(l, due.In(s.zone()))
+		values := map[string]string{"number": s.Number, "service": d.Text(l, "title"), "due": "", "was": ""}
+		for name, at := range map[string]time.Time{"due": due, "was": was} {
+			if at.IsZero() {
+				continue
+			}
+			values[name] = longDate(l, at.In(s.zone()))
 			if st := d.State(s.State); st != nil && st.Due.Field != "" {
-				values["due"] += ", " + due.In(s.zone()).Format("15:04")
+				values[name] += ", " + at.In(s.zone()).Format("15:04")
 			}
 		}
 		n.Title[l] = fill(d.Text(l, "notice."+name+".title"), values)

@@ -34,6 +34,7 @@ var areas = []struct {
 	{"clinics", "clinic-", 32, false},
 	{"payments", "payment", 14, true},
 	{"trips", "travel-", 20, true},
+	{"operators", "staff-travel-", 30, false},
 }
 
 // fixtures are the pages whose names begin so, inside the layouts of citizens and staff.

@@ -325,10 +325,3 @@ func (c *coastline) refundedOf(id string) (n int64) {
 	c.one(&n, `SELECT coalesce(sum((body->'Refunded'->>'amount')::bigint), 0) FROM fakepay.payment WHERE tenant_id = 'northwick' AND case_id = $1`, id)
 	return n
 }
-
-func (c *coastline) one(into any, sql string, args ...any) {
-	c.t.Helper()
-	if err := c.DB.Read(c.t.Context(), "northwick", func(tx *pg.Tx) error { return tx.GetContext(c.t.Context(), into, sql, args...) }); err != nil {
-		c.t.Fatal(err)
-	}
-}

@@ -113,7 +113,7 @@ type CallOffOutput struct {
 type SettledItem struct {
 	ID        string `json:"id" format:"uuid" doc:"The booking's id."`
 	Number    string `json:"number" example:"CT-2026-7K4M-93Q2" doc:"The reference people quote."`
-	How       string `json:"how" enum:"rebooked,refunded,failed" example:"rebooked" doc:"What became of it."`
+	How       string `json:"how" enum:"moved,rebooked,refunded,failed" example:"rebooked" doc:"What became of it: moved with its departure, on another one, paid back, or as it was."`
 	Departure string `json:"departure,omitempty" format:"uuid" doc:"Where it was moved to."`
 }
 

@@ -24,9 +24,9 @@ func (s *Service) registerFind(api *web.API) {
 	web.Register(api, web.Op{ID: "import-timetable", Method: http.MethodPost, Path: at + "/timetable", Tags: plan, Policy: operatorStaff, Idempotent: true, MaxBody: maxTimetable, Errors: []int{http.StatusNotFound, http.StatusRequestEntityTooLarge},
 		Summary: "Bring a timetable", Returns: "What the import did, or would do.", Description: "For planners. The body is one archive by the GTFS Schedule reference. Everything or nothing: 422 `import-refused` names every wrong line as `file:line:field`. The same timetable again changes nothing (`same`). With `preview` nothing is kept."}, s.postTimetable)
 	web.Register(api, web.Op{ID: "list-conflicts", Method: http.MethodGet, Path: at + "/conflicts", Tags: plan, Policy: operatorStaff, Errors: []int{http.StatusNotFound},
-		Summary: "List booked departures that the timetable in force does not have so", Returns: "The conflicts.", Description: "For planners, the oldest first. Each waits for a decision."}, s.getConflicts)
+		Summary: "List booked departures that the timetable in force does not have so", Returns: "The conflicts.", Description: "For planners and dispatchers, the oldest first. Each waits for a decision."}, s.getConflicts)
 	web.Register(api, web.Op{ID: "settle-conflict", Method: http.MethodPost, Path: at + "/conflicts/{conflict}/settle", Tags: plan, Policy: operatorStaff, Idempotent: true, Errors: steps,
-		Summary: "Decide about a booked departure", Returns: "How it was settled, and what became of each booking.", Description: "For planners: it runs as it was booked (`kept`), as the timetable in force has it (`moved`), or not at all (`called-off`, by somebody who is a dispatcher too). Nobody is moved without being asked: 409 `departure-booked` while people are booked on it. Calling off settles every booking as `call-off-departure` does."}, s.postConflict)
+		Summary: "Decide about a booked departure", Returns: "How it was settled, and what became of each booking.", Description: "It runs as it was booked (`kept`) or as the timetable in force has it (`moved`), which planners decide, or not at all (`called-off`), which dispatchers do: 403 `needs-dispatcher` for a planner who is none. Moving gives everybody who has booked the new times, new tickets and one notice; whoever is moved further than the fares' `moved_tolerance` may cancel with everything back. Who cannot ride as they booked any more is rebooked (`rebook`) or paid back; who is about to pay keeps nothing. Calling off settles every booking as `call-off-departure` does. The same decision about a conflict that was moved goes on with what is left."}, s.postConflict)
 }
 
 // JourneysInput is what somebody looks for.
@@ -220,8 +220,8 @@ type SettleInput struct {
 	Conflict string `path:"conflict" format:"uuid" minLength:"36" maxLength:"36" example:"0198f2a6-7e55-7c1e-9a55-3f0d4f6f1c11" doc:"The conflict's id."`
 	Body     struct {
 		How    string `json:"how" enum:"kept,moved,called-off" example:"kept" doc:"What is to become of the departure."`
-		Reason string `json:"reason,omitempty" maxLength:"500" example:"The line is not served any more." doc:"What the passengers read when it is called off: 5 to 500 characters."`
-		Rebook bool   `json:"rebook,omitempty" doc:"When it is called off: move people to the next departure where there is room."`
+		Reason string `json:"reason,omitempty" maxLength:"500" example:"The line is not served any more." doc:"What the passengers read whose ride is called off: 5 to 500 characters. Needed for called-off; with moved, for those whom the new times do not serve."`
+		Rebook bool   `json:"rebook,omitempty" doc:"Give people who cannot ride as they booked the next departure where there is room."`
 	}
 }
 
@@ -230,12 +230,12 @@ type SettleOutput struct {
 	Body struct {
 		Departure string        `json:"departure" format:"uuid" example:"0198f2a6-7e55-7c1e-9a55-3f0d4f6f1c12" doc:"The departure's id."`
 		State     string        `json:"state" enum:"scheduled,called-off" example:"scheduled" doc:"Its state now."`
-		Bookings  []SettledItem `json:"bookings" maxItems:"2000" doc:"What became of each when it was called off; failed ones are as they were: ask again."`
+		Bookings  []SettledItem `json:"bookings" maxItems:"2000" doc:"What became of each when it was called off or moved; failed ones are as they were: ask again."`
 	}
 }
 
 func (s *Service) postConflict(ctx context.Context, in *SettleInput) (*SettleOutput, error) {
-	d, all, err := s.Settle(ctx, in.id(), ConflictID(in.Conflict), in.Body.How, in.Body.Reason, in.Body.Rebook)
+	d, all, err := s.Settle(ctx, in.id(), ConflictID(in.Conflict), Settlement{in.Body.How, in.Body.Reason, in.Body.Rebook})
 	if err != nil {
 		return nil, inBody(err)
 	}

@@ -89,8 +89,23 @@ type TripDetail struct {
 	Back     int64          `json:"back" minimum:"0" example:"1125" doc:"Minor units that would go back if it were cancelled now."`
 	Payments []PaymentBrief `json:"payments" maxItems:"100" doc:"Oldest first."`
 	Policy   *PolicyItem    `json:"policy,omitempty" doc:"The insurance that was taken out with it; absent: none, or not paid yet."`
+	Moved    *MovedItem     `json:"moved,omitempty" doc:"What it was before the operator moved it; absent: it is as the citizen chose it."`
 	Changing bool           `json:"changing" example:"false" doc:"A change waits for its payment."`
 	ReadAt   time.Time      `json:"read_at" example:"2026-11-30T09:41:00Z" doc:"When this was true."`
+}
+
+// MovedItem is when a ride was to be before its operator moved it.
+type MovedItem struct {
+	DepartsAt time.Time `json:"departs_at" example:"2026-12-01T09:40:00Z" doc:"When the ride was to begin."`
+	ArrivesAt time.Time `json:"arrives_at" example:"2026-12-01T11:05:00Z" doc:"When it was to end."`
+	Free      bool      `json:"free" example:"true" doc:"It was moved further than the operator's terms tolerate: whoever cancels before it begins gets everything back, the premium too."`
+}
+
+func movedItem(m Moved) *MovedItem {
+	if m.DepartsAt.IsZero() {
+		return nil
+	}
+	return &MovedItem{m.DepartsAt, m.ArrivesAt, m.Free}
 }
 
 // PolicyItem is the insurance of a booking.
@@ -112,7 +127,7 @@ func policyItem(p Policy) *PolicyItem {
 
 func (s *Service) tripOutput(ctx context.Context, t MyTrip) *TripOutput {
 	out := &TripOutput{TripDetail{BookingItem: bookingItem(t.Booking, t.Tickets), TripText: tripText(kernel.LocaleOf(ctx), t.Booking, t.Departed), Actions: append([]string{}, t.Actions...),
-		Terms: termItems(t.Terms), Back: t.Back, Payments: []PaymentBrief{}, Policy: policyItem(t.Policy), Changing: t.Changing, ReadAt: t.ReadAt}}
+		Terms: termItems(t.Terms), Back: t.Back, Payments: []PaymentBrief{}, Policy: policyItem(t.Policy), Moved: movedItem(t.Before), Changing: t.Changing, ReadAt: t.ReadAt}}
 	for _, p := range t.Payments {
 		out.Body.Payments = append(out.Body.Payments, *paymentBrief(p))
 	}

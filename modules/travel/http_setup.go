@@ -20,7 +20,7 @@ func (s *Service) registerSetup(api *web.API) {
 	web.Register(api, web.Op{ID: "list-fares", Method: http.MethodGet, Path: at + "/fares", Tags: tags, Policy: operatorStaff, Errors: []int{http.StatusNotFound},
 		Summary: "List the fares of an operator", Returns: "The tables.", Description: "For its staff."}, s.getFares)
 	web.Register(api, web.Op{ID: "set-fares", Method: http.MethodPost, Path: at + "/fares", Tags: tags, Policy: operatorStaff, Idempotent: true, Errors: steps,
-		Summary: "Write a table of fares", Returns: "The table.", Description: "For planners. `form` is YAML or JSON: code, currency, pairs, zones, by_zones, classes, rounding, bicycle, refunds, insurance, change_hours; amounts are whole minor units. What was booked before keeps its price and its terms."}, s.postFares)
+		Summary: "Write a table of fares", Returns: "The table.", Description: "For planners. `form` is YAML or JSON: code, currency, pairs, zones, by_zones, classes, rounding, bicycle, refunds, insurance, change_hours, moved_tolerance; amounts are whole minor units. What was booked before keeps its price and its terms."}, s.postFares)
 }
 
 // FormBody is a form as people write it.

@@ -14,7 +14,13 @@
 // as payment.changed, whose handler places the booking and orders the capture, or has the money let go when the places are
 // gone, in one transaction (promise 24). A payment that comes after all that is let go as well.
 //
-// Offers the contract "travel" (/travel/v1) and the citizens' pages of the sector's mini-apps. Uses kernel.Cases,
+// A new timetable never takes away what somebody has booked: that becomes a conflict. A planner moves the departure, which gives
+// every booking its new times and tickets in a transaction of its own, or keeps it as it was; a dispatcher calls it off. Until
+// all who were moved are settled, the departure is not sold (travel.moved). Whoever was moved further than the fares tolerate
+// may cancel with everything back.
+//
+// Offers the contract "travel" (/travel/v1), the citizens' pages of the sector's mini-apps, and the pages of an operator's
+// dispatchers and planners below /staff/travel. Uses kernel.Cases,
 // kernel.Documents, kernel.People, kernel.Payments, kernel.Audit.
 //
 // Insurance is an insurer's, by products that a table of fares declares (travel/fares): one policy per booking names those taken out.
@@ -22,7 +28,7 @@
 // A claim is a case of the insurer whose policy it is.
 //
 // Who sees what: citizens their own bookings; an operator's conductors the tickets they scan, its dispatchers who is booked on a
-// departure, and each such look at a person is recorded.
+// departure, and each such look at a person is recorded. Planners see how many are booked, and nobody's name.
 package travel
 
 import (
@@ -53,6 +59,7 @@ type Deps struct {
 	Log       *slog.Logger
 	Texts     *ui.Texts
 	Citizen   ui.Shell                     // nil leaves the citizens' pages out
+	Staff     ui.Shell                     // nil leaves the operators' pages out
 	Channel   func(context.Context) string // how the citizen came; nil: always a plain browser
 	Printable func(rune) bool              // whether documents can show a character; nil: anything goes
 }
@@ -77,7 +84,7 @@ func Texts() fs.FS { return texts }
 // It fails when a page template does not parse.
 func New(d Deps) (*Service, error) {
 	s := &Service{Deps: d, Timetable: &Timetable{DB: d.DB, Directory: d.Directory, Clock: d.Clock, Audit: d.Audit}}
-	if d.Citizen == nil {
+	if d.Citizen == nil && d.Staff == nil {
 		return s, nil
 	}
 	sub, err := fs.Sub(pages, "ui")
@@ -100,6 +107,9 @@ func (s *Service) Module() app.Module {
 	if s.Citizen != nil {
 		m.Pages, m.CasePage = s.citizenPages(), s.casePage
 	}
+	if s.Staff != nil {
+		m.Pages = append(m.Pages, s.deskPages()...)
+	}
 	return m
 }
 
@@ -113,8 +123,12 @@ func (s *Service) casePage(c kernel.Case, reader kernel.PrincipalKind) string {
 
 // Fixtures are the module's page states for the gallery.
 func (s *Service) Fixtures() []ui.Fixture {
-	if s.Citizen == nil {
-		return nil
+	var all []ui.Fixture
+	if s.Citizen != nil {
+		all = s.citizenFixtures()
 	}
-	return s.citizenFixtures()
+	if s.Staff != nil {
+		all = append(all, s.deskFixtures()...)
+	}
+	return all
 }

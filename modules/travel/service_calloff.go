@@ -20,17 +20,18 @@ type CallOff struct {
 	Rebook    bool   // give them the operator's next departure with room; whoever does not fit gets everything back
 }
 
-// Settled is what became of one booking when its departure was called off.
+// Settled is what became of one booking when its departure was called off or moved.
 type Settled struct {
 	Case   kernel.CaseID
 	Number string
-	How    string      // "rebooked", "refunded", or "failed" with Err: nothing of it has happened, and it can be tried again
+	How    string      // "moved", "rebooked", "refunded", or "failed" with Err: nothing of it has happened, and it can be tried again
 	To     DepartureID // the new departure, when rebooked
 	Err    error
 }
 
-// What becomes of a booking whose departure is called off.
+// What becomes of a booking whose departure is called off or moved.
 const (
+	settledMoved    = "moved"
 	settledRebooked = "rebooked"
 	settledRefunded = "refunded"
 	settledFailed   = "failed"
@@ -75,6 +76,11 @@ func mayCallOff(ctx context.Context, operator kernel.AgencyID, reason string) er
 	if err := works(ctx, operator, RoleDispatcher); err != nil {
 		return err
 	}
+	return goodReason(reason)
+}
+
+// goodReason checks what passengers are to read.
+func goodReason(reason string) error {
 	if n := utf8.RuneCountInString(strings.TrimSpace(reason)); n < 5 || n > 500 {
 		return kernel.InvalidFields(kernel.FieldError{Path: "reason", Slug: "travel.calloff-reason", Message: "Write a reason of 5 to 500 characters that passengers can read."})
 	}
@@ -98,7 +104,15 @@ func (s *Service) settle(ctx context.Context, tx *pg.Tx, c kernel.CaseID, q Call
 		return settledRefunded, "", nil
 	}
 	if b.State == StateBooked && q.Rebook {
-		to, err := s.rebook(ctx, tx, b, k.Version)
+		d, err := loadDeparture(ctx, tx, b.Departure)
+		if err != nil {
+			return "", "", err
+		}
+		m, err := s.before(ctx, tx, b, d)
+		if err != nil {
+			return "", "", err
+		}
+		to, err := s.rebook(ctx, tx, b, m, func(input map[string]any) error { return s.act(ctx, tx, b, k.Version, b.step("rebook"), input) })
 		if err != nil || to != "" {
 			return settledRebooked, to, err
 		}
@@ -106,19 +120,14 @@ func (s *Service) settle(ctx context.Context, tx *pg.Tx, c kernel.CaseID, q Call
 	return settledRefunded, "", s.act(ctx, tx, b, k.Version, "call-off", map[string]any{"call_off_reason": strings.TrimSpace(q.Reason)})
 }
 
-// rebook gives a booking the operator's next departure with room for all of it, at the price that was paid. Empty when there
-// is none.
-func (s *Service) rebook(ctx context.Context, tx *pg.Tx, b Booking, version int) (DepartureID, error) {
-	old, err := loadDeparture(ctx, tx, b.Departure)
-	if err != nil {
-		return "", err
-	}
-	r, ok := old.Ride(b.FromSeq, b.ToSeq)
-	if !ok {
+// rebook gives a booking the operator's next departure with room for all of it, at the price that was paid, and notes what it
+// was before. Empty when there is none.
+func (s *Service) rebook(ctx context.Context, tx *pg.Tx, b Booking, m moved, step func(map[string]any) error) (DepartureID, error) {
+	if m.FromStop == "" {
 		return "", nil
 	}
 	// Not earlier than planned: who is on the way to the stop must find the vehicle still there.
-	rides, err := nextRides(ctx, tx, r.Begins().Stop, r.Ends().Stop, r.Begins().Departs.Add(-time.Second), b.Departure, b.Operator, 20)
+	rides, err := nextRides(ctx, tx, m.FromStop, m.ToStop, b.DepartsAt.Add(-time.Second), b.Departure, b.Operator, 20)
 	if err != nil {
 		return "", err
 	}
@@ -145,7 +154,11 @@ func (s *Service) rebook(ctx context.Context, tx *pg.Tx, b Booking, version int)
 			p := b.Passengers[i]
 			w.Seats = append(w.Seats, wantedSeat{Place: g.Number, Bicycle: g.Bicycle, Class: p.Class, Proof: p.Proof, Fare: p.Fare})
 		}
-		return o.ID, s.changeTo(ctx, tx, &b, o, w, func(input map[string]any) error { return s.act(ctx, tx, b, version, b.step("rebook"), input) })
+		if err := s.changeTo(ctx, tx, &b, o, w, step); err != nil {
+			return "", err
+		}
+		m.Departure, m.Seats, m.DoneAt = o.ID, nil, s.Clock.Now()
+		return o.ID, saveMoved(ctx, tx, m)
 	}
 	return "", nil
 }

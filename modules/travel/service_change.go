@@ -152,6 +152,9 @@ func (s *Service) changeTo(ctx context.Context, tx *pg.Tx, b *Booking, o offer, 
 	if err := voidTickets(ctx, tx, b.Case); err != nil {
 		return err
 	}
+	if err := deleteMoved(ctx, tx, b.Case); err != nil {
+		return err
+	}
 	less, premium := b.Fare-w.Fare, b.Insurance-w.Insurance
 	if err := b.rideOn(o); err != nil {
 		return err

@@ -22,8 +22,15 @@ type MyTrip struct {
 	Payments  []kernel.Payment // oldest first
 	Documents []kernel.Document
 	Policy    Policy    // zero: not insured, or not yet
+	Before    Moved     // zero: the operator has not moved it
 	Changing  bool      // a change waits for its payment
 	ReadAt    time.Time // when this was true; kept with it, so that a repeated request gets the same answer
+}
+
+// Moved is when a ride was to be before its operator moved it.
+type Moved struct {
+	DepartsAt, ArrivesAt time.Time
+	Free                 bool // further than the terms tolerate: whoever cancels gets everything back
 }
 
 // Trips lists a page of the signed-in citizen's bookings, newest first; service empty: of all; before pages on.
@@ -96,9 +103,20 @@ func (s *Service) trip(ctx context.Context, tx kernel.Tx, c kernel.CaseID) (t My
 		if err != nil {
 			return MyTrip{}, err
 		}
-		fare, _ := paidFor(charges)
+		fare, insurance := paidFor(charges)
 		if t.Back, err = t.refundable(fare, t.ReadAt); err != nil {
 			return MyTrip{}, err
+		}
+		m, free, err := mayCancelFree(ctx, tx, t.Booking)
+		if err != nil {
+			return MyTrip{}, err
+		}
+		t.Before = Moved{m.DepartsAt, m.ArrivesAt, free}
+		if free {
+			t.Terms = everythingUntil(t.DepartsAt, t.ReadAt)
+			if t.Back = 0; len(t.Terms) > 0 {
+				t.Back = fare + insurance
+			}
 		}
 		if _, t.Changing, err = loadWanted(ctx, tx, c); err != nil {
 			return MyTrip{}, err

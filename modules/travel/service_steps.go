@@ -14,7 +14,7 @@ func (s *Service) steps() map[string]kernel.StepEffect {
 }
 
 // stepRelease ends a booking: its places are free again, its tickets and its policy void, payments that wait are let go, and of what was
-// paid goes back what the rules say for cancelling, everything when the operator calls it off. After departure nothing can
+// paid goes back what the rules say for cancelling, everything when the operator calls it off or has moved it too far. After departure nothing can
 // be cancelled, nor once somebody has shown a ticket.
 func (s *Service) stepRelease(ctx context.Context, tx kernel.Tx, t kernel.StepTaken) error {
 	b, err := loadBooking(ctx, tx, t.Case, true)
@@ -60,10 +60,16 @@ func (s *Service) stepRelease(ctx context.Context, tx kernel.Tx, t kernel.StepTa
 	}
 	fare, insurance := paidFor(charges)
 	if t.To == StateCancelled {
-		if fare, err = b.refundable(fare, t.At); err != nil {
+		_, free, err := mayCancelFree(ctx, tx, b)
+		if err != nil {
 			return err
 		}
-		insurance = 0
+		if !free {
+			if fare, err = b.refundable(fare, t.At); err != nil {
+				return err
+			}
+			insurance = 0
+		}
 	}
 	if b.GivenBack, err = s.giveBack(ctx, tx, b.Case, t.To, reason, fare, insurance, t.At); err != nil {
 		return err

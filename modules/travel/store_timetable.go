@@ -68,7 +68,7 @@ const ofBefore = ` FROM travel.trip n
 	WHERE n.tenant_id = $1 AND n.feed = $3 AND d.tenant_id = $1 AND d.operator = $2 AND d.trip_key = n.key AND d.service_date = v.day AND d.feed <> $3 AND d.ends_at > $4`
 
 const takeOver = `UPDATE travel.departure d SET feed = n.feed, trip = n.number, base_at = b.base, starts_at = b.base + n.leaves * interval '1 second',
-	ends_at = b.base + n.ends * interval '1 second', offered = true`
+	ends_at = b.base + n.ends * interval '1 second', offered = ` + noneUnsettled
 
 // sameAsBooked is the condition under which nobody who has booked notices the new timetable.
 const sameAsBooked = ` AND d.claimed AND d.base_at = b.base

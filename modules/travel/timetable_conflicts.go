@@ -8,10 +8,10 @@ import (
 	"townhall/modules/travel/gtfs"
 )
 
-// Conflicts are the booked departures of an operator about which its planners have to decide, the oldest first. Errors:
-// NotFound, Forbidden.
+// Conflicts are the booked departures of an operator about which somebody has to decide, the oldest first. Planners and
+// dispatchers. Errors: NotFound, Forbidden.
 func (s *Timetable) Conflicts(ctx context.Context, operator kernel.AgencyID) (out []Conflict, err error) {
-	if err := plans(ctx, operator); err != nil {
+	if err := works(ctx, operator, RolePlanner, RoleDispatcher); err != nil {
 		return nil, err
 	}
 	err = s.DB.Read(ctx, kernel.TenantOf(ctx).ID, func(tx *pg.Tx) error {
@@ -24,11 +24,15 @@ func (s *Timetable) Conflicts(ctx context.Context, operator kernel.AgencyID) (ou
 var errHow = kernel.InvalidFields(kernel.FieldError{Path: "how", Slug: "field.not-an-option", Message: "Choose one of the options."})
 
 // SettleConflict decides about a booked departure, in the caller's transaction, so that passengers are told in the same:
-// it is kept as it was booked, moved to what the timetable in force says, or called off. The departure comes back as it is
-// now. Errors: NotFound, Forbidden, Invalid for another way to settle it, and for moving what the timetable in force does not
+// it is kept as it was booked, moved to what the timetable in force says, or called off, which is a dispatcher's to do. The
+// departure comes back as it is now. Errors: NotFound, Forbidden, Invalid for another way to settle it, and for moving what the timetable in force does not
 // have.
 func (s *Timetable) SettleConflict(ctx context.Context, tx kernel.Tx, operator kernel.AgencyID, id ConflictID, how string) (Departure, error) {
-	if err := plans(ctx, operator); err != nil {
+	role := RolePlanner
+	if how == HowCalledOff {
+		role = RoleDispatcher
+	}
+	if err := works(ctx, operator, role); err != nil {
 		return Departure{}, err
 	}
 	if how != HowKept && how != HowMoved && how != HowCalledOff {

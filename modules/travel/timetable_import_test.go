@@ -228,7 +228,7 @@ func TestStaffDecideWhatBecomesOfABookedDeparture(t *testing.T) {
 	if err != nil || !moved.Offered || moved.ID != ids[days[0]] || moved.Calls[1].Departs.Format("15:04") != "09:47" {
 		t.Errorf("moved: %+v, %v", moved, err)
 	}
-	off, err := h.settle(me, of[ids[days[1]]], HowCalledOff)
+	off, err := h.settle(h.planner(coaches, RoleDispatcher), of[ids[days[1]]], HowCalledOff)
 	if err != nil || off.State != DepartureCalledOff || off.Calls[1].Departs.Format("15:04") != "09:57" {
 		t.Errorf("called off: %+v, %v", off, err)
 	}

@@ -190,6 +190,10 @@ func (s *Service) tripFixtures(def *workflows.Definition) []ui.Fixture {
 		trip("paying-waits", StatePaying, func(t *MyTrip) { t.Payments[0].PayURL = "" }),
 		trip("booked", StateBooked, func(t *MyTrip) { t.Payments[0].State = kernel.PaymentCaptured }),
 		trip("changing", StateBooked, func(t *MyTrip) { t.Changing = true }),
+		trip("moved", StateBooked, func(t *MyTrip) {
+			t.Before = Moved{t.DepartsAt.Add(-45 * time.Minute), t.ArrivesAt.Add(-45 * time.Minute), true}
+			t.Terms, t.Back = everythingUntil(t.DepartsAt, s.Clock.Now()), 2050
+		}),
 		trip("cancelled", StateCancelled, nil),
 		trip("called-off", StateCalledOff, nil),
 		trip("lapsed", StateLapsed, nil),

@@ -94,6 +94,14 @@ func (s *Service) guide(r *http.Request, d *workflows.Definition, t MyTrip, v *t
 		s.guidePaying(r, t, v)
 	case StateBooked:
 		v.Terms = s.termLines(locale, t.Ride, t.Terms)
+		if b := t.Before; !b.DepartsAt.IsZero() {
+			zone := t.Ride.Location()
+			body := s.t(r, "trip.moved-body", "before", ui.DateTime(locale, zone, b.DepartsAt), "now", ui.DateTime(locale, zone, t.DepartsAt))
+			if b.Free && s.Clock.Now().Before(t.DepartsAt) {
+				body += " " + s.t(r, "trip.moved-free")
+			}
+			tell(ui.Warning, s.t(r, "trip.moved"), body)
+		}
 		if t.Changing {
 			tell(ui.Warning, s.t(r, "trip.changing"), s.t(r, "trip.changing-body"))
 			s.payButton(r, t, v)

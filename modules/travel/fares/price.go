@@ -171,3 +171,17 @@ type Term struct {
 func (t Table) MayChange(departs, at time.Time) bool {
 	return at.Before(departs) && !at.After(departs.Add(-time.Duration(t.ChangeHours)*time.Hour))
 }
+
+// MovedTolerance is by how much an operator may move a departure where its table says nothing.
+const MovedTolerance = 15 * time.Minute
+
+// Tolerated is by how much the operator may move a departure before whoever cancels gets everything back, the premium too.
+func (t Table) Tolerated() time.Duration {
+	if t.Tolerance == nil {
+		return MovedTolerance
+	}
+	return time.Duration(*t.Tolerance) * time.Minute
+}
+
+// MovedTooFar reports whether a move, earlier or later, is more than the table tolerates.
+func (t Table) MovedTooFar(by time.Duration) bool { return by.Abs() > t.Tolerated() }

@@ -57,6 +57,7 @@ var Classes = []Class{Adult, Child, Senior, Concession}
 //	      minimum: 150
 //	      covers: 100
 //	change_hours: 1                          # a booking can be changed until then
+//	moved_tolerance: 15                      # minutes; whoever the operator moves further gets everything back
 type Table struct {
 	Code        string         `yaml:"code" json:"code"`
 	Currency    string         `yaml:"currency" json:"currency"` // ISO 4217
@@ -69,6 +70,7 @@ type Table struct {
 	Refunds     []Refund       `yaml:"refunds,omitempty" json:"refunds,omitempty"`
 	Insurance   *Insurance     `yaml:"insurance,omitempty" json:"insurance,omitempty"`
 	ChangeHours int            `yaml:"change_hours,omitempty" json:"change_hours,omitempty"`
+	Tolerance   *int           `yaml:"moved_tolerance,omitempty" json:"moved_tolerance,omitempty"` // minutes; see MovedTooFar
 }
 
 // Pair is the fare of an adult between two stops, whichever way.
@@ -130,6 +132,12 @@ func (t Table) JSON() []byte {
 	return b
 }
 
+// YAML is the table as people edit it.
+func (t Table) YAML() string {
+	b, _ := yaml.Marshal(t) // texts and numbers alone: it cannot fail
+	return string(b)
+}
+
 func wrong(path, slug, message string) kernel.FieldError {
 	return kernel.FieldError{Path: path, Slug: "travel.fares." + slug, Message: message}
 }
@@ -166,6 +174,7 @@ func (t Table) Check() error {
 	c.need(slices.Contains([]string{"", "up", "down", "nearest"}, t.Rounding.Mode), "rounding.mode", "mode", "Round up, down or to the nearest.")
 	c.amount(t.Bicycle, "bicycle")
 	c.need(t.ChangeHours >= 0 && t.ChangeHours <= 8760, "change_hours", "hours", "Between 0 hours and a year.")
+	c.need(t.Tolerance == nil || *t.Tolerance >= 0 && *t.Tolerance <= 1440, "moved_tolerance", "tolerance", "Between 0 minutes and a day.")
 	t.checkRefunds(c)
 	t.Insurance.check(c)
 	if len(c.bad) > 0 {

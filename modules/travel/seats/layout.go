@@ -91,6 +91,12 @@ func (f Form) JSON() []byte {
 	return b
 }
 
+// YAML is the form as people edit it.
+func (f Form) YAML() string {
+	b, _ := yaml.Marshal(f) // texts and numbers alone: it cannot fail
+	return string(b)
+}
+
 func wrong(path, slug, message string) kernel.FieldError {
 	return kernel.FieldError{Path: path, Slug: "travel.layout." + slug, Message: message}
 }
