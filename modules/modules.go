@@ -189,7 +189,7 @@ func list() []entry {
 		{"travel", travel.Texts(), func(h *house) (module, error) {
 			s, err := travel.New(travel.Deps{
 				DB: h.DB, Library: h.library, Directory: h.directory, Cases: h.cases, Documents: h.documents, People: h.people, Payments: h.payments,
-				Audit: h.log, Clock: h.Clock, Log: h.Log, Texts: h.texts, Citizen: h.citizen, Channel: h.channel, Printable: h.printable,
+				Audit: h.log, Clock: h.Clock, Log: h.Log, Texts: h.texts, Citizen: h.citizen, Staff: h.staff, Channel: h.channel, Printable: h.printable,
 			})
 			h.timetables = s
 			return s, err

@@ -14,11 +14,15 @@
 // as payment.changed, whose handler places the booking and orders the capture, or has the money let go when the places are
 // gone, in one transaction (promise 24). A payment that comes after all that is let go as well.
 //
-// Offers the contract "travel" (/travel/v1) and the citizens' pages of the sector's mini-apps. Uses kernel.Cases,
-// kernel.Documents, kernel.People, kernel.Payments, kernel.Audit.
+// On board a ticket is good for one look. Conductors look with network or without: a device keeps the list of a departure's tickets
+// by their hashes, judges by it, and hands its looks in later. Of all looks the earliest has used the ticket, in whatever order they
+// come (travel.boarding), and whoever has let somebody on twice is told.
+//
+// Offers the contract "travel" (/travel/v1), the citizens' pages of the sector's mini-apps and the conductors' pages of the console
+// (/staff/travel/board). Uses kernel.Cases, kernel.Documents, kernel.People, kernel.Payments, kernel.Audit.
 //
 // Who sees what: citizens their own bookings; an operator's conductors the tickets they scan, its dispatchers who is booked on a
-// departure, and each such look at a person is recorded.
+// departure, and each such look at a person is recorded. The list of tickets names nobody.
 package travel
 
 import (
@@ -48,7 +52,8 @@ type Deps struct {
 	Clock     kernel.Clock
 	Log       *slog.Logger
 	Texts     *ui.Texts
-	Citizen   ui.Shell                     // nil leaves the citizens' pages out
+	Citizen   ui.Shell // nil leaves the pages out
+	Staff     ui.Shell
 	Channel   func(context.Context) string // how the citizen came; nil: always a plain browser
 	Printable func(rune) bool              // whether documents can show a character; nil: anything goes
 }
@@ -95,6 +100,7 @@ func (s *Service) Module() app.Module {
 	}
 	if s.Citizen != nil {
 		m.Pages, m.CasePage = s.citizenPages(), s.casePage
+		m.Pages = append(m.Pages, s.conductorPages()...)
 	}
 	return m
 }
@@ -112,5 +118,5 @@ func (s *Service) Fixtures() []ui.Fixture {
 	if s.Citizen == nil {
 		return nil
 	}
-	return s.citizenFixtures()
+	return append(s.citizenFixtures(), s.conductorFixtures()...)
 }
