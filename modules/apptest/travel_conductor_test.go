@@ -17,6 +17,7 @@ import (
 
 	"townhall/modules/apptest"
 	"townhall/modules/apptest/browser"
+	"townhall/modules/kernel/ui"
 )
 
 // conductor is Carl with his phone on a coach.
@@ -42,7 +43,9 @@ func (p *conductor) scan(code, verdict string, words ...string) {
 	p.t.Helper()
 	browser.Get(p.Page, chromedp.Evaluate[int](`document.querySelector('[data-part="result"]').replaceChildren(), 0`))
 	p.Do(chromedp.SendKeys(chromedp.CSS("#f-code"), code+"\r"))
-	p.Wait(".verdict." + verdict)
+	p.until(verdict, func() bool {
+		return browser.Get(p.Page, chromedp.Evaluate[bool](`document.querySelector("[data-part=result] .verdict.`+verdict+`") !== null`))
+	})
 	p.says(words...)
 }
 
@@ -231,10 +234,19 @@ func TestAConductorNeedsNoScripts(t *testing.T) {
 	if s := c.state(b.Passengers[1].Ticket); s != "valid" {
 		t.Errorf("somebody without the right used a ticket: %s", s)
 	}
-	for _, from := range []string{"/tickets", "-worker.js"} {
-		if a := c.Page(apptest.PageRequest{Tenant: "northwick", Method: http.MethodGet, Path: path + from, Cookie: c.Cookie("northwick", apptest.Nora)}); from == "/tickets" && a.Status != http.StatusNotFound {
-			t.Errorf("%s for another operator: %d", from, a.Status)
+	if a := c.Page(apptest.PageRequest{Tenant: "northwick", Method: http.MethodGet, Path: path + "/tickets", Cookie: c.Cookie("northwick", apptest.Nora)}); a.Status != http.StatusNotFound {
+		t.Errorf("the list for another operator: %d", a.Status)
+	}
+	scripts := packed(c.Page(apptest.PageRequest{Tenant: "northwick", Method: http.MethodGet, Path: path + "-worker.js", Cookie: c.Cookie("northwick", apptest.Carl)}).Body)
+	for _, name := range []string{"app.js", "scan.js"} {
+		at, err := ui.AssetURL(name)
+		if err != nil {
+			t.Fatal(err)
 		}
+		scripts += assetSize(t, at)
+	}
+	if scripts > 6_000 {
+		t.Errorf("the scripts of the page are %d bytes gzipped", scripts)
 	}
 	browsers := browser.Start(t)
 	for locale, word := range map[string]string{"ru": "Есть сеть. Список от", "zh": "网络正常。名单时间"} {

@@ -246,7 +246,7 @@ func (s *Service) showScan(w http.ResponseWriter, r *http.Request, l BoardList, 
 	for _, t := range verdictTones {
 		v.Verdicts = append(v.Verdicts, s.verdictView(r, t.key))
 	}
-	view := ui.View{Status: status, Title: hours(whole) + " · " + lineIn(locale, d), Lead: fromTo(locale, whole) + ", " + ui.Date(locale, d.Location(), d.StartsAt), Back: boardPath(d.Operator), Data: v, Active: "tickets"}
+	view := ui.View{Status: status, Title: hours(whole) + " · " + lineIn(locale, d), Lead: fromTo(locale, whole) + ", " + ui.Date(locale, d.Location(), d.StartsAt), Back: boardPath(d.Operator), Data: v, Active: "tickets", Task: true}
 	// The page's button may ask for the camera, once somebody presses it.
 	w.Header().Set("Permissions-Policy", "camera=(self), geolocation=(), microphone=(), payment=(), usb=()")
 	return s.Staff.Render(w, r, s.views, "travel-conductor-scan", view)
