@@ -868,6 +868,17 @@ CREATE TABLE payments.transfer (
 
 ALTER TABLE ONLY payments.transfer FORCE ROW LEVEL SECURITY;
 
+CREATE TABLE travel.boarding (
+    tenant_id text NOT NULL,
+    code text NOT NULL,
+    scan uuid NOT NULL,
+    at timestamp with time zone NOT NULL,
+    by uuid,
+    created_at timestamp with time zone NOT NULL
+);
+
+ALTER TABLE ONLY travel.boarding FORCE ROW LEVEL SECURITY;
+
 CREATE TABLE travel.booking (
     tenant_id text NOT NULL,
     case_id uuid NOT NULL,
@@ -1435,6 +1446,9 @@ ALTER TABLE ONLY payments.transfer
 ALTER TABLE ONLY payments.transfer
     ADD CONSTRAINT transfer_whole UNIQUE (tenant_id, id, kind, debit, credit, currency, amount);
 
+ALTER TABLE ONLY travel.boarding
+    ADD CONSTRAINT boarding_pkey PRIMARY KEY (tenant_id, code, scan);
+
 ALTER TABLE ONLY travel.booking
     ADD CONSTRAINT booking_pkey PRIMARY KEY (tenant_id, case_id);
 
@@ -1641,6 +1655,10 @@ CREATE INDEX refund_case ON travel.refund USING btree (tenant_id, case_id);
 
 CREATE INDEX stop_searched ON travel.stop USING btree (tenant_id) WHERE (active AND (id = station_id) AND (kind <= 1));
 
+CREATE INDEX ticket_departure ON travel.ticket USING btree (tenant_id, departure_id);
+
+CREATE UNIQUE INDEX ticket_hash ON travel.ticket USING btree (tenant_id, sha256((code)::bytea));
+
 CREATE UNIQUE INDEX ticket_one_valid ON travel.ticket USING btree (tenant_id, case_id, n) WHERE (state = ANY (ARRAY['valid'::text, 'used'::text]));
 
 ALTER TABLE ONLY casework.event
@@ -1738,6 +1756,9 @@ ALTER TABLE ONLY payments.transfer
 
 ALTER TABLE ONLY payments.transfer
     ADD CONSTRAINT transfer_resolves_fkey FOREIGN KEY (tenant_id, resolves, resolves_kind, debit, credit, currency, resolves_amount) REFERENCES payments.transfer(tenant_id, id, kind, debit, credit, currency, amount);
+
+ALTER TABLE ONLY travel.boarding
+    ADD CONSTRAINT boarding_ticket_fkey FOREIGN KEY (tenant_id, code) REFERENCES travel.ticket(tenant_id, code);
 
 ALTER TABLE ONLY travel.booking
     ADD CONSTRAINT booking_departure_fkey FOREIGN KEY (tenant_id, departure_id) REFERENCES travel.departure(tenant_id, id);
@@ -1976,6 +1997,8 @@ CREATE POLICY tenant ON payments.transfer USING ((tenant_id = ( SELECT public.ap
 
 ALTER TABLE payments.transfer ENABLE ROW LEVEL SECURITY;
 
+ALTER TABLE travel.boarding ENABLE ROW LEVEL SECURITY;
+
 ALTER TABLE travel.booking ENABLE ROW LEVEL SECURITY;
 
 ALTER TABLE travel.change ENABLE ROW LEVEL SECURITY;
@@ -2011,6 +2034,8 @@ ALTER TABLE travel.service_day ENABLE ROW LEVEL SECURITY;
 ALTER TABLE travel.stop ENABLE ROW LEVEL SECURITY;
 
 ALTER TABLE travel.stop_time ENABLE ROW LEVEL SECURITY;
+
+CREATE POLICY tenant ON travel.boarding USING ((tenant_id = ( SELECT public.app_tenant() AS app_tenant))) WITH CHECK ((tenant_id = ( SELECT public.app_tenant() AS app_tenant)));
 
 CREATE POLICY tenant ON travel.booking USING ((tenant_id = ( SELECT public.app_tenant() AS app_tenant))) WITH CHECK ((tenant_id = ( SELECT public.app_tenant() AS app_tenant)));
 
@@ -2211,6 +2236,9 @@ GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE payments.reconciliation TO townhall_r
 
 GRANT SELECT ON TABLE payments.transfer TO townhall_ro;
 GRANT SELECT,INSERT ON TABLE payments.transfer TO townhall_rw;
+
+GRANT SELECT ON TABLE travel.boarding TO townhall_ro;
+GRANT SELECT,INSERT ON TABLE travel.boarding TO townhall_rw;
 
 GRANT SELECT ON TABLE travel.booking TO townhall_ro;
 GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE travel.booking TO townhall_rw;

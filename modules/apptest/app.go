@@ -103,6 +103,24 @@ func Start(t testing.TB, options ...Option) *App {
 	return a
 }
 
+// Cut takes the town off the network, until mend brings it back to the same address. What calls its Handler still gets answers.
+func (a *App) Cut() (mend func()) {
+	a.t.Helper()
+	address := a.server.Listener.Addr().String()
+	if err := a.server.Listener.Close(); err != nil {
+		a.t.Fatal(err)
+	}
+	a.server.CloseClientConnections()
+	return func() {
+		l, err := net.Listen("tcp", address)
+		if err != nil {
+			a.t.Fatal(err)
+		}
+		a.t.Cleanup(func() { _ = l.Close() })
+		go func() { _ = a.server.Config.Serve(l) }() // ends when l is closed
+	}
+}
+
 func newApp(t testing.TB, db *pg.DB) *App {
 	a := &App{t: t, DB: db, Citizens: NewIssuer(), Staff: NewIssuer(), Data: t.TempDir()}
 	t.Cleanup(a.Citizens.Close)

@@ -174,6 +174,8 @@ func (m *matrix) sample(o web.Operation) (path string, form url.Values, body any
 		body = nil
 	case "scan-ticket":
 		body = map[string]any{"code": "AAAA-AAAA-AAAA-AAAA"}
+	case "hand-in-scans":
+		body = map[string]any{"scans": []map[string]any{{"id": kernel.NewID(), "ticket": strings.Repeat("0", 64), "at": time.Now()}}}
 	case "call-off-departure":
 		body = map[string]any{"reason": "A storm closes the road."}
 	case "set-layout":

@@ -19,16 +19,21 @@
 // all who were moved are settled, the departure is not sold (travel.moved). Whoever was moved further than the fares tolerate
 // may cancel with everything back.
 //
-// Offers the contract "travel" (/travel/v1), the citizens' pages of the sector's mini-apps, and the pages of an operator's
-// dispatchers and planners below /staff/travel. Uses kernel.Cases,
-// kernel.Documents, kernel.People, kernel.Payments, kernel.Audit.
+// On board a ticket is good for one look. Conductors look with network or without: a device keeps the list of a departure's tickets
+// by their hashes, judges by it, and hands its looks in later. Of all looks the earliest has used the ticket, in whatever order they
+// come (travel.boarding), and whoever has let somebody on twice is told.
+//
+// Offers the contract "travel" (/travel/v1), the citizens' pages of the sector's mini-apps, and the console's pages of an operator's
+// conductors (/staff/travel/board), dispatchers and planners (/staff/travel). Uses kernel.Cases, kernel.Documents, kernel.People,
+// kernel.Payments, kernel.Audit.
 //
 // Insurance is an insurer's, by products that a table of fares declares (travel/fares): one policy per booking names those taken out.
 // It follows the booking, by the rule it was taken out under: a change asks for the difference of the premium with that of the fare.
 // A claim is a case of the insurer whose policy it is.
 //
 // Who sees what: citizens their own bookings; an operator's conductors the tickets they scan, its dispatchers who is booked on a
-// departure, and each such look at a person is recorded. Planners see how many are booked, and nobody's name.
+// departure, and each such look at a person is recorded. Planners see how many are booked, and nobody's name; neither does the list of
+// tickets name anybody.
 package travel
 
 import (
@@ -108,7 +113,7 @@ func (s *Service) Module() app.Module {
 		m.Pages, m.CasePage = s.citizenPages(), s.casePage
 	}
 	if s.Staff != nil {
-		m.Pages = append(m.Pages, s.deskPages()...)
+		m.Pages = append(append(m.Pages, s.deskPages()...), s.conductorPages()...)
 	}
 	return m
 }
@@ -129,6 +134,7 @@ func (s *Service) Fixtures() []ui.Fixture {
 	}
 	if s.Staff != nil {
 		all = append(all, s.deskFixtures()...)
+		all = append(all, s.conductorFixtures()...)
 	}
 	return all
 }

@@ -98,6 +98,9 @@ func (s *Service) Scan(ctx context.Context, operator kernel.AgencyID, departure 
 			}
 			return Checked{}, ErrTicketUsed.With("at", t.UsedAt.In(d.Location()).Format("15:04"))
 		}
+		if _, err := insertBoardings(ctx, tx, []boarding{{t.Code, kernel.NewID(), now}}, kernel.PrincipalOf(ctx).Person, now); err != nil {
+			return Checked{}, err
+		}
 		t.State, t.UsedAt = TicketUsed, now
 		c := Checked{Ticket: t, Booking: b}
 		for _, p := range b.Passengers {

@@ -3,7 +3,6 @@ package travel
 import (
 	"cmp"
 	"net/http"
-	"net/url"
 	"strconv"
 	"time"
 
@@ -12,8 +11,6 @@ import (
 	"townhall/modules/kernel/web"
 	"townhall/modules/travel/seats"
 )
-
-const staffTravel = "/staff/travel"
 
 // deskPages are the pages of an operator's dispatchers and planners. Who works for the operator, and as what, is checked by the
 // service: for anybody else it is not there.
@@ -47,21 +44,9 @@ func (s *Service) k(r *http.Request, key string, args ...any) string {
 	return s.say(kernel.LocaleOf(r.Context()), "desk."+key, args...)
 }
 
-func operatorOf(r *http.Request) kernel.AgencyID { return kernel.AgencyID(r.PathValue("operator")) }
-
-func operatorPath(id kernel.AgencyID) string { return staffTravel + "/" + url.PathEscape(string(id)) }
-
-func departurePath(id kernel.AgencyID, d DepartureID) string {
-	return operatorPath(id) + "/departures/" + string(d)
-}
-
-func (s *Service) operatorName(r *http.Request) string {
-	return s.agencyName(kernel.TenantOf(r.Context()).ID, operatorOf(r), kernel.LocaleOf(r.Context()))
-}
-
 // deskTabs lead to an operator's pages, as far as the reader's roles do.
 func (s *Service) deskTabs(r *http.Request, current string, conflicts int) ui.Filters {
-	id, who := operatorOf(r), kernel.PrincipalOf(r.Context())
+	id, who := operatorIn(r), kernel.PrincipalOf(r.Context())
 	out := ui.Filters{Label: s.k(r, "tabs")}
 	for _, tab := range []struct {
 		name, path string
@@ -118,7 +103,7 @@ func (s *Service) showOperators(w http.ResponseWriter, r *http.Request, all []ke
 }
 
 func (s *Service) operatorPage(w http.ResponseWriter, r *http.Request) error {
-	day, all, conflicts, err := s.OperatorDay(r.Context(), operatorOf(r), r.URL.Query().Get("day"))
+	day, all, conflicts, err := s.OperatorDay(r.Context(), operatorIn(r), r.URL.Query().Get("day"))
 	if kernel.KindOf(err) == kernel.Invalid && err != nil {
 		return s.showDay(w, r, r.URL.Query().Get("day"), nil, 0, err)
 	}
@@ -129,9 +114,9 @@ func (s *Service) operatorPage(w http.ResponseWriter, r *http.Request) error {
 }
 
 func (s *Service) showDay(w http.ResponseWriter, r *http.Request, day string, all []Running, conflicts int, problem error) error {
-	locale, id := kernel.LocaleOf(r.Context()), operatorOf(r)
+	locale, id := kernel.LocaleOf(r.Context()), operatorIn(r)
 	v := deskView{Tabs: s.deskTabs(r, "departures", conflicts), Path: operatorPath(id), Day: &ui.Field{Name: "day", Kind: "date", Label: s.k(r, "day"), Value: day, Plain: true}}
-	view := ui.View{Title: s.operatorName(r), Active: "travel", Wide: true}
+	view := ui.View{Title: s.operatorName(r, operatorIn(r)), Active: "travel", Wide: true}
 	if problem != nil {
 		fields, problems := ui.WithErrors([]ui.Field{*v.Day}, s.Texts.FieldErrors(locale, problem))
 		v.Day, v.Problems, view.Status = &fields[0], problems, web.Status(kernel.KindOf(problem))
@@ -229,7 +214,7 @@ type departureView struct {
 }
 
 func (s *Service) departurePage(w http.ResponseWriter, r *http.Request) error {
-	id, d := operatorOf(r), DepartureID(r.PathValue("departure"))
+	id, d := operatorIn(r), departureIn(r)
 	run, err := s.RunningDeparture(r.Context(), id, d)
 	if err != nil {
 		return err
@@ -245,12 +230,12 @@ func (s *Service) departurePage(w http.ResponseWriter, r *http.Request) error {
 
 // mayRead reports whether the reader may see who is booked.
 func mayRead(r *http.Request) bool {
-	who, id := kernel.PrincipalOf(r.Context()), operatorOf(r)
+	who, id := kernel.PrincipalOf(r.Context()), operatorIn(r)
 	return who.Has(id, RoleConductor) || who.Has(id, RoleDispatcher)
 }
 
 func (s *Service) showDeparture(w http.ResponseWriter, r *http.Request, d Running, on []Booking) error {
-	locale, id, who := kernel.LocaleOf(r.Context()), operatorOf(r), kernel.PrincipalOf(r.Context())
+	locale, id, who := kernel.LocaleOf(r.Context()), operatorIn(r), kernel.PrincipalOf(r.Context())
 	zone := d.Location()
 	v := departureView{Tabs: s.deskTabs(r, "departures", -1), Facts: []ui.Fact{
 		{Key: s.k(r, "line"), Value: lineIn(locale, d.Departure)},
@@ -279,7 +264,7 @@ func (s *Service) showDeparture(w http.ResponseWriter, r *http.Request, d Runnin
 		}
 	}
 	if who.Has(id, RoleConductor) {
-		v.Buttons = append(v.Buttons, ui.Button{Label: s.k(r, "scan"), Href: departurePath(id, d.ID) + "/scan"})
+		v.Buttons = append(v.Buttons, ui.Button{Label: s.k(r, "scan"), Href: scanPath(id, d.ID)})
 	}
 	if who.Has(id, RoleDispatcher) && d.EndsAt.After(s.Clock.Now()) {
 		label := s.k(r, "call-off")
@@ -292,7 +277,7 @@ func (s *Service) showDeparture(w http.ResponseWriter, r *http.Request, d Runnin
 		s.showPeople(r, &v, d, on)
 	}
 	day := d.Date
-	return s.Staff.Render(w, r, s.views, "travel-desk-departure", ui.View{Title: endsIn(locale, d.Departure), Lead: s.operatorName(r), Data: v, Active: "travel", Wide: true, Back: operatorPath(id) + "?day=" + day})
+	return s.Staff.Render(w, r, s.views, "travel-desk-departure", ui.View{Title: endsIn(locale, d.Departure), Lead: s.operatorName(r, operatorIn(r)), Data: v, Active: "travel", Wide: true, Back: operatorPath(id) + "?day=" + day})
 }
 
 // takenPlaces counts the places that somebody has on some part of the way.

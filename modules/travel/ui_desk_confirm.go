@@ -39,10 +39,10 @@ func (s *Service) unsettledForm(r *http.Request, required bool, reason string, r
 }
 
 func (s *Service) callOffPage(w http.ResponseWriter, r *http.Request) error {
-	if err := works(r.Context(), operatorOf(r), RoleDispatcher); err != nil {
+	if err := works(r.Context(), operatorIn(r), RoleDispatcher); err != nil {
 		return err
 	}
-	d, err := s.RunningDeparture(r.Context(), operatorOf(r), DepartureID(r.PathValue("departure")))
+	d, err := s.RunningDeparture(r.Context(), operatorIn(r), departureIn(r))
 	if err != nil {
 		return err
 	}
@@ -50,7 +50,7 @@ func (s *Service) callOffPage(w http.ResponseWriter, r *http.Request) error {
 }
 
 func (s *Service) showCallOff(w http.ResponseWriter, r *http.Request, d Running, reason string, rebook bool, problem error) error {
-	locale, path := kernel.LocaleOf(r.Context()), departurePath(operatorOf(r), d.ID)
+	locale, path := kernel.LocaleOf(r.Context()), departurePath(operatorIn(r), d.ID)
 	v := confirmView{Warning: ui.Notice{Tone: ui.Warning, Title: s.k(r, "concerns", "n", d.People), Body: s.k(r, "call-off-body")}, Facts: s.runningFacts(r, d),
 		Path: path + "/call-off", Fields: s.unsettledForm(r, true, reason, rebook), Button: ui.Button{Label: s.k(r, "call-off"), Tone: "danger"}, Keep: ui.Link{Label: s.k(r, "not-now"), Href: path}}
 	view := ui.View{Title: s.k(r, "call-off-title"), Lead: endsIn(locale, d.Departure), Active: "travel", Back: path}
@@ -76,7 +76,7 @@ func (s *Service) runningFacts(r *http.Request, d Running) []ui.Fact {
 }
 
 func (s *Service) postCallOffPage(w http.ResponseWriter, r *http.Request) error {
-	id, which := operatorOf(r), DepartureID(r.PathValue("departure"))
+	id, which := operatorIn(r), departureIn(r)
 	reason, rebook := r.PostFormValue("reason"), r.PostFormValue("rebook") == "true"
 	all, err := s.CallOffDeparture(r.Context(), CallOff{Operator: id, Departure: which, Reason: reason, Rebook: rebook})
 	if err != nil {
@@ -95,7 +95,7 @@ func (s *Service) postCallOffPage(w http.ResponseWriter, r *http.Request) error 
 
 // postGoOn settles what is left of a move.
 func (s *Service) postGoOn(w http.ResponseWriter, r *http.Request) error {
-	id, which := operatorOf(r), DepartureID(r.PathValue("departure"))
+	id, which := operatorIn(r), departureIn(r)
 	q := Settlement{Reason: r.PostFormValue("reason"), Rebook: r.PostFormValue("rebook") == "true"}
 	all, err := s.GoOnMoving(r.Context(), id, which, q)
 	if err != nil {
@@ -124,7 +124,7 @@ func (s *Service) showResult(w http.ResponseWriter, r *http.Request, title strin
 		number := ui.Cell{Text: cmp.Or(b.Number, string(b.Case))}
 		told := ui.Cell{Text: why}
 		if b.To != "" {
-			told.Href = departurePath(operatorOf(r), b.To)
+			told.Href = departurePath(operatorIn(r), b.To)
 		}
 		v.Table.Rows = append(v.Table.Rows, ui.TableRow{Cells: []ui.Cell{number, {Tag: ui.Tag{Text: s.k(r, "settled."+b.How), Tone: settledTones[b.How]}}, told}})
 	}
@@ -136,5 +136,5 @@ func (s *Service) showResult(w http.ResponseWriter, r *http.Request, title strin
 		v.Notice.Tone, v.Notice.Body = ui.Danger, v.Notice.Body+" "+s.k(r, "failed", "n", n)
 		v.Again, v.Hidden = again, []hidden{{"reason", reason}, {"rebook", strconv.FormatBool(rebook)}}
 	}
-	return s.Staff.Render(w, r, s.views, "travel-desk-result", ui.View{Title: title, Lead: s.operatorName(r), Data: v, Active: "travel", Wide: true})
+	return s.Staff.Render(w, r, s.views, "travel-desk-result", ui.View{Title: title, Lead: s.operatorName(r, operatorIn(r)), Data: v, Active: "travel", Wide: true})
 }

@@ -48,11 +48,11 @@ type formPageView struct {
 const newOne = "new"
 
 func (s *Service) mayPlan(r *http.Request) bool {
-	return kernel.PrincipalOf(r.Context()).Has(operatorOf(r), RolePlanner)
+	return kernel.PrincipalOf(r.Context()).Has(operatorIn(r), RolePlanner)
 }
 
 func (s *Service) vehiclesPage(w http.ResponseWriter, r *http.Request) error {
-	all, err := s.Vehicles(r.Context(), operatorOf(r))
+	all, err := s.Vehicles(r.Context(), operatorIn(r))
 	if err != nil {
 		return err
 	}
@@ -60,7 +60,7 @@ func (s *Service) vehiclesPage(w http.ResponseWriter, r *http.Request) error {
 }
 
 func (s *Service) showVehicles(w http.ResponseWriter, r *http.Request, all []Vehicle) error {
-	locale, path := kernel.LocaleOf(r.Context()), operatorPath(operatorOf(r))+"/vehicles/"
+	locale, path := kernel.LocaleOf(r.Context()), operatorPath(operatorIn(r))+"/vehicles/"
 	v := setupView{Tabs: s.deskTabs(r, "vehicles", -1)}
 	if s.mayPlan(r) {
 		v.Add = ui.Button{Label: s.k(r, "add-vehicle"), Href: path + newOne}
@@ -81,17 +81,17 @@ func (s *Service) showVehicles(w http.ResponseWriter, r *http.Request, all []Veh
 	if len(all) == 0 {
 		v.Empty = &ui.Empty{Title: s.k(r, "no-vehicles"), Body: s.k(r, "no-vehicles-body"), Icon: "travel"}
 	}
-	return s.Staff.Render(w, r, s.views, "travel-desk-setup", ui.View{Title: s.k(r, "tab.vehicles"), Lead: s.operatorName(r), Data: v, Active: "travel", Wide: true})
+	return s.Staff.Render(w, r, s.views, "travel-desk-setup", ui.View{Title: s.k(r, "tab.vehicles"), Lead: s.operatorName(r, operatorIn(r)), Data: v, Active: "travel", Wide: true})
 }
 
 func (s *Service) vehiclePage(w http.ResponseWriter, r *http.Request) error {
-	if err := works(r.Context(), operatorOf(r), RolePlanner); err != nil {
+	if err := works(r.Context(), operatorIn(r), RolePlanner); err != nil {
 		return err
 	}
 	if r.PathValue("code") == newOne {
 		return s.showVehicleForm(w, r, "", 0, nil)
 	}
-	all, err := s.Vehicles(r.Context(), operatorOf(r))
+	all, err := s.Vehicles(r.Context(), operatorIn(r))
 	if err != nil {
 		return err
 	}
@@ -112,11 +112,11 @@ func (s *Service) showVehicleForm(w http.ResponseWriter, r *http.Request, text s
 
 // showForm asks for a form as people write it. What was typed stays when it is wrong, and each problem says where it is.
 func (s *Service) showForm(w http.ResponseWriter, r *http.Request, folder, title, text string, version int, more []ui.Field, help ui.Details, problem error) error {
-	path := operatorPath(operatorOf(r)) + "/" + folder
+	path := operatorPath(operatorIn(r)) + "/" + folder
 	v := formPageView{Path: path + "/" + r.PathValue("code"), Version: version, Help: help, Button: s.k(r, "save"), Fields: append(more,
 		ui.Field{Name: "form", Kind: "textarea", Rows: 24, Label: s.k(r, "form"), Hint: s.k(r, "form-hint"), Value: text, Required: true},
 		ui.Field{Name: "file", Kind: "file", Label: s.k(r, "form-file"), Hint: s.k(r, "form-file-hint"), Accept: ".yaml,.yml,.json"})}
-	view := ui.View{Title: title, Lead: s.operatorName(r), Active: "travel", Wide: true, Back: path}
+	view := ui.View{Title: title, Lead: s.operatorName(r, operatorIn(r)), Active: "travel", Wide: true, Back: path}
 	if problem != nil {
 		view.Status = web.Status(kernel.KindOf(problem))
 		v.Problems = s.formProblems(r, problem)
@@ -176,7 +176,7 @@ func formIn(r *http.Request) (text string, version int, err error) {
 }
 
 func (s *Service) postVehicle(w http.ResponseWriter, r *http.Request) error {
-	id := operatorOf(r)
+	id := operatorIn(r)
 	if err := works(r.Context(), id, RolePlanner); err != nil {
 		return err
 	}
@@ -205,7 +205,7 @@ func errOtherCode(slug string) error {
 }
 
 func (s *Service) faresPage(w http.ResponseWriter, r *http.Request) error {
-	all, err := s.FareTables(r.Context(), operatorOf(r))
+	all, err := s.FareTables(r.Context(), operatorIn(r))
 	if err != nil {
 		return err
 	}
@@ -213,7 +213,7 @@ func (s *Service) faresPage(w http.ResponseWriter, r *http.Request) error {
 }
 
 func (s *Service) showFares(w http.ResponseWriter, r *http.Request, all []fareSet) error {
-	path := operatorPath(operatorOf(r)) + "/fares/"
+	path := operatorPath(operatorIn(r)) + "/fares/"
 	v := setupView{Tabs: s.deskTabs(r, "fares", -1)}
 	if s.mayPlan(r) {
 		v.Add = ui.Button{Label: s.k(r, "add-fares"), Href: path + newOne}
@@ -228,7 +228,7 @@ func (s *Service) showFares(w http.ResponseWriter, r *http.Request, all []fareSe
 	if len(all) == 0 {
 		v.Empty = &ui.Empty{Title: s.k(r, "no-fares"), Body: s.k(r, "no-fares-body"), Icon: "document"}
 	}
-	return s.Staff.Render(w, r, s.views, "travel-desk-setup", ui.View{Title: s.k(r, "tab.fares"), Lead: s.operatorName(r), Data: v, Active: "travel", Wide: true})
+	return s.Staff.Render(w, r, s.views, "travel-desk-setup", ui.View{Title: s.k(r, "tab.fares"), Lead: s.operatorName(r, operatorIn(r)), Data: v, Active: "travel", Wide: true})
 }
 
 // fareItem is a table of fares in words and money.
@@ -320,13 +320,13 @@ func (s *Service) zoneTable(r *http.Request, f fares.Table) ui.Table {
 }
 
 func (s *Service) fareTablePage(w http.ResponseWriter, r *http.Request) error {
-	if err := works(r.Context(), operatorOf(r), RolePlanner); err != nil {
+	if err := works(r.Context(), operatorIn(r), RolePlanner); err != nil {
 		return err
 	}
 	if r.PathValue("code") == newOne {
 		return s.showFareForm(w, r, "", fareSet{}, nil)
 	}
-	all, err := s.FareTables(r.Context(), operatorOf(r))
+	all, err := s.FareTables(r.Context(), operatorIn(r))
 	if err != nil {
 		return err
 	}
@@ -354,7 +354,7 @@ func (s *Service) showFareForm(w http.ResponseWriter, r *http.Request, text stri
 }
 
 func (s *Service) postFareTable(w http.ResponseWriter, r *http.Request) error {
-	id := operatorOf(r)
+	id := operatorIn(r)
 	if err := works(r.Context(), id, RolePlanner); err != nil {
 		return err
 	}

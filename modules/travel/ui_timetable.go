@@ -44,7 +44,7 @@ type choiceView struct {
 }
 
 func (s *Service) timetablePage(w http.ResponseWriter, r *http.Request) error {
-	p, err := s.Plan(r.Context(), operatorOf(r))
+	p, err := s.Plan(r.Context(), operatorIn(r))
 	if err != nil {
 		return err
 	}
@@ -52,7 +52,7 @@ func (s *Service) timetablePage(w http.ResponseWriter, r *http.Request) error {
 }
 
 func (s *Service) showTimetable(w http.ResponseWriter, r *http.Request, p Planned, v timetableView, problem error) error {
-	locale, id, who := kernel.LocaleOf(r.Context()), operatorOf(r), kernel.PrincipalOf(r.Context())
+	locale, id, who := kernel.LocaleOf(r.Context()), operatorIn(r), kernel.PrincipalOf(r.Context())
 	v.Tabs, v.Path, v.Planner = s.deskTabs(r, "timetable", len(p.Conflicts)), operatorPath(id)+"/timetable", who.Has(id, RolePlanner)
 	for _, c := range p.Conflicts {
 		v.Conflicts = append(v.Conflicts, s.conflictCard(r, c))
@@ -70,7 +70,7 @@ func (s *Service) showTimetable(w http.ResponseWriter, r *http.Request, p Planne
 		v.Versions.Rows = append(v.Versions.Rows, ui.TableRow{Cells: []ui.Cell{{Text: strconv.Itoa(f.Version), Note: f.Name},
 			{Text: ui.Day(locale, f.FirstDay.Format("2006-01-02")) + " – " + ui.Day(locale, f.LastDay.Format("2006-01-02"))}, {At: f.ImportedAt}, {Tag: tag}}})
 	}
-	view := ui.View{Title: s.k(r, "tab.timetable"), Lead: s.operatorName(r), Data: v, Active: "travel", Wide: true}
+	view := ui.View{Title: s.k(r, "tab.timetable"), Lead: s.operatorName(r, operatorIn(r)), Data: v, Active: "travel", Wide: true}
 	if problem != nil {
 		view.Status = web.Status(kernel.KindOf(problem))
 	}
@@ -78,7 +78,7 @@ func (s *Service) showTimetable(w http.ResponseWriter, r *http.Request, p Planne
 }
 
 func (s *Service) conflictCard(r *http.Request, c Contested) conflictView {
-	locale, id, who := kernel.LocaleOf(r.Context()), operatorOf(r), kernel.PrincipalOf(r.Context())
+	locale, id, who := kernel.LocaleOf(r.Context()), operatorIn(r), kernel.PrincipalOf(r.Context())
 	zone, path := c.Location(), operatorPath(id)+"/timetable/conflicts/"+string(c.Conflict.ID)+"/"
 	v := conflictView{Title: lineIn(locale, c.Running.Departure), Tag: ui.Tag{Text: s.k(r, "conflict."+c.Kind), Tone: ui.Warning}, Facts: []ui.Fact{
 		{Key: s.k(r, "booked-as"), Value: ui.DateTime(locale, zone, c.StartsAt) + "–" + ui.Clock(zone, c.EndsAt)},
@@ -104,7 +104,7 @@ func (s *Service) conflictCard(r *http.Request, c Contested) conflictView {
 }
 
 func (s *Service) contested(r *http.Request) (Contested, error) {
-	p, err := s.Plan(r.Context(), operatorOf(r))
+	p, err := s.Plan(r.Context(), operatorIn(r))
 	if err != nil {
 		return Contested{}, err
 	}
@@ -124,7 +124,7 @@ func (s *Service) conflictPage(w http.ResponseWriter, r *http.Request) error {
 }
 
 func (s *Service) showConflict(w http.ResponseWriter, r *http.Request, c Contested, how, reason string, rebook bool, problem error) error {
-	path := operatorPath(operatorOf(r)) + "/timetable"
+	path := operatorPath(operatorIn(r)) + "/timetable"
 	v := confirmView{Warning: ui.Notice{Tone: ui.Warning, Title: s.k(r, "concerns", "n", c.People), Body: s.k(r, "how."+how+"-text")}, Facts: s.conflictCard(r, c).Facts,
 		Path: path + "/conflicts/" + string(c.Conflict.ID) + "/" + how, Button: ui.Button{Label: s.k(r, "how."+how)}, Keep: ui.Link{Label: s.k(r, "not-now"), Href: path}}
 	if how != HowKept {
@@ -140,7 +140,7 @@ func (s *Service) showConflict(w http.ResponseWriter, r *http.Request, c Contest
 }
 
 func (s *Service) postConflictPage(w http.ResponseWriter, r *http.Request) error {
-	id, how := operatorOf(r), r.PathValue("how")
+	id, how := operatorIn(r), r.PathValue("how")
 	q := Settlement{How: how, Reason: r.PostFormValue("reason"), Rebook: r.PostFormValue("rebook") == "true"}
 	d, all, err := s.Settle(r.Context(), id, ConflictID(r.PathValue("conflict")), q)
 	if err != nil {
@@ -168,7 +168,7 @@ func (s *Service) postConflictPage(w http.ResponseWriter, r *http.Request) error
 const mostKept = 300 << 10
 
 func (s *Service) postTimetablePage(w http.ResponseWriter, r *http.Request) error {
-	ctx, id := r.Context(), operatorOf(r)
+	ctx, id := r.Context(), operatorIn(r)
 	if err := plans(ctx, id); err != nil {
 		return err
 	}
