@@ -109,7 +109,7 @@ func purchaseScript(rows bookedRows, s sale) (script, error) {
 	fmt.Fprintf(&w.text, `WITH claimed AS (UPDATE travel.departure d SET claimed = true
   WHERE d.tenant_id = 'northwick' AND d.id = %s::uuid AND d.state = 'scheduled' AND d.offered AND EXISTS (
     SELECT FROM travel.stop_time c WHERE c.tenant_id = 'northwick' AND c.feed = d.feed AND c.trip = d.trip AND c.seq = %d AND d.base_at + c.departs * interval '1 second' > clock_timestamp())
-  RETURNING id)`, departureOfI, getOn)
+  RETURNING :i::bigint AS i)`, departureOfI, getOn)
 	for n, r := range rows {
 		w.row(n, r)
 	}

@@ -370,6 +370,60 @@ func TestAMunicipalitysPoisonNeverStopsAnother(t *testing.T) {
 	}
 }
 
+// Effects that end together are completed in one transaction: each with what it wrote or not at all, whatever becomes of the others.
+func TestACompletionThatFailsTakesNoOtherWithIt(t *testing.T) {
+	t.Parallel()
+	for name, fail := range map[string]pg.Complete{
+		"before it wrote": func(context.Context, *pg.Tx) error { return errors.New("will not") },
+		"by the database": func(ctx context.Context, tx *pg.Tx) error { _, err := tx.ExecContext(ctx, "SELECT 1/0"); return err },
+		"panics":          func(context.Context, *pg.Tx) error { panic("will not") },
+	} {
+		for _, wrote := range []bool{false, true} {
+			t.Run(fmt.Sprintf("%s, wrote %v", name, wrote), func(t *testing.T) {
+				t.Parallel()
+				db, _ := notes(t)
+				const n = 8
+				var together sync.WaitGroup
+				together.Add(n)
+				d := dispatcher(db, on(func(_ context.Context, e kernel.Effect) (pg.Complete, error) {
+					together.Done()
+					together.Wait() // all end at the same moment
+					if string(e.Payload) != "3" && string(e.Payload) != "6" {
+						return mark(e), nil
+					}
+					return func(ctx context.Context, tx *pg.Tx) error {
+						if wrote {
+							if err := mark(e)(ctx, tx); err != nil {
+								return err
+							}
+						}
+						return fail(ctx, tx)
+					}, nil
+				}), pg.DispatchOptions{Backoff: time.Hour})
+				emitMany(t, db, north, n)
+				running(t, d)
+				count := func(is func(pg.EffectStatus) bool) (k int) {
+					for _, s := range statuses(t, db, north) {
+						if is(s) {
+							k++
+						}
+					}
+					return k
+				}
+				eventually(t, "every effect has ended", func() bool {
+					return count(func(s pg.EffectStatus) bool { return s.State == "done" || s.LastError != "" }) == n
+				})
+				if failed := count(func(s pg.EffectStatus) bool { return s.State == "waiting" }); failed != 2 {
+					t.Errorf("%d wait to be tried again, not 2: %+v", failed, statuses(t, db, north))
+				}
+				if done, most := completions(t, db, north); done != n-2 || most != 1 {
+					t.Errorf("%d completed, one of them %d times", done, most)
+				}
+			})
+		}
+	}
+}
+
 func TestAnEffectIsGivenUpAfterItsTriesAndStaffCanRetryIt(t *testing.T) {
 	t.Parallel()
 	db, _ := notes(t)

@@ -1,12 +1,10 @@
 package pg_test
 
 import (
-	"database/sql"
 	"errors"
 	"fmt"
 	"strings"
 	"testing"
-	"time"
 
 	"github.com/lib/pq"
 
@@ -64,12 +62,17 @@ func TestAClaimDoesNotSortTheQueue(t *testing.T) {
 	asOwner(t, url, `INSERT INTO kernel.effect (tenant_id, id, name, key, payload, due_at)
 		SELECT 'northwick', gen_random_uuid(), 'note.written/test', n::text, '{}', CASE WHEN n % 3 = 0 THEN now() + interval '9 days' ELSE '-infinity' END
 		FROM generate_series(1, 20000) n; ANALYZE kernel.effect`)
-	var plan []string
-	err := db.InTx(t.Context(), north, func(tx *pg.Tx) error {
-		return tx.Select(&plan, "EXPLAIN "+pg.ClaimSQL, string(north), sql.NullTime{}, pq.Array([]string{"note.written/test"}), 12, time.Minute.Microseconds())
-	})
-	text := strings.Join(plan, "\n")
-	if err != nil || strings.Contains(text, "Sort") || !strings.Contains(text, "effect_next") {
-		t.Errorf("%v\n%s", err, text)
+	for _, mode := range []string{"force_custom_plan", "force_generic_plan"} {
+		var plan []string
+		err := db.InTx(t.Context(), north, func(tx *pg.Tx) error {
+			if _, err := tx.Exec("SET LOCAL plan_cache_mode = " + mode + "; PREPARE claim_" + mode + " AS " + pg.ClaimSQL); err != nil {
+				return err
+			}
+			return tx.Select(&plan, `EXPLAIN EXECUTE claim_`+mode+` ('northwick', NULL, '{note.written/test}', 12, 60000000, 8)`)
+		})
+		text := strings.Join(plan, "\n")
+		if err != nil || strings.Contains(text, "Sort") || strings.Contains(text, "Seq Scan") || !strings.Contains(text, "effect_next") {
+			t.Errorf("%s: %v\n%s", mode, err, text)
+		}
 	}
 }
