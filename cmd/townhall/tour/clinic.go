@@ -26,18 +26,50 @@ func (t *tour) findDoctor(ctx context.Context) error {
 	return nil
 }
 
-// choose presses the n-th time on the page.
-func choose(ctx context.Context, b *Browser, n int) error {
-	var slots []string
-	walk(b.Page.root, func(e *html.Node) {
+// slotsOn are the free times on the page.
+func slotsOn(p *Page) (slots []string) {
+	walk(p.root, func(e *html.Node) {
 		if e.Data == "button" && attr(e, "name") == "slot" {
 			slots = append(slots, attr(e, "value"))
 		}
 	})
+	return slots
+}
+
+// choose presses the n-th time on the page.
+func choose(ctx context.Context, b *Browser, n int) error {
+	slots := slotsOn(b.Page)
 	if len(slots) <= n {
 		return fmt.Errorf("%s shows %d times", b.Page.URL, len(slots))
 	}
 	return b.Press(ctx, "slot", slots[n], nil)
+}
+
+// anotherDay goes on to the first day after today that has free times: a visit of the next hours can neither be moved nor cancelled.
+func anotherDay(ctx context.Context, b *Browser) error {
+	tomorrow := time.Now().AddDate(0, 0, 1).Format(time.DateOnly)
+	for range 3 {
+		first, at := "", ""
+		walk(b.Page.root, func(e *html.Node) {
+			u, err := url.Parse(attr(e, "href"))
+			if e.Data != "a" || err != nil {
+				return
+			}
+			if day := u.Query().Get("day"); day >= tomorrow && (first == "" || day < first) {
+				first, at = day, u.String()
+			}
+		})
+		if at == "" {
+			return fmt.Errorf("%s leads to no other day", b.Page.URL)
+		}
+		if err := b.Open(ctx, at); err != nil {
+			return err
+		}
+		if len(slotsOn(b.Page)) > 0 {
+			return nil
+		}
+	}
+	return fmt.Errorf("%s: no free times", b.Page.URL)
 }
 
 var visitNumber = regexp.MustCompile(`DA-\d{4}-[0-9A-Z]{4}-[0-9A-Z]{4}`)
@@ -51,6 +83,9 @@ func (t *tour) bookDoctor(ctx context.Context) error {
 		return err
 	}
 	if err := b.Follow(ctx, "/times?visit=consultation"); err != nil {
+		return err
+	}
+	if err := anotherDay(ctx, b); err != nil {
 		return err
 	}
 	if err := choose(ctx, b, 0); err != nil {
@@ -140,6 +175,9 @@ func (t *tour) moveVisit(ctx context.Context) error {
 	}
 	err = t.patiently(ctx, t.visit, func() error {
 		if err := b.Follow(ctx, "/times?"); err != nil {
+			return err
+		}
+		if err := anotherDay(ctx, b); err != nil {
 			return err
 		}
 		if err := choose(ctx, b, 1); err != nil {

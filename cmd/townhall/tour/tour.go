@@ -95,7 +95,7 @@ func (t *tour) walk(ctx context.Context) error {
 		{"registrar", "refuses a third one with a reason; a second confirms", t.refuse},
 		{"citizen", "a sign-in that is too weak is asked to step up", t.stepUp},
 		{"wallet", "the search finds the doctor in three languages", t.findDoctor},
-		{"citizen", "books the first free time with a doctor", t.bookDoctor},
+		{"citizen", "books a free time with a doctor", t.bookDoctor},
 		{"clinic", "has the visit on the day sheet", t.daySheet},
 		{"citizen", "moves the visit to another time", t.moveVisit},
 		{"citizen", "cancels it and is told so in the wallet's inbox", t.cancelVisit},

@@ -285,7 +285,7 @@ func TestOrdersFollowOneAnotherAsMoneyCan(t *testing.T) {
 		}
 	}
 	sum := x.w.Totals()["EUR"]
-	if sum.Sum != 0 || sum.Captured != 3500 || sum.Refunded != 2300 || sum.Voided != 1500 || sum.Held != 3*1250 {
+	if sum.Sum != 0 || sum.Captured != 3500 || sum.Refunded != 2300 || sum.Voided != 1500 || sum.Held != 4*1250 {
 		t.Errorf("totals %+v", sum)
 	}
 	if got := x.w.Balances()[Account{"town:" + x.northwick.URL, "EUR"}]; got != 1200 {
