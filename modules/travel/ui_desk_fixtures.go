@@ -77,7 +77,6 @@ func (s *Service) deskFixtures() []ui.Fixture {
 	}
 	both, dispatcher, planner, conductor := []string{RolePlanner, RoleDispatcher}, []string{RoleDispatcher}, []string{RolePlanner}, []string{RoleConductor}
 	run := fixtureRunning()
-	run.StartsAt, run.EndsAt = run.Calls[0].Departs, run.Calls[2].Arrives
 	off, withdrawn, unsettled, plain := run, run, run, run
 	off.State, withdrawn.Offered, unsettled.Offered, unsettled.Unsettled = DepartureCalledOff, false, false, 2
 	plain.Seats = 0
