@@ -117,7 +117,7 @@ func TestAPlannerBringsATimetableAndDecidesAboutTheConflict(t *testing.T) {
 	}
 	done := kept(next, "import", http.StatusOK)
 	conflict := at + "/conflicts/" + c.conflicts(apptest.Pavel)[0].ID
-	if !strings.Contains(done, "1 booked departures") || !strings.Contains(done, conflict+"/moved") || strings.Contains(done, conflict+"/called-off") || !strings.Contains(done, "10:30") {
+	if !strings.Contains(done, "1 booked departure to") || !strings.Contains(done, conflict+"/moved") || strings.Contains(done, conflict+"/called-off") || !strings.Contains(done, "10:30") {
 		t.Errorf("the conflict: %s", done)
 	}
 	if page := c.desk(apptest.Dina).read(at, http.StatusOK); !strings.Contains(page, conflict+"/called-off") || strings.Contains(page, conflict+"/moved") || strings.Contains(page, `type="file"`) {
@@ -126,7 +126,7 @@ func TestAPlannerBringsATimetableAndDecidesAboutTheConflict(t *testing.T) {
 	pavel.send(conflict+"/called-off", url.Values{"reason": {"A storm closes the road."}}, http.StatusForbidden)
 	c.desk(apptest.Dina).send(conflict+"/moved", url.Values{}, http.StatusForbidden)
 	pavel.send(conflict+"/moved", url.Values{"reason": {"no"}}, http.StatusUnprocessableEntity)
-	if page := pavel.read(conflict+"/moved", http.StatusOK); !strings.Contains(page, "This concerns 1 people") {
+	if page := pavel.read(conflict+"/moved", http.StatusOK); !strings.Contains(page, "This concerns 1 person") {
 		t.Error("nobody says how many people that concerns")
 	}
 	if page := pavel.send(conflict+"/moved", url.Values{"rebook": {"true"}}, http.StatusOK); !strings.Contains(page, b.Number) || !strings.Contains(page, "New times, new tickets") {
@@ -153,7 +153,7 @@ func TestAMoveThatFailedIsGoneOnWithFromTheDeparturesPage(t *testing.T) {
 	if !strings.Contains(page, "Try again") || !strings.Contains(page, again) {
 		t.Fatalf("the result: %s", page)
 	}
-	if page := pavel.read(deskOf+"/departures/"+d, http.StatusOK); !strings.Contains(page, "1 bookings wait to be moved") || !strings.Contains(page, again) {
+	if page := pavel.read(deskOf+"/departures/"+d, http.StatusOK); !strings.Contains(page, "1 booking waits to be moved") || !strings.Contains(page, again) {
 		t.Error("the departure does not say that somebody is left")
 	}
 	c.exec(`UPDATE casework.case SET state = 'booked' WHERE tenant_id = 'northwick' AND id = $1`, b.ID)

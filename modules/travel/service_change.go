@@ -96,21 +96,13 @@ func (s *Service) want(ctx context.Context, tx kernel.Tx, b Booking, o offer) (w
 	if err != nil {
 		return wanted{}, time.Time{}, err
 	}
-	price, err := s.priceAgain(ctx, tx, b, o)
+	who, err := s.ridersOf(ctx, tx, b)
 	if err != nil {
 		return wanted{}, time.Time{}, err
 	}
-	rules, err := b.rules()
+	price, premium, err := b.priceOn(o, who)
 	if err != nil {
 		return wanted{}, time.Time{}, err
-	}
-	premium := rules.Premium(price.Fare, len(b.Passengers))
-	// It never moves against the fare, so that one payment or one refund settles both.
-	if price.Fare >= b.Fare {
-		premium = max(premium, b.Insurance)
-	}
-	if price.Fare <= b.Fare {
-		premium = min(premium, b.Insurance)
 	}
 	w := wanted{Case: b.Case, Departure: o.ID, FromSeq: o.Begins().Seq, ToSeq: o.Ends().Seq, Fare: price.Fare, Insurance: premium, CreatedAt: s.Clock.Now()}
 	for i, g := range given {
@@ -120,20 +112,40 @@ func (s *Service) want(ctx context.Context, tx kernel.Tx, b Booking, o offer) (w
 	return w, until, nil
 }
 
-// priceAgain is what the passengers of a booking pay for a ride; the citizen's own claims are read anew.
-func (s *Service) priceAgain(ctx context.Context, tx kernel.Tx, b Booking, o offer) (fares.Price, error) {
+// ridersOf are the passengers of a booking as fares know them; the citizen's own claims are read anew.
+func (s *Service) ridersOf(ctx context.Context, tx kernel.Tx, b Booking) ([]fares.Traveller, error) {
 	who := make([]fares.Traveller, len(b.Passengers))
 	for i, p := range b.Passengers {
 		who[i] = fares.Traveller{Birthdate: p.Birthdate, Declared: p.Declared, Bicycle: p.Bicycle}
 		if p.Self {
 			person, err := s.People.Person(ctx, tx, b.Applicant)
 			if err != nil {
-				return fares.Price{}, err
+				return nil, err
 			}
 			who[i].Claims = person.Claims
 		}
 	}
-	return o.price(who)
+	return who, nil
+}
+
+// priceOn is what the booking would cost on another ride, and the premium by the rule it was insured under.
+func (b Booking) priceOn(o offer, who []fares.Traveller) (price fares.Price, premium int64, err error) {
+	if price, err = o.price(who); err != nil {
+		return fares.Price{}, 0, err
+	}
+	rules, err := b.rules()
+	if err != nil {
+		return fares.Price{}, 0, err
+	}
+	premium = rules.Premium(price.Fare, len(b.Passengers))
+	// It never moves against the fare, so that one payment or one refund settles both.
+	if price.Fare >= b.Fare {
+		premium = max(premium, b.Insurance)
+	}
+	if price.Fare <= b.Fare {
+		premium = min(premium, b.Insurance)
+	}
+	return price, premium, nil
 }
 
 // changeTo makes the places that are held on the new departure the booking's own, gives the old ones back, orders back what

@@ -77,7 +77,7 @@ func (s *Service) departures(ctx context.Context, service string, q search) (Off
 				}
 			}
 		}
-		out.List, err = s.departing(ctx, tx, service, rides)
+		out.List, err = s.departing(ctx, tx, setUp{}, service, rides)
 		out.Later = laterThan(out.List, rides)
 		return err
 	})
@@ -99,12 +99,11 @@ func laterThan(page []Departing, rides []Ride) string {
 }
 
 // departing are the rides of a service with price and room.
-func (s *Service) departing(ctx context.Context, tx kernel.Tx, service string, rides []Ride) (out []Departing, err error) {
+func (s *Service) departing(ctx context.Context, tx kernel.Tx, set setUp, service string, rides []Ride) (out []Departing, err error) {
 	taken, err := busyOn(ctx, tx, rides)
 	if err != nil {
 		return nil, err
 	}
-	set := setUp{}
 	for _, r := range rides {
 		if len(out) == maxFound {
 			break
@@ -133,17 +132,46 @@ func (s *Service) departing(ctx context.Context, tx kernel.Tx, service string, r
 	return out, nil
 }
 
-// others lists what somebody could change to: the other departures of the same operator between the same stops.
-func (s *Service) others(ctx context.Context, t MyTrip) (out []Departing, err error) {
+// Other is a ride to which a booking could be changed.
+type Other struct {
+	Departing
+	More int64 // minor units that the whole booking would cost more; below zero: less
+}
+
+// others lists what somebody could change to: the other departures of the same operator between the same stops, with what Change
+// would ask for or give back. Nothing is held.
+func (s *Service) others(ctx context.Context, t MyTrip) (out []Other, err error) {
 	err = s.DB.Read(ctx, kernel.TenantOf(ctx).ID, func(tx *pg.Tx) error {
 		rides, err := nextRides(ctx, tx, t.Ride.Begins().Stop, t.Ride.Ends().Stop, s.Clock.Now(), t.Departure, t.Operator, 2*maxFound)
 		if err != nil {
 			return err
 		}
-		out, err = s.departing(ctx, tx, t.Service, rides)
-		return err
+		set := setUp{}
+		found, err := s.departing(ctx, tx, set, t.Service, rides)
+		if err != nil {
+			return err
+		}
+		who, err := s.ridersOf(ctx, tx, t.Booking)
+		if err != nil {
+			return err
+		}
+		for _, d := range found {
+			if d.Room < len(t.Passengers) || d.Currency != t.Currency {
+				continue
+			}
+			o, err := s.offerWith(ctx, tx, set, d.Departure, d.Begins().Seq, d.Ends().Seq)
+			if err != nil {
+				return err
+			}
+			price, premium, err := t.priceOn(o, who)
+			if err != nil {
+				continue // it has no price for one of them
+			}
+			out = append(out, Other{d, price.Fare + premium - t.Fare - t.Insurance})
+		}
+		return nil
 	})
-	return slices.DeleteFunc(out, func(d Departing) bool { return d.Room < len(t.Passengers) }), err
+	return out, err
 }
 
 // definitions are the services of the sector that it serves itself: those by which rides are sold.

@@ -13,7 +13,6 @@ func (s *Service) conductorFixtures() []ui.Fixture {
 	g := &Service{Deps: s.Deps, views: s.views}
 	ride := fixtureRide()
 	g.Clock = galleryClock{ride.Begins().Departs.Add(10 * time.Minute)}
-	ride.StartsAt, ride.EndsAt = ride.Begins().Departs, ride.Ends().Arrives
 	at := func(name string, fn func(w http.ResponseWriter, r *http.Request) error) ui.Fixture {
 		return ui.Fixture{Name: "travel-conductor-" + name, As: kernel.Staff, Render: func(w http.ResponseWriter, r *http.Request) error {
 			who := kernel.PrincipalOf(r.Context())
@@ -21,7 +20,8 @@ func (s *Service) conductorFixtures() []ui.Fixture {
 			return fn(w, r.WithContext(kernel.WithPrincipal(r.Context(), who)))
 		}}
 	}
-	list := fixtureBoard(ride)
+	list, after := fixtureBoard(ride), fixtureBoard(ride)
+	after.Tickets[1].State, after.Tickets[1].UsedAt = TicketUsed, after.AsOf
 	none, off := BoardList{Departure: ride.Departure}, list
 	off.Departure.State = DepartureCalledOff
 	looked := func(name, key string, status int, fill func(r *http.Request, v *verdictView)) ui.Fixture {
@@ -46,7 +46,7 @@ func (s *Service) conductorFixtures() []ui.Fixture {
 		at("scan-called-off", func(w http.ResponseWriter, r *http.Request) error { return g.showScan(w, r, off, nil, 0) }),
 		at("scan-accepted", func(w http.ResponseWriter, r *http.Request) error {
 			t := s.fixtureTrip(StateBooked)
-			return g.showScan(w, r, list, g.acceptedView(r, Checked{Passenger: t.Passengers[1], From: "Harbour", To: "Airport"}), 0)
+			return g.showScan(w, r, after, g.acceptedView(r, Checked{Passenger: t.Passengers[1], From: "Harbour", To: "Airport"}), 0)
 		}),
 		looked("scan-second", LookSecond, http.StatusConflict, func(r *http.Request, v *verdictView) { v.Note = g.c(r, "second-body", "time", "09:36") }),
 		looked("scan-void", LookVoid, http.StatusConflict, nil), looked("scan-other", LookOther, http.StatusConflict, nil), looked("scan-unknown", LookUnknown, http.StatusNotFound, nil),

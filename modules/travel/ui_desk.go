@@ -305,7 +305,7 @@ func (s *Service) showPeople(r *http.Request, v *departureView, d Running, on []
 			ride = fromTo(locale, trip)
 		}
 		for _, p := range b.Passengers {
-			v.People.Rows = append(v.People.Rows, ui.TableRow{Cells: []ui.Cell{{Text: cmp.Or(p.Name, "–"), Note: s.say(locale, "class."+p.Class)}, {Text: s.placeLine(locale, p)}, {Text: ride}, {Text: b.Number}}})
+			v.People.Rows = append(v.People.Rows, ui.TableRow{Cells: []ui.Cell{{Text: cmp.Or(p.Name, "–")}, {Text: s.placeLine(locale, p)}, {Text: ride}, {Text: b.Number}}})
 		}
 	}
 }

@@ -37,10 +37,26 @@ func fixtureRunning() Running {
 	ride := fixtureRide()
 	l, _ := fixtureForm().Layout() // it is checked where the gallery is
 	r := Running{Departure: ride.Departure, People: 5, Seats: 14, Free: 9, Vehicle: l, Taken: []int{3, 5}, Occupied: seats.Busy{}}
-	for i, n := range []string{"1C", "1D", "2A", "2B", "W1"} {
-		r.Occupied.Take(n, i%2, 2, 2)
+	for _, b := range fixtureBooked() {
+		for _, p := range b.Passengers {
+			r.Occupied.Take(p.Place, b.FromSeq, b.ToSeq, 2)
+		}
 	}
 	return r
+}
+
+// fixtureBooked are those whose places fixtureRunning has taken.
+func fixtureBooked() []Booking {
+	seat := func(name, class, place string) Passenger {
+		return Passenger{Name: name, Kind: string(seats.Seat), Class: class, Place: place}
+	}
+	chair := seat("Ines Calder", "concession", "W1")
+	chair.Kind = string(seats.Wheelchair)
+	return []Booking{
+		{Number: "CT-2026-7K4M-93Q2", ToSeq: 2, Passengers: []Passenger{seat("Anna Whitfield", "adult", "2A"), seat("Leo Whitfield", "child", "2B")}},
+		{Number: "CT-2026-2B4M-11Q2", ToSeq: 2, Passengers: []Passenger{chair}},
+		{Number: "CT-2026-9Z4M-77Q2", FromSeq: 1, ToSeq: 2, Passengers: []Passenger{seat("Boris Hale", "adult", "1C"), seat("Edith Hale", "senior", "1D")}},
+	}
 }
 
 func fixtureFares() fareSet {
@@ -77,11 +93,10 @@ func (s *Service) deskFixtures() []ui.Fixture {
 	}
 	both, dispatcher, planner, conductor := []string{RolePlanner, RoleDispatcher}, []string{RoleDispatcher}, []string{RolePlanner}, []string{RoleConductor}
 	run := fixtureRunning()
-	run.StartsAt, run.EndsAt = run.Calls[0].Departs, run.Calls[2].Arrives
 	off, withdrawn, unsettled, plain := run, run, run, run
 	off.State, withdrawn.Offered, unsettled.Offered, unsettled.Unsettled = DepartureCalledOff, false, false, 2
 	plain.Seats = 0
-	on := []Booking{g.fixtureTrip(StateBooked).Booking}
+	on := fixtureBooked()
 	settled := []Settled{{Number: "CT-2026-7K4M-93Q2", How: settledMoved}, {Number: "CT-2026-2B4M-11Q2", How: settledRebooked, To: run.ID}, {Number: "CT-2026-9Z4M-77Q2", How: settledRefunded}}
 	back := ui.Link{Label: "…", Href: operatorPath(fixtureOperator)}
 	type page = func(w http.ResponseWriter, r *http.Request) error

@@ -31,8 +31,15 @@ type setupItem struct {
 	Tables    []ui.Table
 	Terms     []string
 	TermsHead string
+	Insurance []productView
 	Plan      *planView
 	Change    ui.Button
+}
+
+// productView is what an insurer sells with a ride: its price and what it pays for, each in a sentence.
+type productView struct {
+	Name  string
+	Lines []string
 }
 
 // formPageView is the data of ui/travel-desk-form.html: a form as people write it, and a file of it.
@@ -261,7 +268,7 @@ func (s *Service) fareItem(r *http.Request, f fareSet) setupItem {
 	if len(f.ByZones) > 0 {
 		t := ui.Table{Caption: s.k(r, "by-zones"), Visible: true, Head: []string{s.k(r, "zones"), s.k(r, "adult")}}
 		for i, n := range f.ByZones {
-			t.Rows = append(t.Rows, ui.TableRow{Cells: []ui.Cell{{Text: strconv.Itoa(i + 1), Number: true}, {Text: money(n), Number: true}}})
+			t.Rows = append(t.Rows, ui.TableRow{Cells: []ui.Cell{{Text: strconv.Itoa(i + 1)}, {Text: money(n), Number: true}}})
 		}
 		item.Tables = append(item.Tables, t, s.zoneTable(r, f.Table))
 	}
@@ -284,17 +291,49 @@ func (s *Service) fareItem(r *http.Request, f fareSet) setupItem {
 		item.Tables = append(item.Tables, t)
 	}
 	for _, step := range f.Refunds {
-		item.Terms = append(item.Terms, s.k(r, "refund", "hours", step.Hours, "percent", step.Percent))
+		key := "refund"
+		if step.Hours == 0 {
+			key = "refund-to-the-end"
+		}
+		item.Terms = append(item.Terms, s.k(r, key, "hours", step.Hours, "percent", step.Percent))
 	}
 	if len(f.Refunds) == 0 {
 		item.Terms = append(item.Terms, s.say(locale, "no-refund"))
 	}
-	item.Terms = append(item.Terms, s.k(r, "change-until", "hours", f.ChangeHours), s.k(r, "tolerated", "minutes", int(f.Tolerated().Minutes())))
+	change := s.k(r, "change-until", "hours", f.ChangeHours)
+	if f.ChangeHours == 0 {
+		change = s.k(r, "change-to-the-end")
+	}
+	item.Terms = append(item.Terms, change, s.k(r, "tolerated", "minutes", int(f.Tolerated().Minutes())))
 	for _, p := range f.Products() {
-		item.Terms = append(item.Terms, s.k(r, "insurance", "product", p.Name.In(locale), "fixed", money(p.Fixed), "person", money(p.PerPerson), "percent", p.Percent, "minimum", money(p.Minimum),
-			"covers", p.Covers, "most", money(p.UpTo), "insurer", s.agencyName(kernel.TenantOf(r.Context()).ID, f.Insurance.By(), locale)))
+		item.Insurance = append(item.Insurance, productView{p.Name.In(locale), []string{s.premiumText(r, p, money), s.coverText(locale, f.Currency, p)}})
+	}
+	if f.Insurance != nil {
+		item.Facts = append(item.Facts, ui.Fact{Key: s.k(r, "insurer"), Value: s.agencyName(kernel.TenantOf(r.Context()).ID, f.Insurance.By(), locale)})
 	}
 	return item
+}
+
+// premiumText says what a product costs, and no part of it that is nothing.
+func (s *Service) premiumText(r *http.Request, p fares.Product, money func(int64) string) string {
+	var parts []string
+	if p.Fixed > 0 {
+		parts = append(parts, s.k(r, "premium-fixed", "amount", money(p.Fixed)))
+	}
+	if p.PerPerson > 0 {
+		parts = append(parts, s.k(r, "premium-person", "amount", money(p.PerPerson)))
+	}
+	if p.Percent > 0 {
+		parts = append(parts, s.k(r, "premium-share", "percent", p.Percent))
+	}
+	sum := strings.Join(parts, " + ")
+	switch {
+	case sum == "":
+		return s.k(r, "premium", "parts", s.k(r, "premium-fixed", "amount", money(p.Minimum)))
+	case p.Minimum > p.Fixed+p.PerPerson: // else it is no bound
+		return s.k(r, "premium-least", "parts", sum, "minimum", money(p.Minimum))
+	}
+	return s.k(r, "premium", "parts", sum)
 }
 
 // mostPairs is how many pairs of stops a page shows; the form has them all.
@@ -314,7 +353,7 @@ func (s *Service) zoneTable(r *http.Request, f fares.Table) ui.Table {
 	t := ui.Table{Caption: s.k(r, "stops-in-zones"), Visible: true, Head: []string{s.k(r, "zone"), s.k(r, "stops")}}
 	for _, zone := range zones {
 		slices.Sort(in[zone])
-		t.Rows = append(t.Rows, ui.TableRow{Cells: []ui.Cell{{Text: strconv.Itoa(zone), Number: true}, {Text: strings.Join(in[zone], ", ")}}})
+		t.Rows = append(t.Rows, ui.TableRow{Cells: []ui.Cell{{Text: strconv.Itoa(zone)}, {Text: strings.Join(in[zone], ", ")}}})
 	}
 	return t
 }

@@ -27,6 +27,7 @@ func fixtureRide() Ride {
 		at := begins.Add(time.Duration(i) * 40 * time.Minute)
 		d.Calls = append(d.Calls, Call{Seq: i, Stop: StopID("0198f2a6-0000-7000-8000-00000000010" + itoa(i)), Code: "stop-" + itoa(i), Name: name, Zone: d.Zone, Arrives: at, Departs: at, Pickup: true, DropOff: true})
 	}
+	d.StartsAt, d.EndsAt = begins, d.Calls[2].Arrives
 	return Ride{d, 0, 2}
 }
 
@@ -91,6 +92,19 @@ func (s *Service) fixtureTrip(state string) MyTrip {
 			PayURL: "https://wallet.example/pay/kq3v9m2x", Until: ui.GalleryTime.Add(8 * time.Minute)}}
 	}
 	return t
+}
+
+// fixtureOthers are later rides: dearer, cheaper and as dear as the one that is booked.
+func fixtureOthers() (out []Other) {
+	for i, more := range []int64{320, -450, 0} {
+		ride, later := fixtureRide(), time.Duration(i+1)*2*time.Hour
+		ride.StartsAt, ride.EndsAt = ride.StartsAt.Add(later), ride.EndsAt.Add(later)
+		for n := range ride.Calls {
+			ride.Calls[n].Arrives, ride.Calls[n].Departs = ride.Calls[n].Arrives.Add(later), ride.Calls[n].Departs.Add(later)
+		}
+		out = append(out, Other{Departing{ride, 1250, "GBP", 31}, more})
+	}
+	return out
 }
 
 // citizenFixtures are the citizens' pages in the states people meet, for the gallery. They need no database.
@@ -201,7 +215,7 @@ func (s *Service) tripFixtures(def *workflows.Definition) []ui.Fixture {
 			return s.showCancel(w, r, s.fixtureTrip(StateBooked), nil)
 		}),
 		fixture("change", func(w http.ResponseWriter, r *http.Request) error {
-			return s.showChange(w, r, s.fixtureTrip(StateBooked), []Departing{{fixtureRide(), 1250, "GBP", 31}}, nil)
+			return s.showChange(w, r, s.fixtureTrip(StateBooked), fixtureOthers(), nil)
 		}),
 		fixture("change-none", func(w http.ResponseWriter, r *http.Request) error {
 			return s.showChange(w, r, s.fixtureTrip(StateBooked), nil, ErrTooLate)

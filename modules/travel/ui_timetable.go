@@ -7,6 +7,7 @@ import (
 	"net/http"
 	"slices"
 	"strconv"
+	"time"
 
 	"townhall/modules/kernel"
 	"townhall/modules/kernel/lines"
@@ -81,11 +82,7 @@ func (s *Service) conflictCard(r *http.Request, c Contested) conflictView {
 	locale, id, who := kernel.LocaleOf(r.Context()), operatorIn(r), kernel.PrincipalOf(r.Context())
 	zone, path := c.Location(), operatorPath(id)+"/timetable/conflicts/"+string(c.Conflict.ID)+"/"
 	v := conflictView{Title: lineIn(locale, c.Running.Departure), Tag: ui.Tag{Text: s.k(r, "conflict."+c.Kind), Tone: ui.Warning}, Facts: []ui.Fact{
-		{Key: s.k(r, "booked-as"), Value: ui.DateTime(locale, zone, c.StartsAt) + "–" + ui.Clock(zone, c.EndsAt)},
-		{Key: s.k(r, "now-as"), Value: s.k(r, "not-there")}, {Key: s.k(r, "people"), Value: strconv.Itoa(c.People)}}}
-	if !c.Begins.IsZero() {
-		v.Facts[1].Value = ui.DateTime(locale, zone, c.Begins) + "–" + ui.Clock(zone, c.Ends)
-	}
+		{Key: s.k(r, "booked-as"), Value: s.timesOn(r, zone, c.StartsAt, c.EndsAt)}, {Key: s.k(r, "now-as"), Value: s.timesOn(r, zone, c.Begins, c.Ends)}, {Key: s.k(r, "people"), Value: strconv.Itoa(c.People)}}}
 	add := func(how, tone string) {
 		v.Choices = append(v.Choices, choiceView{ui.Button{Label: s.k(r, "how."+how), Href: path + how, Tone: tone}, s.k(r, "how."+how+"-text")})
 	}
@@ -101,6 +98,14 @@ func (s *Service) conflictCard(r *http.Request, c Contested) conflictView {
 		v.Choices = append(v.Choices, choiceView{Text: s.k(r, "ask-dispatcher")})
 	}
 	return v
+}
+
+// timesOn writes when a departure begins and ends; "not there" for one that has no times.
+func (s *Service) timesOn(r *http.Request, zone *time.Location, begins, ends time.Time) string {
+	if begins.IsZero() || ends.IsZero() {
+		return s.k(r, "not-there")
+	}
+	return ui.DateTime(kernel.LocaleOf(r.Context()), zone, begins) + "–" + ui.Clock(zone, ends)
 }
 
 func (s *Service) contested(r *http.Request) (Contested, error) {

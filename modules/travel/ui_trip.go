@@ -227,11 +227,11 @@ func (s *Service) showChangeFor(w http.ResponseWriter, r *http.Request, t MyTrip
 	return s.showChange(w, r, t, rides, problem)
 }
 
-func (s *Service) showChange(w http.ResponseWriter, r *http.Request, t MyTrip, rides []Departing, problem error) error {
+func (s *Service) showChange(w http.ResponseWriter, r *http.Request, t MyTrip, rides []Other, problem error) error {
 	locale, path := kernel.LocaleOf(r.Context()), myPath(t.Service, t.Case)
 	v := changeView{Facts: s.rideFacts(locale, t.Ride), Path: path + "/change", Version: t.Version}
 	for _, d := range rides {
-		v.Rides = append(v.Rides, changeRide{Title: hours(d.Ride) + ", " + ui.Date(locale, d.Location(), d.Begins().Departs), Text: lineIn(locale, d.Departure),
+		v.Rides = append(v.Rides, changeRide{Title: hours(d.Ride) + ", " + ui.Date(locale, d.Location(), d.Begins().Departs), Text: lineIn(locale, d.Departure), Price: s.differenceLine(r, t.Currency, d.More),
 			Value: string(d.ID) + "/" + itoa(d.Begins().Seq) + "/" + itoa(d.Ends().Seq), Button: s.t(r, "change.take", "time", ui.DateTime(locale, d.Location(), d.Begins().Departs))})
 	}
 	if len(rides) == 0 {
@@ -241,6 +241,18 @@ func (s *Service) showChange(w http.ResponseWriter, r *http.Request, t MyTrip, r
 	v.Problems = s.problems(r, &view, problem)
 	view.Data = v
 	return s.Citizen.Render(w, r, s.views, "travel-change", view)
+}
+
+// differenceLine says what a booking costs more or less on another ride.
+func (s *Service) differenceLine(r *http.Request, currency string, more int64) string {
+	locale := kernel.LocaleOf(r.Context())
+	switch {
+	case more > 0:
+		return s.t(r, "change.dearer", "amount", ui.Money(locale, more, currency))
+	case more < 0:
+		return s.t(r, "change.cheaper", "amount", ui.Money(locale, -more, currency))
+	}
+	return s.t(r, "change.same")
 }
 
 // postChangePage changes to the departure whose button was pressed. What is to be paid for it stands on the booking's page.

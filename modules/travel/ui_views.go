@@ -120,4 +120,4 @@ type changeView struct {
 }
 
 // changeRide is one of them; its button sends Value.
-type changeRide struct{ Title, Text, Value, Button string }
+type changeRide struct{ Title, Text, Price, Value, Button string }

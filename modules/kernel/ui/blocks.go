@@ -1,6 +1,7 @@
 package ui
 
 import (
+	"slices"
 	"sort"
 	"strconv"
 	"time"
@@ -212,6 +213,11 @@ type Table struct {
 	Visible bool   // the caption is shown, too
 	Head    []string
 	Rows    []TableRow
+}
+
+// Numbers reports whether a column holds numbers, so that its head stands above them.
+func (t Table) Numbers(column int) bool {
+	return slices.ContainsFunc(t.Rows, func(r TableRow) bool { return column < len(r.Cells) && r.Cells[column].Number })
 }
 
 // TableRow is one row; its first cell names it.
