@@ -50,6 +50,7 @@ func commands() []command {
 		{"openapi", "write the contracts", openapiFiles},
 		{"verify", "check a signed document offline", verify},
 		{"keys", "make or list the sealing keys", keys},
+		{"token", "print an access token of one of the demo's people", token},
 		{"gallery", "render every page block and state", gallery},
 		{"config", "print the settings in force, secrets masked", config},
 		{"version", "print the version", version},

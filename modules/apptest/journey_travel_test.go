@@ -115,7 +115,7 @@ func payForTwo(p *person) (trip string) {
 	p.expect("Booked", "Leo Whitfield", "Coach ticket", "Travel Insurance Policy", "Trip cancellation")
 	p.see("ticket")
 	p.isSealed("Coach ticket", "Leo Whitfield", "£12.61")
-	p.isSealed("Travel Insurance Policy", "Anna Whitfield; Leo Whitfield", "£1.56", "100 % of the fare")
+	p.isSealed("Travel Insurance Policy", "Anna Whitfield; Leo Whitfield", "£1.56", "100% of the fare")
 	return trip
 }
 

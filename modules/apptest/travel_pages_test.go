@@ -118,6 +118,9 @@ func TestFromTheSearchToTheTicketAndBackWithScriptsOff(t *testing.T) {
 	if !strings.Contains(cancel, "£27.45") { // 90 % of 3050
 		t.Error("nobody says what goes back")
 	}
+	if !strings.Contains(cancel, "The premium of £") {
+		t.Error("nobody says where the rest is")
+	}
 	v.send(trip+"/cancel", url.Values{"version": {v.first(cancel, versionField)}}, http.StatusSeeOther)
 	c.settle()
 	if page := v.read(trip, http.StatusOK); !strings.Contains(page, "£27.45") || strings.Contains(page, `class="qr"`) {

@@ -3,6 +3,7 @@ package apptest_test
 import (
 	"fmt"
 	"net/http"
+	"slices"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -642,5 +643,32 @@ func TestWhereMoneyAndPlacesDisagreeTheCheckSaysSo(t *testing.T) {
 			}
 			return fmt.Errorf("taken back")
 		})
+	}
+}
+
+// A program may come with the token of somebody who never signed in here: their name is not known, and nobody rides without one.
+func TestWhoNeverSignedInIsToldThatTheirNameIsMissing(t *testing.T) {
+	t.Parallel()
+	c := newCoastline(t)
+	vera := apptest.Who{Subject: "vera", Name: "Vera Lind", ACR: "substantial", Client: "northwick.residence-certificate"}
+	d := c.Coach(soon(72), 5)
+	var b trip
+	wrong := ride(d, 1, 5, 1)
+	wrong["places"] = []map[string]any{{"place": "99Z"}}
+	if a := c.Do(apptest.Call{Who: &vera, Method: http.MethodPost, Path: "/travel/v1/bookings", Key: apptest.Key(), Body: wrong}); !strings.Contains(string(a.Body), `"field":"body.places"`) {
+		t.Errorf("a place that is not there: %s", a.Body)
+	}
+	c.post(vera, "/bookings", ride(d, 1, 5, 1), http.StatusCreated, &b)
+	self := map[string]any{"passengers": []map[string]any{{"self": true}}}
+	a := c.Do(apptest.Call{Who: &vera, Method: http.MethodPost, Path: "/travel/v1/bookings/" + b.ID + "/passengers", Key: apptest.Key(), Body: self})
+	if a.Status != http.StatusUnprocessableEntity || !strings.Contains(string(a.Body), "body.passengers[0].self") || !strings.Contains(string(a.Body), "travel.self-unknown") {
+		t.Errorf("%d %s", a.Status, a.Body)
+	}
+	c.post(vera, "/bookings/"+b.ID+"/passengers", map[string]any{"passengers": []map[string]any{{"name": "Vera Lind"}}}, http.StatusOK, &b)
+	a = c.Do(apptest.Call{Who: &vera, Method: http.MethodGet, Path: "/travel/v1/bookings/" + b.ID})
+	var shown struct{ Actions []string }
+	a.JSON(t, &shown)
+	if slices.Sort(shown.Actions); !slices.Equal(shown.Actions, []string{"give-up", "pay"}) {
+		t.Errorf("actions of a draft: %v", shown.Actions)
 	}
 }

@@ -31,7 +31,7 @@ func (s *Service) register(api *web.API) {
 	web.Register(api, web.Op{ID: "get-payment", Method: http.MethodGet, Path: "/payments/{id}", Tags: []string{"Payments"}, Policy: ownPayments,
 		Summary: "Read one payment", Returns: "The payment.", Description: "Its lines with who gets them, what has been taken, and what has been given back."}, s.getPayment)
 	web.Register(api, web.Op{ID: "begin-payment", Method: http.MethodPost, Path: "/payments/{id}/begin", Tags: []string{"Payments"}, Policy: ownPayments, Idempotent: true,
-		Summary: "Get the address where a payment is paid", Returns: "The payment, with `pay_url`.",
+		Summary: "Get the address where a payment is paid", Returns: "The payment, with `pay_url`.", Example: map[string]any{"state": "open", "authorized": 0, "captured": 0, "refunded": 0, "refunds": []any{}, "pay_url": "https://wallet.example/pay/k3v9m2x7c4b8"},
 		Description: "Makes the payment known to the provider when it is not yet; also after an attempt that failed. Send the citizen's browser to `pay_url`; it comes back to the service. 409 `payment-over` when it cannot be paid any more, 503 `provider-away` when the provider does not answer."}, s.beginPayment)
 	s.registerEvents(api)
 }
@@ -69,10 +69,10 @@ type PaymentDetail struct {
 	Currency   string          `json:"currency" pattern:"^[A-Z]{3}$" example:"EUR" doc:"ISO 4217."`
 	Authorized int64           `json:"authorized" minimum:"0" example:"1250" doc:"What was authorised."`
 	Captured   int64           `json:"captured" minimum:"0" example:"1250" doc:"What was taken."`
-	Refunded   int64           `json:"refunded" minimum:"0" example:"0" doc:"What was given back."`
+	Refunded   int64           `json:"refunded" minimum:"0" example:"500" doc:"What was given back."`
 	Lines      []PaymentPart   `json:"lines" maxItems:"100" doc:"What it is for."`
 	Refunds    []PaymentRefund `json:"refunds" maxItems:"100" doc:"What was ordered back, oldest first."`
-	PayURL     string          `json:"pay_url,omitempty" format:"uri" example:"https://wallet.example/pay/k3v9m2x7c4b8" doc:"Where it is paid; absent when it cannot be, or not yet: begin it."`
+	PayURL     string          `json:"pay_url,omitempty" format:"uri" doc:"Where it is paid; absent when it cannot be, or not yet: begin it."`
 	CreatedAt  time.Time       `json:"created_at" example:"2026-11-30T09:40:00Z" doc:"When it was asked for."`
 	PayUntil   time.Time       `json:"pay_until" example:"2026-11-30T09:50:00Z" doc:"Until when it can be paid."`
 }
@@ -81,8 +81,8 @@ type PaymentDetail struct {
 type PaymentPart struct {
 	Name      string `json:"name" example:"fare" doc:"Stable name."`
 	Title     string `json:"title" example:"Fare" doc:"In the language asked for."`
-	Payee     string `json:"payee" example:"northwick-coaches" doc:"The agency that gets it."`
-	PayeeName string `json:"payee_name" example:"Northwick Coaches" doc:"In the language asked for."`
+	Payee     string `json:"payee" example:"coast-coaches" doc:"The agency that gets it."`
+	PayeeName string `json:"payee_name" example:"Coast Coaches" doc:"In the language asked for."`
 	Amount    int64  `json:"amount" minimum:"1" example:"1250" doc:"Minor units."`
 }
 

@@ -13,7 +13,7 @@ import (
 func (s *Service) contract() web.Contract {
 	return web.Contract{
 		Name: "travel", Prefix: "/travel/v1", Title: "Townhall travel API",
-		Description: "Seats on coaches and ferries: what a ride costs, places held and paid for, the citizen's own tickets, and what conductors, dispatchers and planners of an operator do. Amounts are whole minor units of the currency that stands beside them (ISO 4217).",
+		Description: "Seats on coaches and ferries: what a ride costs, places held and paid for, the citizen's own tickets, and what conductors, dispatchers and planners of an operator do. Amounts are whole minor units of the currency that stands beside them (ISO 4217).\n\n" + wayDescription,
 		Tags: map[string]string{
 			"Bookings":   "The signed-in citizen's own bookings, from the first held seat to the ticket.",
 			"Timetables": "Places, and the ways between them, for everybody.",
@@ -23,6 +23,14 @@ func (s *Service) contract() web.Contract {
 		Register: s.register,
 	}
 }
+
+// wayDescription leads through the operations, and names the other contracts on the way.
+const wayDescription = "## The way to a ticket\n" +
+	"`search-journeys`, `quote-ride`, `hold-places` (state `draft`), `name-passengers`, `pay-booking` (`paying`), then the citizen pays at `pay_url`, and the booking is `booked`.\n" +
+	"A hold that nobody pays ends as `lapsed`; a booking ends as `travelled`, `cancelled` or, by its operator, `called-off`.\n" +
+	"The ticket and the policy are documents, made a moment later: list them with the documents contract, whose `case` is the booking's `id`.\n" +
+	"Each document that is issued counts in `version` too: read the booking before the next step, and again on 409 `changed-meanwhile`.\n" +
+	"A claim under `policy.number` is an application for the service `insurance-claim` of the civic contract."
 
 func (s *Service) register(api *web.API) {
 	s.registerBooking(api)
@@ -51,7 +59,7 @@ type PlaceInput struct {
 // NameInput is who one passenger is.
 type NameInput struct {
 	Self      bool   `json:"self,omitempty" doc:"The citizen themselves, with the verified name and date of birth."`
-	Name      string `json:"name,omitempty" maxLength:"200" example:"Leo Whitfield" doc:"For others."`
+	Name      string `json:"name,omitempty" maxLength:"200" example:"Leo Whitfield" doc:"For others. Give either self or a name."`
 	Birthdate string `json:"birthdate,omitempty" maxLength:"10" example:"2019-05-04" doc:"YYYY-MM-DD, for others who are a child or a senior; proof is shown on board."`
 }
 
@@ -110,7 +118,7 @@ type BookingItem struct {
 	To         int             `json:"to" example:"4" doc:"Number of the call at which it ends."`
 	DepartsAt  time.Time       `json:"departs_at" example:"2026-12-01T09:40:00Z" doc:"When the ride begins."`
 	ArrivesAt  time.Time       `json:"arrives_at" example:"2026-12-01T11:05:00Z" doc:"When it ends."`
-	HoldUntil  *time.Time      `json:"hold_until,omitempty" example:"2026-11-30T09:50:00Z" doc:"Until when the places are held; absent when nothing is."`
+	HoldUntil  *time.Time      `json:"hold_until,omitempty" doc:"Until when the places are held; absent when nothing is."`
 	Currency   string          `json:"currency" example:"EUR" doc:"ISO 4217."`
 	Fare       int64           `json:"fare" minimum:"0" example:"1250" doc:"Of all passengers, in minor units."`
 	Insurance  int64           `json:"insurance" minimum:"0" example:"150" doc:"The premium, in minor units; 0: none."`
@@ -201,24 +209,23 @@ var (
 	steps  = []int{http.StatusNotFound, http.StatusConflict}
 )
 
-// heldExample is a draft whose places are held.
-func heldExample() map[string]any { return map[string]any{"state": "draft", "version": 1} }
-
 // registerBooking adds what leads to a ticket: every answer to a full departure names others.
 func (s *Service) registerBooking(api *web.API) {
 	tags := []string{"Bookings"}
+	open := examplePayment("open", 0)
+	paying := examplePaying(exampleBooking(StatePaying, 2, &exampleHeld, ""), &open)
 	web.Register(api, web.Op{ID: "quote-ride", Method: http.MethodPost, Path: "/quotes", Tags: tags, Policy: web.Public, Errors: steps,
-		Summary: "Ask what a ride costs", Returns: "The price and what is free.", Description: "Nothing is held and nothing kept. With a citizen's token the passenger marked `self` gets the class that their verified claims give. 409 `not-sold` when no fare is set up."}, s.postQuote)
+		Summary: "Ask what a ride costs", Returns: "The price and what is free.", Example: exampleQuote(), Description: "Nothing is held and nothing kept. `free` names seats, places for wheelchairs and for bicycles, of which `B1`, `B2` and so on are the last; `room` counts the seats alone. With a citizen's token the passenger marked `self` gets the class that their verified claims give. 409 `not-sold` when no fare is set up; 404 for a departure that does not exist, and for calls it does not make in that order."}, s.postQuote)
 	web.Register(api, web.Op{ID: "hold-places", Method: http.MethodPost, Path: "/bookings", Tags: tags, Policy: booker, Status: http.StatusCreated, Idempotent: true, Errors: steps,
-		Summary: "Hold places for a while", Returns: "The draft with its places.", Example: heldExample(), Description: "Holds places for everybody for ten minutes, or for nobody. 409 `seats-taken` names in `alternatives` the next departures between the same stops that have room for all."}, s.postHold)
+		Summary: "Hold places for a while", Returns: "The draft with its places.", Example: exampleOf(exampleDraft("")), Description: "Holds places for everybody for ten minutes, or for nobody. Nobody keeps two drafts of a service: the places of the citizen's other drafts are given back, and one that is younger than twenty minutes, with the same operator, becomes this one: same `id`, same `version`, other places. 409 `seats-taken` names in `alternatives` the next departures between the same stops that have room for all."}, s.postHold)
 	web.Register(api, web.Op{ID: "name-passengers", Method: http.MethodPost, Path: "/bookings/{id}/passengers", Tags: tags, Policy: whose, Idempotent: true, Errors: steps,
-		Summary: "Say who rides", Returns: "The draft with its price.", Example: heldExample(), Description: "One name for each place that is held, in that order. The classes of the fares follow from the dates of birth."}, s.postPassengers)
+		Summary: "Say who rides", Returns: "The draft with its price.", Example: exampleOf(exampleDraft("Anna Whitfield")), Description: "One name for each place that is held, in that order. The classes of the fares follow from the dates of birth. `insurance` takes the place of what was asked for before; absent, nothing is insured. 422 `travel.self-unknown` when the citizen never signed in here, so that their name is not known."}, s.postPassengers)
 	web.Register(api, web.Op{ID: "pay-booking", Method: http.MethodPost, Path: "/bookings/{id}/pay", Tags: tags, Policy: whose, Idempotent: true, Errors: steps,
-		Summary: "Begin to pay", Returns: "The booking and its payment.", Description: "The places are held for another ten minutes, and the citizen pays at `pay_url`. The booking becomes `booked` once the payment is reported. What costs nothing is booked at once. A hold that has run out is honoured while nobody else has the places; otherwise 409 `places-gone` with `alternatives`."}, s.postPay)
+		Summary: "Begin to pay", Returns: "The booking and its payment.", Example: paying, Description: "The places are held for another ten minutes, and the citizen pays at `pay_url`. It is absent at first: read the booking until `payments` has it, or call `begin-payment` of the payments contract. The booking becomes `booked` once the payment is reported. 409 `passengers-missing` before it was said who rides. What costs nothing is booked at once. A hold that has run out is honoured while nobody else has the places; otherwise 409 `places-gone` with `alternatives`."}, s.postPay)
 	web.Register(api, web.Op{ID: "change-booking", Method: http.MethodPost, Path: "/bookings/{id}/change", Tags: tags, Policy: whose, Idempotent: true, Errors: steps,
-		Summary: "Change to another departure", Returns: "The booking and what is to be paid.", Description: "The new places are the citizen's before the old ones are given up. What is insured stays so by the rule it was taken out under: the premium follows the fare. What costs less goes back. Where it costs more, `payment` is the difference: until it is paid the old places stay theirs. 409 `seats-taken` leaves everything as it is, `too-late-to-change-trip` after the last moment the operator allows, `change-waits` while another change waits for its payment."}, s.postChange)
+		Summary: "Change to another departure", Returns: "The booking and what is to be paid.", Example: examplePaying(exampleBooking(StateBooked, 7, nil, ""), nil), Description: "The new places are the citizen's before the old ones are given up; which they are, `passengers` says. What is insured stays so by the rule it was taken out under: the premium follows the fare. What costs less goes back. Where it costs more, `payment` is the difference: until it is paid the old places stay theirs. 409 `seats-taken` leaves everything as it is, `too-late-to-change-trip` after the last moment the operator allows, `change-waits` while another change waits for its payment."}, s.postChange)
 	web.Register(api, web.Op{ID: "drop-change", Method: http.MethodPost, Path: "/bookings/{id}/drop-change", Tags: tags, Policy: whose, Idempotent: true, Errors: steps,
-		Summary: "Give up a change that waits for its payment", Returns: "The booking as it was.", Description: "The places that were held for it are free again. None there is no error."}, s.postDropChange)
+		Summary: "Give up a change that waits for its payment", Returns: "The booking as it was.", Example: exampleOf(exampleBooking(StateBooked, 7, nil, "")), Description: "The places that were held for it are free again. None there is no error."}, s.postDropChange)
 }
 
 // QuoteInput asks for a price.

@@ -18,7 +18,7 @@ func (s *Service) registerFind(api *web.API) {
 	const at = "/operators/{operator}"
 	find, plan := []string{"Timetables"}, []string{"Operations"}
 	web.Register(api, web.Op{ID: "search-journeys", Method: http.MethodGet, Path: "/journeys", Tags: find, Policy: web.Public,
-		Summary: "Search journeys of one day", Returns: "One page of journeys.", Description: "Places are named by their ids or as people type them, in any language. Direct journeys are all shown; where they are fewer than three, so are those with one change of at least five minutes. What has left, is called off or is not in the timetable in force is not found. `departure`, `from.number` and `to.number` of a leg are what a quote asks for."}, s.getJourneys)
+		Summary: "Search journeys of one day", Returns: "One page of journeys.", Example: exampleJourneys(), Description: "Places are named by their ids or as people type them, in any language. Direct journeys are all shown; where they are fewer than three, so are those with one change of at least five minutes. What has left, is called off or is not in the timetable in force is not found. `departure`, `from.number` and `to.number` of a leg are what a quote asks for."}, s.getJourneys)
 	web.Register(api, web.Op{ID: "list-places", Method: http.MethodGet, Path: "/places", Tags: find, Policy: web.Public,
 		Summary: "Find places by their names", Returns: "The places.", Description: "By any part of a name in any language, with typing mistakes when nothing is called so; the best first."}, s.getPlaces)
 	web.Register(api, web.Op{ID: "import-timetable", Method: http.MethodPost, Path: at + "/timetable", Tags: plan, Policy: operatorStaff, Idempotent: true, MaxBody: maxTimetable, Errors: []int{http.StatusNotFound, http.StatusRequestEntityTooLarge},

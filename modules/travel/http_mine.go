@@ -17,11 +17,11 @@ func (s *Service) registerMine(api *web.API) {
 	web.Register(api, web.Op{ID: "list-bookings", Method: http.MethodGet, Path: "/bookings", Tags: tags, Policy: ownList,
 		Summary: "List the citizen's bookings", Returns: "One page of bookings.", Description: "Newest first: those that are over and drafts too."}, s.getBookings)
 	web.Register(api, web.Op{ID: "get-booking", Method: http.MethodGet, Path: "/bookings/{id}", Tags: tags, Policy: whose, Errors: []int{http.StatusNotFound},
-		Summary: "Read one booking", Returns: "The booking.", Description: "With its tickets, payments and terms, what the citizen may do now, and what would go back if they cancelled."}, s.getBooking)
+		Summary: "Read one booking", Returns: "The booking.", Example: exampleOf(exampleTrip(StateBooked)), Description: "With its tickets, payments and terms, what the citizen may do now, and what would go back if they cancelled."}, s.getBooking)
 	web.Register(api, web.Op{ID: "cancel-booking", Method: http.MethodPost, Path: "/bookings/{id}/cancel", Tags: tags, Policy: whose, Idempotent: true, Errors: steps,
-		Summary: "Cancel a booking", Returns: "The booking.", Example: map[string]any{"state": "cancelled"}, Description: "The places are free again at once, the tickets void. What goes back follows the rules it was booked under: see `terms`. 409 `too-late-to-change-trip` once the ride has begun."}, s.postCancel)
+		Summary: "Cancel a booking", Returns: "The booking.", Example: exampleOf(exampleTrip(StateCancelled)), Description: "The places are free again at once, the tickets void. What goes back follows the rules it was booked under: see `terms`. It is ordered at once (`given_back`) and gone back when `refunded` of the payment says so. 409 `too-late-to-change-trip` once the ride has begun."}, s.postCancel)
 	web.Register(api, web.Op{ID: "give-up-booking", Method: http.MethodPost, Path: "/bookings/{id}/give-up", Tags: tags, Policy: whose, Idempotent: true, Errors: steps,
-		Summary: "Stop booking", Returns: "The booking.", Example: map[string]any{"state": "lapsed"}, Description: "For what is not paid yet: the places are free again, and the payment can no longer be made."}, s.postGiveUp)
+		Summary: "Stop booking", Returns: "The booking.", Example: exampleOf(exampleTrip(StateLapsed)), Description: "For what is not paid yet: the places are free again, and the payment can no longer be made."}, s.postGiveUp)
 }
 
 // BookingsInput narrows the list.

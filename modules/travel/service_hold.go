@@ -166,7 +166,7 @@ func claim(ctx context.Context, tx kernel.Tx, o offer, c kernel.CaseID, needs []
 	given, err := seats.Assign(o.Vehicle, busy, o.Segments(), seats.Request{From: o.From, To: o.To, Needs: needs})
 	switch {
 	case errors.Is(err, seats.ErrNoPlace):
-		return nil, time.Time{}, kernel.InvalidFields(kernel.FieldError{Path: "passengers", Slug: "travel.no-such-place", Message: "This vehicle has no such place."})
+		return nil, time.Time{}, kernel.InvalidFields(kernel.FieldError{Path: "places", Slug: "travel.no-such-place", Message: "This vehicle has no such place."})
 	case err != nil:
 		return nil, time.Time{}, errGone
 	}

@@ -79,8 +79,8 @@ func (s *Service) trip(ctx context.Context, tx kernel.Tx, c kernel.CaseID) (t My
 		return MyTrip{}, err
 	}
 	t.Version, t.Actions = k.Version, append(append([]string{}, k.Actions...), k.Through...)
-	// To the citizen it is one change, whether a policy goes along or not.
-	t.Actions = slices.DeleteFunc(t.Actions, func(name string) bool { return name == "change-insured" })
+	// To the citizen it is one change, whether a policy goes along or not, and one payment, even of nothing.
+	t.Actions = slices.DeleteFunc(t.Actions, func(name string) bool { return name == "change-insured" || name == "book-free" })
 	if t.Tickets, err = ticketsOf(ctx, tx, c); err != nil {
 		return MyTrip{}, err
 	}

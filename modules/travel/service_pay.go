@@ -50,6 +50,10 @@ func (s *Service) SayWho(ctx context.Context, c kernel.CaseID, named []Named, pr
 			p.Name, p.Birthdate, p.Declared, p.Self = strings.TrimSpace(n.Name), n.Birthdate, n.Birthdate != "", n.Self
 			if n.Self {
 				p.Name, p.Birthdate, p.Declared = who[i].Claims["name"], who[i].Birthdate, false
+				if p.Name == "" { // a program came with their token before they ever signed in here
+					return Booking{}, kernel.InvalidFields(kernel.FieldError{Path: fmt.Sprintf("passengers[%d].self", i), Slug: "travel.self-unknown",
+						Message: "We do not have your verified name yet. Sign in to the service once, or write the name."})
+				}
 			}
 		}
 		b.ride(o)

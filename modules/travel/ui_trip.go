@@ -179,6 +179,9 @@ func (s *Service) showCancel(w http.ResponseWriter, r *http.Request, t MyTrip, p
 	v := cancelView{Facts: s.rideFacts(locale, t.Ride), Keep: path, Back: s.t(r, "cancel.nothing"), Form: formView{Action: path + "/cancel", Version: t.Version, Button: s.t(r, "cancel.button")}}
 	if t.Back > 0 {
 		v.Back = s.t(r, "cancel.back", "amount", ui.Money(locale, t.Back, t.Currency), "total", ui.Money(locale, t.Fare+t.Insurance, t.Currency))
+		if t.Insurance > 0 && t.Back <= t.Fare { // else everybody asks where the rest is; what was moved far gives it back too
+			v.Back += " " + s.t(r, "cancel.premium", "premium", ui.Money(locale, t.Insurance, t.Currency))
+		}
 	}
 	view := ui.View{Title: s.t(r, "cancel.title"), Active: "cases", Task: true, Back: path}
 	v.Problems = s.problems(r, &view, problem)
