@@ -85,7 +85,7 @@ func Start(t testing.TB, options ...Option) *App {
 	for _, option := range options {
 		option(&o)
 	}
-	a.log = o.Log
+	a.log, a.Citizens.Clock, a.Staff.Clock = o.Log, o.Clock, o.Clock
 	a.Pay, _ = o.PaymentsForTest.(*kerneltest.Payments)
 	if a.Town, err = modules.New(o); err != nil {
 		t.Fatal(err)

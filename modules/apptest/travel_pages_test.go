@@ -108,7 +108,13 @@ func TestFromTheSearchToTheTicketAndBackWithScriptsOff(t *testing.T) {
 		t.Error("the booking is not among the cases")
 	}
 	// To the later one; the bicycle goes along.
-	change := v.read(trip+"/change", http.StatusOK)
+	if list := v.read(trip+"/change", http.StatusOK); !strings.Contains(list, url.QueryEscape(later+"/0/4")) || strings.Contains(list, "<form method=\"post\"") {
+		t.Error("the list of departures lacks the later one, or changes at one touch")
+	}
+	change := v.read(trip+"/change?to="+url.QueryEscape(later+"/0/4"), http.StatusOK)
+	if !strings.Contains(change, "Costs ") {
+		t.Error("nobody says what the change costs")
+	}
 	v.send(trip+"/change", url.Values{"version": {v.first(change, versionField)}, "to": {later + "/0/4"}}, http.StatusSeeOther)
 	c.settle()
 	if b := c.get(apptest.Anna, id); b.Departure != later || b.Passengers[0].Bicycle == "" {

@@ -161,7 +161,7 @@ func (c *coastline) linesOf(id string) string {
 	var all []string
 	err := c.DB.Read(c.t.Context(), "northwick", func(tx *pg.Tx) error {
 		return tx.SelectContext(c.t.Context(), &all, `SELECT l->>'Name' || ' ' || sum((l->'Amount'->>'amount')::bigint) FROM fakepay.payment p, jsonb_array_elements(p.body->'Lines') l
-			WHERE p.tenant_id = 'northwick' AND p.case_id = $1 AND p.body->'Captured'->>'amount' <> '0' GROUP BY 1 ORDER BY 1`, id)
+			WHERE p.tenant_id = 'northwick' AND p.case_id = $1 AND p.body->'Captured'->>'amount' <> '0' GROUP BY l->>'Name' ORDER BY 1`, id)
 	})
 	if err != nil {
 		c.t.Fatal(err)

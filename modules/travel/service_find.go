@@ -3,6 +3,7 @@ package travel
 import (
 	"context"
 	"slices"
+	"time"
 
 	"townhall/modules/kernel"
 	"townhall/modules/kernel/pg"
@@ -138,11 +139,14 @@ type Other struct {
 	More int64 // minor units that the whole booking would cost more; below zero: less
 }
 
-// others lists what somebody could change to: the other departures of the same operator between the same stops, with what Change
-// would ask for or give back. Nothing is held.
-func (s *Service) others(ctx context.Context, t MyTrip) (out []Other, err error) {
+// others lists what somebody could change to: the next other departures of the same operator between the same stops from a moment
+// on, none that have left, with what Change would ask for or give back. Nothing is held.
+func (s *Service) others(ctx context.Context, t MyTrip, from time.Time) (out []Other, err error) {
+	if now := s.Clock.Now(); from.Before(now) {
+		from = now
+	}
 	err = s.DB.Read(ctx, kernel.TenantOf(ctx).ID, func(tx *pg.Tx) error {
-		rides, err := nextRides(ctx, tx, t.Ride.Begins().Stop, t.Ride.Ends().Stop, s.Clock.Now(), t.Departure, t.Operator, 2*maxFound)
+		rides, err := nextRides(ctx, tx, t.Ride.Begins().Stop, t.Ride.Ends().Stop, from, t.Departure, t.Operator, 2*maxFound)
 		if err != nil {
 			return err
 		}

@@ -95,6 +95,9 @@ func (s *Service) fixtureTrip(state string) MyTrip {
 }
 
 // fixtureOthers are later rides: dearer, cheaper and as dear as the one that is booked.
+// fixtureDay is the day of the made-up ride.
+var fixtureDay = time.Date(2026, 12, 1, 0, 0, 0, 0, time.UTC)
+
 func fixtureOthers() (out []Other) {
 	for i, more := range []int64{320, -450, 0} {
 		ride, later := fixtureRide(), time.Duration(i+1)*2*time.Hour
@@ -215,10 +218,13 @@ func (s *Service) tripFixtures(def *workflows.Definition) []ui.Fixture {
 			return s.showCancel(w, r, s.fixtureTrip(StateBooked), nil)
 		}),
 		fixture("change", func(w http.ResponseWriter, r *http.Request) error {
-			return s.showChange(w, r, s.fixtureTrip(StateBooked), fixtureOthers(), nil)
+			return s.showChange(w, r, s.fixtureTrip(StateBooked), fixtureDay, fixtureOthers(), nil)
 		}),
 		fixture("change-none", func(w http.ResponseWriter, r *http.Request) error {
-			return s.showChange(w, r, s.fixtureTrip(StateBooked), nil, ErrTooLate)
+			return s.showChange(w, r, s.fixtureTrip(StateBooked), fixtureDay, nil, ErrTooLate)
+		}),
+		fixture("changing", func(w http.ResponseWriter, r *http.Request) error {
+			return s.showChanging(w, r, s.fixtureTrip(StateBooked), fixtureOthers()[0])
 		}),
 	}
 }

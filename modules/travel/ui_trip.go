@@ -2,6 +2,7 @@ package travel
 
 import (
 	"net/http"
+	"net/url"
 	"strconv"
 	"strings"
 	"time"
@@ -222,20 +223,44 @@ func (s *Service) changePage(w http.ResponseWriter, r *http.Request, d *workflow
 	return s.showChangeFor(w, r, t, nil)
 }
 
+// showChangeFor lists the departures of the booked day, or of the one asked for, and what follows; of one that was chosen
+// it asks whether to take it.
 func (s *Service) showChangeFor(w http.ResponseWriter, r *http.Request, t MyTrip, problem error) error {
-	rides, err := s.others(r.Context(), t)
+	begins := t.Ride.Begins().Departs.In(t.Departed.Location())
+	day := begins
+	if asked, err := time.ParseInLocation(time.DateOnly, r.URL.Query().Get("day"), begins.Location()); err == nil {
+		day = asked
+	}
+	day = time.Date(day.Year(), day.Month(), day.Day(), 0, 0, 0, 0, day.Location())
+	rides, err := s.others(r.Context(), t, day)
 	if err != nil {
 		return err
 	}
-	return s.showChange(w, r, t, rides, problem)
+	if to := r.URL.Query().Get("to"); problem == nil && to != "" {
+		for _, o := range rides {
+			if o.value() == to {
+				return s.showChanging(w, r, t, o)
+			}
+		}
+	}
+	return s.showChange(w, r, t, day, rides, problem)
 }
 
-func (s *Service) showChange(w http.ResponseWriter, r *http.Request, t MyTrip, rides []Other, problem error) error {
+// value names the ride in forms and addresses.
+func (o Other) value() string {
+	return string(o.ID) + "/" + itoa(o.Begins().Seq) + "/" + itoa(o.Ends().Seq)
+}
+
+func (s *Service) showChange(w http.ResponseWriter, r *http.Request, t MyTrip, day time.Time, rides []Other, problem error) error {
 	locale, path := kernel.LocaleOf(r.Context()), myPath(t.Service, t.Case)
-	v := changeView{Facts: s.rideFacts(locale, t.Ride), Path: path + "/change", Version: t.Version}
-	for _, d := range rides {
-		v.Rides = append(v.Rides, changeRide{Title: hours(d.Ride) + ", " + ui.Date(locale, d.Location(), d.Begins().Departs), Text: lineIn(locale, d.Departure), Price: s.differenceLine(r, t.Currency, d.More),
-			Value: string(d.ID) + "/" + itoa(d.Begins().Seq) + "/" + itoa(d.Ends().Seq), Button: s.t(r, "change.take", "time", ui.DateTime(locale, d.Location(), d.Begins().Departs))})
+	here := path + "/change?day="
+	v := changeView{Facts: s.rideFacts(locale, t.Ride), Later: here + day.AddDate(0, 0, 1).Format(time.DateOnly)}
+	if day.After(s.Clock.Now()) {
+		v.Earlier = here + day.AddDate(0, 0, -1).Format(time.DateOnly)
+	}
+	for _, o := range rides {
+		v.Rides = append(v.Rides, changeRide{Title: hours(o.Ride) + ", " + ui.Date(locale, o.Location(), o.Begins().Departs), Text: lineIn(locale, o.Departure), Price: s.differenceLine(r, t.Currency, o.More),
+			Href: here + day.Format(time.DateOnly) + "&to=" + url.QueryEscape(o.value()), Button: s.t(r, "change.take", "time", ui.DateTime(locale, o.Location(), o.Begins().Departs))})
 	}
 	if len(rides) == 0 {
 		v.Empty = &ui.Empty{Title: s.t(r, "change.none"), Icon: "travel"}
@@ -244,6 +269,15 @@ func (s *Service) showChange(w http.ResponseWriter, r *http.Request, t MyTrip, r
 	v.Problems = s.problems(r, &view, problem)
 	view.Data = v
 	return s.Citizen.Render(w, r, s.views, "travel-change", view)
+}
+
+// showChanging asks whether to take a departure, in the place of the one that is booked.
+func (s *Service) showChanging(w http.ResponseWriter, r *http.Request, t MyTrip, o Other) error {
+	locale, path := kernel.LocaleOf(r.Context()), myPath(t.Service, t.Case)
+	return s.Citizen.Render(w, r, s.views, "travel-changing", ui.View{Title: s.t(r, "change.ask"), Active: "cases", Task: true, Back: path + "/change", Data: changingView{
+		Before: s.rideFacts(locale, t.Ride), After: s.rideFacts(locale, o.Ride), Price: s.differenceLine(r, t.Currency, o.More),
+		Path: path + "/change", Version: t.Version, To: o.value(), Keep: path,
+	}})
 }
 
 // differenceLine says what a booking costs more or less on another ride.

@@ -109,15 +109,22 @@ type cancelView struct {
 	Keep     string
 }
 
-// changeView lists what a booking could be changed to, each with a button.
+// changeView lists what a booking could be changed to, each with a link to where that is asked again.
 type changeView struct {
-	Problems []ui.Problem
-	Facts    []ui.Fact
-	Path     string
-	Version  int
-	Rides    []changeRide
-	Empty    *ui.Empty
+	Problems       []ui.Problem
+	Facts          []ui.Fact
+	Rides          []changeRide
+	Earlier, Later string // addresses; no Earlier: those have left
+	Empty          *ui.Empty
 }
 
-// changeRide is one of them; its button sends Value.
-type changeRide struct{ Title, Text, Price, Value, Button string }
+type changeRide struct{ Title, Text, Price, Href, Button string }
+
+// changingView asks whether to change to one departure.
+type changingView struct {
+	Before, After []ui.Fact
+	Price         string
+	Path, To      string
+	Version       int
+	Keep          string
+}
