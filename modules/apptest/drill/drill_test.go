@@ -63,7 +63,7 @@ func TestDrillKillingTheServerLosesNothing(t *testing.T) {
 	app := apptest.Attach(t, db, port)
 	settings := app.SettingsFor(port)
 	settings.Wallets = []modules.WalletSettings{{Issuer: settings.Issuers[0].URL, Webhook: r.URL, Secrets: []modules.Secret{secret}, AllowLoopback: true}}
-	v := &victim{bin: build(t), port: port, env: []string{"DRILL_SECRET=" + secret}, log: logFile(t)}
+	v := &victim{bin: build(t), port: port, env: []string{"DRILL_SECRET=" + secret}, log: logFile(t), patient: true}
 	v.args = []string{"serve", "--listen", "127.0.0.1:" + port, "--database-url", url, "--data", filepath.Join(app.Data, "data"), "--settings", settingsFile(t, settings)}
 
 	var killing atomic.Bool
