@@ -93,7 +93,7 @@ func Start(t testing.TB, options ...Option) *App {
 	if err := a.Check(t.Context()); err != nil {
 		t.Fatal(err)
 	}
-	if a.judge, err = newJudge(a.Town); err != nil {
+	if a.judge, err = theJudge(); err != nil {
 		t.Fatal(err)
 	}
 	a.directory = a.Town.Directory

@@ -5,9 +5,10 @@ import (
 	"context"
 	"fmt"
 	"io"
+	"io/fs"
 	"net/http"
 	"net/url"
-	"strings"
+	"sync"
 	"testing"
 
 	"github.com/getkin/kin-openapi/openapi3"
@@ -15,39 +16,42 @@ import (
 	"github.com/getkin/kin-openapi/routers"
 	"github.com/getkin/kin-openapi/routers/gorillamux"
 
-	"townhall/modules"
+	"townhall/openapi"
 )
 
 // judge holds every answer of a test against the contract, by another project's reading of OpenAPI.
 type judge struct{ routers map[string]routers.Router }
 
-func newJudge(town *modules.Town) (*judge, error) {
-	files, err := town.ContractFiles()
+// theJudge knows the published contracts, which are those of the code (another test sees to that). Reading them costs more than
+// starting a town, so all tests have the same one.
+var theJudge = sync.OnceValues(func() (*judge, error) {
+	names, err := fs.Glob(openapi.FS, "*.3.0.yaml")
 	if err != nil {
 		return nil, err
 	}
 	j := &judge{routers: map[string]routers.Router{}}
-	for _, f := range files {
-		if !strings.HasSuffix(f.Name, ".3.0.yaml") {
-			continue
-		}
-		doc, err := openapi3.NewLoader().LoadFromData(f.Content)
+	for _, name := range names {
+		content, err := openapi.FS.ReadFile(name)
 		if err != nil {
-			return nil, fmt.Errorf("%s: %w", f.Name, err)
+			return nil, err
+		}
+		doc, err := openapi3.NewLoader().LoadFromData(content)
+		if err != nil {
+			return nil, fmt.Errorf("%s: %w", name, err)
 		}
 		if err := doc.Validate(context.Background()); err != nil {
-			return nil, fmt.Errorf("%s: %w", f.Name, err)
+			return nil, fmt.Errorf("%s: %w", name, err)
 		}
 		r, err := gorillamux.NewRouter(doc)
 		if err != nil {
-			return nil, fmt.Errorf("%s: %w", f.Name, err)
+			return nil, fmt.Errorf("%s: %w", name, err)
 		}
 		for _, s := range doc.Servers {
 			j.routers[s.URL] = r
 		}
 	}
 	return j, nil
-}
+})
 
 // check fails the test when the answer is not one the contract describes: status, headers, media type, schema.
 func (j *judge) check(t testing.TB, req *http.Request, a Answer) {
