@@ -21,7 +21,6 @@ type seatsView struct {
 	Ask      string
 	Vehicle  string
 	Rows     []planRow
-	Wide     bool
 	Bicycles []planCell // nothing to choose: who brings one has a place for it
 	Form     formView
 }
@@ -71,7 +70,7 @@ func (s *Service) showSeatsFor(w http.ResponseWriter, r *http.Request, t MyTrip,
 func (s *Service) showSeats(w http.ResponseWriter, r *http.Request, t MyTrip, vehicle seats.Layout, free, chosen []string, problem error) error {
 	locale, path := kernel.LocaleOf(r.Context()), bookPath(t.Service, t.Case)
 	v := seatsView{Held: s.held(r, t), Ask: s.t(r, "seats.ask", "n", len(t.Passengers)), Vehicle: vehicle.Name.In(locale),
-		Wide: vehicle.Columns > 6, Form: formView{Action: path + "/seats", Button: s.t(r, "seats.take")}}
+		Form: formView{Action: path + "/seats", Button: s.t(r, "seats.take")}}
 	view := ui.View{Title: s.t(r, "seats.title"), Active: "services", Task: true, Back: path}
 	v.Problems = s.problems(r, &view, problem)
 	mine := placesOf(given(t.Booking))
