@@ -20,7 +20,3 @@ UPDATE travel.booking SET rules = CASE WHEN insured THEN jsonb_set(rules, '{insu
 ALTER TABLE travel.booking FORCE ROW LEVEL SECURITY;
 
 DROP FUNCTION travel.products_of(jsonb);
-
--- The language in which somebody was told about a payment; empty: their own. The receipt speaks it, like the other documents of the
--- case.
-ALTER TABLE payments.payment ADD COLUMN locale text NOT NULL DEFAULT '' CHECK (length(locale) <= 10);

@@ -158,6 +158,13 @@ func (c *checker) block(key string, b Block) {
 		for _, it := range b.Items {
 			c.reference("document.yaml", key, it)
 		}
+	case "codes":
+		if len(b.Items) != 1 || len(b.Header)+len(b.Rows) > 0 {
+			c.doc(key, "codes name one item and nothing else")
+		}
+		for _, it := range b.Items {
+			c.reference("document.yaml", key, it)
+		}
 	case "table":
 		if len(b.Header) == 0 || len(b.Rows) == 0 {
 			c.doc(key, "a table has a header and rows")
@@ -171,7 +178,7 @@ func (c *checker) block(key string, b Block) {
 			}
 		}
 	default:
-		c.doc(key+".kind", "unknown kind %q: want heading, paragraph, fields, table or notice", b.Kind)
+		c.doc(key+".kind", "unknown kind %q: want heading, paragraph, fields, table, notice or codes", b.Kind)
 	}
 }
 

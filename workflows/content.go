@@ -72,6 +72,11 @@ func (w *writer) block(key string, b Block) []kernel.DocumentBlock {
 		if len(out.Fields) == 0 {
 			return nil
 		}
+	case "codes":
+		out.Text, out.Items = oneLine(w.text(key)), b.Items
+		if out.Fields = codesIn(w.value(b.Items[0])); len(out.Fields) == 0 {
+			return nil
+		}
 	case "table":
 		for _, h := range b.Header {
 			out.Header = append(out.Header, w.d.Text(w.locale, key+"."+h))
@@ -94,6 +99,17 @@ func (w *writer) block(key string, b Block) []kernel.DocumentBlock {
 		return blocks
 	}
 	return []kernel.DocumentBlock{out}
+}
+
+// codesIn reads "12A K7M4-R2; 12B R6S7-Q3": each code after its label, separated by semicolons.
+func codesIn(value string) (out [][2]string) {
+	for one := range strings.SplitSeq(value, ";") {
+		words := strings.Fields(one)
+		if n := len(words) - 1; n > 0 {
+			out = append(out, [2]string{strings.Join(words[:n], " "), words[n]})
+		}
+	}
+	return out
 }
 
 func oneLine(s string) string { return strings.Join(strings.Fields(s), " ") }

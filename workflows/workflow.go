@@ -221,8 +221,8 @@ type Document struct {
 // Block is one block of a document.
 type Block struct {
 	Name   string     `yaml:"name"`
-	Kind   string     `yaml:"kind"`   // heading, paragraph, fields, table, notice
-	Items  []string   `yaml:"items"`  // fields: field.<name>, claim.<name>, case.number, case.submitted, date.issued
+	Kind   string     `yaml:"kind"`   // heading, paragraph, fields, table, notice, codes
+	Items  []string   `yaml:"items"`  // fields, codes: field.<name>, claim.<name>, case.number, case.submitted, date.issued
 	Header []string   `yaml:"header"` // table: text keys document.<doc>.<block>.<header>
 	Rows   [][]string `yaml:"rows"`   // table: cells, each an item as in fields or text.<key>
 	ShowIf string     `yaml:"show_if"`

@@ -79,6 +79,12 @@ func machineValue(b kernel.DocumentBlock) (any, bool) {
 		return nil, false
 	}
 	switch b.Kind {
+	case "codes":
+		codes := make([]string, len(b.Fields))
+		for i, f := range b.Fields {
+			codes[i] = f[1]
+		}
+		return codes, true
 	case "fields":
 		values := make(map[string]string, len(b.Fields))
 		for i, f := range b.Fields {

@@ -166,13 +166,13 @@ type DocumentContent struct {
 	Attach       bool            `json:"attach,omitempty"`     // the same as JSON goes along inside the file
 }
 
-// DocumentBlock is one block of the layout. Kind: "heading", "paragraph", "fields", "table" or "notice".
+// DocumentBlock is one block of the layout. Kind: "heading", "paragraph", "fields", "table", "notice" or "codes".
 type DocumentBlock struct {
 	Kind   string      `json:"kind"`
 	Name   string      `json:"name,omitempty"`   // in the template: stable, for machines
 	Items  []string    `json:"items,omitempty"`  // names of the fields or columns, in their order: stable, for machines
-	Text   string      `json:"text,omitempty"`   // heading, paragraph, notice
-	Fields [][2]string `json:"fields,omitempty"` // fields: label and value
+	Text   string      `json:"text,omitempty"`   // heading, paragraph, notice; codes: what they are, for those who do not see them
+	Fields [][2]string `json:"fields,omitempty"` // fields: label and value; codes: label and what the QR code says, printable ASCII without spaces
 	Header []string    `json:"header,omitempty"` // table
 	Rows   [][]string  `json:"rows,omitempty"`   // table
 }

@@ -22,6 +22,18 @@ func IdempotencyOf(ctx context.Context) (Idempotency, bool) {
 	return i, ok
 }
 
+// WithPart names one of several transactions of the attempt the context carries, so that each keeps a record of its own: a
+// request in steps that is sent again does only what is left, and answers the same about what was done. The same outside an
+// idempotent operation.
+func WithPart(ctx context.Context, part string) context.Context {
+	i, ok := IdempotencyOf(ctx)
+	if !ok {
+		return ctx
+	}
+	i.Operation += "/" + part
+	return WithIdempotency(ctx, i)
+}
+
 // The two answers a reused key can get besides the replay.
 var (
 	ErrKeyReused  = NewError(Invalid, "idempotency-key-reused", "This Idempotency-Key was used for another request.")

@@ -14,7 +14,7 @@ import (
 // whoever adds one says what it holds.
 var columnsSay = map[string]string{
 	"payment.id": "", "payment.case_id": "", "payment.person": "who pays, as an id", "payment.provider": "", "payment.number": "", "payment.title": "of the service", "payment.currency": "",
-	"payment.return_path": "", "payment.reference": "the provider's", "payment.pay_url": "the provider's", "payment.failed_reason": "a slug",
+	"payment.return_path": "", "payment.locale": "of the notice", "payment.reference": "the provider's", "payment.pay_url": "the provider's", "payment.failed_reason": "a slug",
 	"payment_line.payment_id": "", "payment_line.name": "", "payment_line.payee": "an agency", "payment_line.title": "of the service",
 	"payment_order.id": "", "payment_order.payment_id": "", "payment_order.key": "", "payment_order.kind": "", "payment_order.reason": "a slug",
 	"order_line.order_id": "", "order_line.payment_id": "", "order_line.line": "",

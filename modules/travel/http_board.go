@@ -24,7 +24,7 @@ func (s *Service) registerBoard(api *web.API) {
 	web.Register(api, web.Op{ID: "list-passengers", Method: http.MethodGet, Path: at + "/passengers", Tags: []string{"On board"}, Policy: operatorStaff, Errors: []int{http.StatusNotFound},
 		Summary: "List who is booked on a departure", Returns: "The bookings.", Description: "For conductors and dispatchers. That each booking was listed is recorded, and the citizens can see it."}, s.getPassengers)
 	web.Register(api, web.Op{ID: "call-off-departure", Method: http.MethodPost, Path: at + "/call-off", Tags: []string{"Operations"}, Policy: operatorStaff, Idempotent: true, Errors: steps,
-		Summary: "Call a departure off", Returns: "What became of each booking.", Description: "For dispatchers. Nothing of it is sold any more. Every booking is settled in a transaction of its own, with one notice: moved to the operator's next departure with room at no further cost (`rebook`), or paid back in full. Asked for again it goes on with what is left."}, s.postCallOff)
+		Summary: "Call a departure off", Returns: "What became of each booking.", Description: "For dispatchers. Nothing of it is sold any more. Every booking is settled in a transaction of its own, with one notice: moved to the operator's next departure with room at no further cost (`rebook`), or paid back in full. The same `Idempotency-Key` again goes on with what failed and tells of all; with another key it goes on with what is left."}, s.postCallOff)
 }
 
 // OperatorInput names an operator.

@@ -2,6 +2,7 @@ package travel
 
 import (
 	"context"
+	"errors"
 	"slices"
 	"strings"
 	"time"
@@ -26,7 +27,7 @@ type Settled struct {
 	Number string
 	How    string      // "moved", "rebooked", "refunded", or "failed" with Err: nothing of it has happened, and it can be tried again
 	To     DepartureID // the new departure, when rebooked
-	Err    error
+	Err    error       `json:"-"`
 }
 
 // What becomes of a booking whose departure is called off or moved.
@@ -39,34 +40,51 @@ const (
 
 // CallOffDeparture takes a departure out of sale and settles every booking on it, each in a transaction of its own with one
 // notice: rebooked on the operator's next departure between the same stops at no further cost, or paid back in full, the
-// premium too. Who is about to pay keeps nothing and is told. Asked for again it goes on with what is left. Dispatchers of
-// the operator. Errors: NotFound, Forbidden, Invalid.
-func (s *Service) CallOffDeparture(ctx context.Context, q CallOff) (out []Settled, err error) {
+// premium too. Who is about to pay keeps nothing and is told. Asked for again with the same idempotency key it goes on with
+// what failed and tells of all, with another key or none it goes on with what is left. Dispatchers of the operator. Errors:
+// NotFound, Forbidden, Invalid.
+func (s *Service) CallOffDeparture(ctx context.Context, q CallOff) ([]Settled, error) {
 	if err := mayCallOff(ctx, q.Operator, q.Reason); err != nil {
 		return nil, err
 	}
-	var on []Booking
-	err = s.DB.InTx(ctx, kernel.TenantOf(ctx).ID, func(tx *pg.Tx) error {
+	on, err := pg.Once(kernel.WithPart(ctx, "bookings"), s.DB, kernel.TenantOf(ctx).ID, func(tx *pg.Tx) (out []Settled, err error) {
 		if _, err := callOffDeparture(ctx, tx, q.Operator, q.Departure); err != nil {
-			return err
+			return nil, err
 		}
-		on, err = bookingsOn(ctx, tx, q.Departure, StatePaying, StateBooked)
-		return err
+		on, err := bookingsOn(ctx, tx, q.Departure, StatePaying, StateBooked)
+		for _, b := range on {
+			out = append(out, Settled{Case: b.Case, Number: b.Number})
+		}
+		return out, err
 	})
 	if err != nil {
 		return nil, err
 	}
-	for _, b := range on {
-		got := Settled{Case: b.Case, Number: b.Number}
-		err := s.DB.InTx(ctx, kernel.TenantOf(ctx).ID, func(tx *pg.Tx) (err error) {
-			got.How, got.To, err = s.settle(ctx, tx, b.Case, q)
-			return err
+	return s.settleEach(ctx, on, func(tx *pg.Tx, got *Settled) (err error) {
+		got.How, got.To, err = s.settle(ctx, tx, got.Case, q)
+		return err
+	})
+}
+
+// settleEach settles bookings, each in a transaction of its own with its record under the attempt's idempotency key; one that
+// fails leaves no record and does not keep the others. Left out are those with which there was nothing to do. Errors:
+// kernel.ErrKeyRunning, Unavailable.
+func (s *Service) settleEach(ctx context.Context, all []Settled, settle func(*pg.Tx, *Settled) error) (out []Settled, err error) {
+	for _, one := range all {
+		got, err := pg.Once(kernel.WithPart(ctx, string(one.Case)), s.DB, kernel.TenantOf(ctx).ID, func(tx *pg.Tx) (Settled, error) {
+			done := one
+			return done, settle(tx, &done)
 		})
-		if err != nil {
-			got.How, got.To, got.Err = settledFailed, "", err
-			s.Log.Warn("a booking of a departure that was called off is not settled", "booking", b.Case, "err", err)
+		if errors.Is(err, kernel.ErrKeyRunning) || kernel.KindOf(err) == kernel.Unavailable || ctx.Err() != nil {
+			return nil, err // says nothing about this booking: the same request goes on later
 		}
-		out = append(out, got)
+		if err != nil {
+			got = Settled{Case: one.Case, Number: one.Number, How: settledFailed, Err: err}
+			s.Log.Warn("a booking of a departure that was called off or moved is not settled", "booking", one.Case, "err", err)
+		}
+		if got.How != "" {
+			out = append(out, got)
+		}
 	}
 	return out, nil
 }
@@ -183,11 +201,8 @@ func (s *Service) Passengers(ctx context.Context, operator kernel.AgencyID, id D
 		return Departure{}, nil, err
 	}
 	err = s.DB.InTx(ctx, kernel.TenantOf(ctx).ID, func(tx *pg.Tx) error {
-		if d, err = loadDeparture(ctx, tx, id); err != nil {
+		if d, err = runBy(ctx, tx, operator, id); err != nil {
 			return err
-		}
-		if d.Operator != operator {
-			return kernel.NotThere("departure")
 		}
 		if all, err = bookingsOn(ctx, tx, id, StateBooked, StateTravelled); err != nil {
 			return err

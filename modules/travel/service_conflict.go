@@ -19,8 +19,9 @@ type Settlement struct {
 
 // Settle decides about a conflict, once per idempotency key. Moving gives everybody who has booked the new times with new
 // tickets; whoever the new times do not serve is rebooked or paid back, and who is about to pay keeps nothing. Calling off
-// settles every booking as CallOffDeparture does. Each booking is settled in a transaction of its own: the same key again, or
-// the same decision about a conflict that was moved, or CallOffDeparture, goes on with what is left. Keeping and moving are the
+// settles every booking as CallOffDeparture does. Each booking is settled in a transaction of its own: the same key again
+// goes on with what failed and tells of all; the same decision about a conflict that was moved, or CallOffDeparture, goes on
+// with what is left. Keeping and moving are the
 // planners', calling off the dispatchers'. Errors: NotFound, Forbidden, ErrNeedsDispatcher, Invalid.
 func (s *Service) Settle(ctx context.Context, operator kernel.AgencyID, id ConflictID, q Settlement) (Departure, []Settled, error) {
 	if err := s.maySettle(ctx, operator, q); err != nil {
@@ -42,7 +43,7 @@ func (s *Service) Settle(ctx context.Context, operator kernel.AgencyID, id Confl
 	var all []Settled
 	switch q.How {
 	case HowMoved:
-		all, err = s.settleMoves(ctx, operator, d.ID, unfitting{q.Reason, q.Rebook})
+		all, err = s.settleMoves(ctx, d.ID, unfitting{q.Reason, q.Rebook})
 	case HowCalledOff:
 		all, err = s.CallOffDeparture(ctx, CallOff{Operator: operator, Departure: d.ID, Reason: q.Reason, Rebook: q.Rebook})
 	}
@@ -108,14 +109,11 @@ func (s *Service) GoOnMoving(ctx context.Context, operator kernel.AgencyID, id D
 		return nil, err
 	}
 	err := s.DB.Read(ctx, kernel.TenantOf(ctx).ID, func(tx *pg.Tx) error {
-		d, err := loadDeparture(ctx, tx, id)
-		if err == nil && d.Operator != operator {
-			err = kernel.NotThere("departure")
-		}
+		_, err := runBy(ctx, tx, operator, id)
 		return err
 	})
 	if err != nil {
 		return nil, err
 	}
-	return s.settleMoves(ctx, operator, id, unfitting{q.Reason, q.Rebook})
+	return s.settleMoves(ctx, id, unfitting{q.Reason, q.Rebook})
 }

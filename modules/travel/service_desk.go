@@ -116,10 +116,7 @@ func (s *Service) RunningDeparture(ctx context.Context, operator kernel.AgencyID
 		return Running{}, err
 	}
 	err = s.DB.Read(ctx, kernel.TenantOf(ctx).ID, func(tx *pg.Tx) error {
-		d, err := loadDeparture(ctx, tx, id)
-		if err == nil && d.Operator != operator {
-			err = kernel.NotThere("departure")
-		}
+		d, err := runBy(ctx, tx, operator, id)
 		if err != nil {
 			return err
 		}

@@ -10,6 +10,7 @@ import (
 	"townhall/modules/kernel/pg"
 	"townhall/modules/travel/fares"
 	"townhall/modules/travel/seats"
+	"townhall/workflows"
 )
 
 // What is to become of those whose ride the timetable in force does not have any more.
@@ -118,42 +119,35 @@ func (d Departure) between(from, to StopID) (Ride, bool) {
 }
 
 // settleMoves tells everybody on a moved departure, each in a transaction of its own, and puts it on sale when nobody is left.
-// Asked for again it goes on with what is left.
-func (s *Service) settleMoves(ctx context.Context, operator kernel.AgencyID, d DepartureID, rest unfitting) (out []Settled, err error) {
-	var open []moved
-	var wanted []kernel.CaseID
+// Asked for again it goes on with what is left, and with the same idempotency key tells of all.
+func (s *Service) settleMoves(ctx context.Context, d DepartureID, rest unfitting) ([]Settled, error) {
 	tenant := kernel.TenantOf(ctx).ID
-	err = s.DB.Read(ctx, tenant, func(tx *pg.Tx) error {
-		if open, err = unsettledMoves(ctx, tx, d); err != nil {
-			return err
+	type open struct {
+		Moved   []Settled
+		Changes []kernel.CaseID
+	}
+	todo, err := pg.Once(kernel.WithPart(ctx, "bookings"), s.DB, tenant, func(tx *pg.Tx) (o open, err error) {
+		all, err := unsettledMoves(ctx, tx, d)
+		if err != nil || len(all) == 0 { // a change to a departure that was never moved waits in peace
+			return o, err
 		}
-		wanted, err = wantedOn(ctx, tx, d)
-		return err
+		for _, m := range all {
+			o.Moved = append(o.Moved, Settled{Case: m.Case})
+		}
+		o.Changes, err = wantedOn(ctx, tx, d)
+		return o, err
 	})
 	if err != nil {
 		return nil, err
 	}
-	if len(open) > 0 { // a change to a departure that was never moved waits in peace
-		for _, c := range wanted {
-			if err := s.DB.InTx(ctx, tenant, func(tx *pg.Tx) error { return s.dropChangeTo(ctx, tx, c, d) }); err != nil {
-				return nil, err
-			}
+	for _, c := range todo.Changes {
+		if err := s.DB.InTx(ctx, tenant, func(tx *pg.Tx) error { return s.dropChangeTo(ctx, tx, c, d) }); err != nil {
+			return nil, err
 		}
 	}
-	for _, m := range open {
-		got := Settled{Case: m.Case}
-		err := s.DB.InTx(ctx, tenant, func(tx *pg.Tx) error {
-			var err error
-			got, err = s.settleMove(ctx, tx, m.Case, d, rest)
-			return err
-		})
-		if err != nil {
-			got.Case, got.How, got.To, got.Err = m.Case, settledFailed, "", err
-			s.Log.Warn("a booking of a departure that was moved is not settled", "booking", m.Case, "err", err)
-		}
-		if got.How != "" {
-			out = append(out, got)
-		}
+	out, err := s.settleEach(ctx, todo.Moved, func(tx *pg.Tx, got *Settled) error { return s.settleMove(ctx, tx, got, d, rest) })
+	if err != nil {
+		return nil, err
 	}
 	return out, s.DB.InTx(ctx, tenant, func(tx *pg.Tx) error { return offerMoved(ctx, tx, d) })
 }
@@ -176,37 +170,37 @@ func (s *Service) dropChangeTo(ctx context.Context, tx *pg.Tx, c kernel.CaseID, 
 }
 
 // settleMove brings one booking to where its departure was moved: new times, new tickets, one notice. One that does not fit is
-// rebooked or paid back. Settled.How is empty when there is nothing to do: it ended, or its citizen changed it meanwhile.
-func (s *Service) settleMove(ctx context.Context, tx *pg.Tx, c kernel.CaseID, d DepartureID, rest unfitting) (Settled, error) {
-	b, err := loadBooking(ctx, tx, c, true)
+// rebooked or paid back. How stays empty when there is nothing to do: it ended, or its citizen changed it meanwhile.
+func (s *Service) settleMove(ctx context.Context, tx *pg.Tx, got *Settled, d DepartureID, rest unfitting) error {
+	b, err := loadBooking(ctx, tx, got.Case, true)
 	if err != nil {
-		return Settled{}, err
+		return err
 	}
-	got := Settled{Case: c, Number: b.Number}
-	m, there, err := loadMoved(ctx, tx, c)
+	got.Number = b.Number
+	m, there, err := loadMoved(ctx, tx, b.Case)
 	if err != nil || !there || !m.DoneAt.IsZero() || m.Departure != d {
-		return Settled{}, err
+		return err
 	}
 	if b.Departure != d {
-		return Settled{}, deleteMoved(ctx, tx, c)
+		return deleteMoved(ctx, tx, b.Case)
 	}
 	m.DoneAt = s.Clock.Now()
 	if err := saveMoved(ctx, tx, m); err != nil {
-		return got, err
+		return err
 	}
 	switch {
 	case b.State == StateDraft: // whoever is only choosing reads it on the page; nobody needs to be told
 		_, err := s.actAsSystem(ctx, tx, b, "lapse", nil)
-		return Settled{}, err
+		return err
 	case b.State == StatePaying:
 		got.How = settledRefunded
 		_, err := s.actAsSystem(ctx, tx, b, s.known(ctx, tx, b, "move-unpaid", "expire"), nil)
-		return got, err
+		return err
 	case b.State != StateBooked:
-		return Settled{}, nil
+		return nil
 	case len(m.Seats) == len(b.Passengers):
 		got.How = settledMoved
-		return got, s.moveBooking(ctx, tx, b, m)
+		return s.moveBooking(ctx, tx, b, m)
 	}
 	if rest.Rebook {
 		got.To, err = s.rebook(ctx, tx, b, m, func(input map[string]any) error {
@@ -215,7 +209,7 @@ func (s *Service) settleMove(ctx context.Context, tx *pg.Tx, c kernel.CaseID, d 
 		})
 		if err != nil || got.To != "" {
 			got.How = settledRebooked
-			return got, err
+			return err
 		}
 	}
 	reason := strings.TrimSpace(rest.Reason)
@@ -224,20 +218,26 @@ func (s *Service) settleMove(ctx context.Context, tx *pg.Tx, c kernel.CaseID, d 
 	}
 	got.How = settledRefunded
 	_, err = s.actAsSystem(ctx, tx, b, "move-off", map[string]any{"call_off_reason": reason})
-	return got, err
+	return err
 }
 
 // known is the action by which the booking's workflow does something: a booking keeps the version it began with, and those
 // of before there were moves have another one that does the same.
 func (s *Service) known(ctx context.Context, tx kernel.Tx, b Booking, action, before string) string {
-	k, err := s.caseOf(kernel.WithPrincipal(ctx, kernel.SystemPrincipal(tx.TenantID())), tx, b.Case)
-	if err != nil {
-		return action // the step says what is wrong
-	}
-	if d, ok := s.Library.ByHash(k.WorkflowHash); ok && d.Action(action) == nil {
+	if d := s.definition(ctx, tx, b); d != nil && d.Action(action) == nil {
 		return before
 	}
 	return action
+}
+
+// definition is the version of its workflow that a booking began with; nil when there is none: the next step says what is wrong.
+func (s *Service) definition(ctx context.Context, tx kernel.Tx, b Booking) *workflows.Definition {
+	k, err := s.caseOf(kernel.WithPrincipal(ctx, kernel.SystemPrincipal(tx.TenantID())), tx, b.Case)
+	if err != nil {
+		return nil
+	}
+	d, _ := s.Library.ByHash(k.WorkflowHash)
+	return d
 }
 
 // moveBooking writes the new times and places, with new tickets for the old ones. Price and terms stay as they were told, but

@@ -268,6 +268,11 @@ func (s *Service) letGo(ctx context.Context, tx kernel.Tx, c charge, reason stri
 }
 
 func (s *Service) act(ctx context.Context, tx kernel.Tx, b Booking, version int, action string, input map[string]any) error {
+	if input[answerCodes] != nil {
+		if d := s.definition(ctx, tx, b); d != nil && d.Field(answerCodes) == nil {
+			delete(input, answerCodes)
+		}
+	}
 	_, err := s.Cases.Act(ctx, tx, kernel.Act{Case: b.Case, Version: version, Action: action, Input: input, Sector: Sector})
 	return err
 }

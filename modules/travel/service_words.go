@@ -38,9 +38,23 @@ func (s *Service) answers(b Booking, o offer, codes []Ticket) map[string]any {
 		"route": routeIn(l, o.Departure), "headsign": headsignIn(l, o.Departure), "from_stop": stopIn(l, o.Begins()), "to_stop": stopIn(l, o.Ends()),
 		"departs_text": moment(l, zone, o.Begins().Departs), "arrives_text": moment(l, zone, o.Ends().Arrives),
 		"departs": o.Begins().Departs.UTC().Format(time.RFC3339), "over": o.Ends().Arrives.Add(time.Hour).UTC().Format(time.RFC3339),
-		"passengers": s.passengersText(l, b, codes), "paid": plain(ui.Money(l, b.Fare+b.Insurance, b.Currency)),
+		"passengers": s.passengersText(l, b, codes), answerCodes: codesText(b, codes), "paid": plain(ui.Money(l, b.Fare+b.Insurance, b.Currency)),
 		"terms": s.termsText(b, zone),
 	}
+}
+
+// answerCodes is the answer that holds the codes; bookings of before there was one have tickets without QR codes.
+const answerCodes = "codes"
+
+// codesText is each passenger's place and code, as a document's block of codes reads them.
+func codesText(b Booking, codes []Ticket) string {
+	var out []string
+	for i, p := range b.Passengers {
+		if i < len(codes) {
+			out = append(out, p.Place+" "+spoken(codes[i].Code))
+		}
+	}
+	return strings.Join(out, "; ")
 }
 
 func moment(locale string, zone *time.Location, t time.Time) string {

@@ -114,17 +114,11 @@ const noneUnsettled = `NOT EXISTS (SELECT FROM travel.moved m WHERE m.tenant_id 
 
 // lockBookingsOn is bookingsOn for somebody who rearranges their places: none of them changes until the transaction ends.
 func lockBookingsOn(ctx context.Context, tx kernel.Tx, d DepartureID, states ...string) ([]Booking, error) {
-	if err := lockRows(ctx, tx, `SELECT FROM travel.booking WHERE tenant_id = $1 AND departure_id = $2 ORDER BY case_id FOR NO KEY UPDATE`, d); err != nil {
-		return nil, err
+	_, err := pg.From(tx).ExecContext(ctx, `SELECT FROM travel.booking WHERE tenant_id = $1 AND departure_id = $2 ORDER BY case_id FOR NO KEY UPDATE`, tx.TenantID(), d)
+	if err != nil {
+		return nil, fmt.Errorf("locking the bookings of %s: %w", d, err)
 	}
 	return bookingsOn(ctx, tx, d, states...)
-}
-
-func lockRows(ctx context.Context, tx kernel.Tx, text string, d DepartureID) error {
-	if _, err := pg.From(tx).ExecContext(ctx, text, tx.TenantID(), d); err != nil {
-		return fmt.Errorf("locking the bookings of %s: %w", d, err)
-	}
-	return nil
 }
 
 // clearDeparture frees every place of a departure, whoever has it: for somebody who gives them out anew.

@@ -206,7 +206,7 @@ func (l *travellers) settleUp(ctx context.Context, c *citizen, id string, insure
 			return err
 		}
 	}
-	for range 20 {
+	for range 50 {
 		b, err := l.read(ctx, c, id)
 		if err != nil {
 			return err

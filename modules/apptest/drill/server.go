@@ -36,6 +36,10 @@ type victim struct {
 	away func() bool
 	// patient counts the pause from the moment it answers, four times in five: on a busy machine it would else die before it did anything.
 	patient bool
+	// progress, of a patient one, is how much has been asked; it is killed when that has grown by about share since it answered,
+	// not after a pause: a slow machine gets as much done between two kills as a fast one.
+	progress func() int64
+	share    int64
 
 	kills atomic.Int64
 }
@@ -68,9 +72,10 @@ func (v *victim) run(ctx context.Context, killing *atomic.Bool, pause time.Durat
 
 func (v *victim) wait(ctx context.Context, cmd *exec.Cmd, ended chan error, killing *atomic.Bool, pause time.Duration) bool {
 	patient := v.patient && rand.N(5) > 0
+	enough := func() bool { return true }
 	for {
 		while := pause/2 + rand.N(pause)
-		if patient {
+		if patient || !enough() {
 			while = 20 * time.Millisecond
 		}
 		select {
@@ -81,11 +86,13 @@ func (v *victim) wait(ctx context.Context, cmd *exec.Cmd, ended chan error, kill
 		case <-ended:
 			return false
 		case <-time.After(while):
-			if !killing.Load() {
+			switch {
+			case !killing.Load() || !enough():
 				continue
-			}
-			if patient {
-				patient = v.ask(ctx) != nil
+			case patient:
+				if patient = v.ask(ctx) != nil; !patient {
+					enough = v.grown()
+				}
 				continue
 			}
 			cmd.Process.Kill() // SIGKILL: no handler, no flush
@@ -94,6 +101,16 @@ func (v *victim) wait(ctx context.Context, cmd *exec.Cmd, ended chan error, kill
 			return true
 		}
 	}
+}
+
+// grown reports from then on whether enough has been asked since now.
+func (v *victim) grown() func() bool {
+	if v.progress == nil {
+		return func() bool { return true }
+	}
+	until := v.progress() + v.share/2 + rand.N(v.share)
+	limit := time.Now().Add(time.Minute) // whoever waits for something only a new server does
+	return func() bool { return v.progress() >= until || time.Now().After(limit) }
 }
 
 // up waits until the server answers.

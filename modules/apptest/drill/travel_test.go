@@ -25,12 +25,13 @@ type travelSize struct {
 	citizens      int
 	departures    int
 	callOffs      int64 // of departures
+	share         int64 // about so many requests between two kills of the server
 	pause, limit  time.Duration
 }
 
 var (
-	shortTravel = travelSize{requests: 300, kills: 8, databaseKills: 1, every: 6, citizens: 10, departures: 6, callOffs: 2, pause: 1800 * time.Millisecond, limit: 12 * time.Minute}
-	longTravel  = travelSize{requests: 10_000, kills: 100, databaseKills: 10, every: 8, citizens: 16, departures: 220, callOffs: 40, pause: 5 * time.Second, limit: 90 * time.Minute}
+	shortTravel = travelSize{requests: 300, kills: 8, databaseKills: 1, every: 6, citizens: 10, departures: 6, callOffs: 2, share: 25, pause: 1800 * time.Millisecond, limit: 12 * time.Minute}
+	longTravel  = travelSize{requests: 10_000, kills: 100, databaseKills: 10, every: 8, citizens: 16, departures: 220, callOffs: 40, share: 75, pause: 5 * time.Second, limit: 90 * time.Minute}
 )
 
 // The server and its database are killed without warning while people book seats, pay in a wallet that is not always well, and
@@ -55,7 +56,9 @@ func TestDrillKillingTheServerAndTheDatabaseKeepsMoneyPlacesAndDocumentsInAgreem
 	settings := app.SettingsFor(port)
 	apptest.SellTravel(&settings)
 	settings.Wallets = append(settings.Wallets, x.settings(settings.Issuers[0].URL))
-	v := &victim{bin: build(t), port: port, env: []string{"DRILL_SECRET=" + secret, "DRILL_EVENT_SECRET=" + eventSecret}, log: logFile(t), away: base.away, patient: true}
+	l := &travellers{load: &load{app: app}, held: map[string]bool{}}
+	v := &victim{bin: build(t), port: port, env: []string{"DRILL_SECRET=" + secret, "DRILL_EVENT_SECRET=" + eventSecret}, log: logFile(t), away: base.away,
+		patient: true, progress: l.asked.Load, share: s.share}
 	v.args = []string{"serve", "--listen", "127.0.0.1:" + port, "--database-url", base.url, "--data", filepath.Join(app.Data, "data"), "--settings", settingsFile(t, settings)}
 
 	var killing atomic.Bool
@@ -74,7 +77,6 @@ func TestDrillKillingTheServerAndTheDatabaseKeepsMoneyPlacesAndDocumentsInAgreem
 	if err := v.up(ctx); err != nil {
 		t.Fatal(err)
 	}
-	l := &travellers{load: &load{app: app}, held: map[string]bool{}}
 	citizens := l.prepare(ctx, t, db, x, s)
 	began := time.Now()
 	unwell, well := context.WithCancel(ctx)
@@ -95,8 +97,8 @@ func TestDrillKillingTheServerAndTheDatabaseKeepsMoneyPlacesAndDocumentsInAgreem
 	var wg sync.WaitGroup
 	for _, c := range citizens {
 		wg.Go(func() {
-			// Enough requests and enough kills: whichever comes last ends the load.
-			for l.asked.Load() < s.requests || v.kills.Load() < s.kills || base.kills.Load() < s.databaseKills {
+			// Enough requests, kills and changes: whichever comes last ends the load.
+			for l.asked.Load() < s.requests || v.kills.Load() < s.kills || base.kills.Load() < s.databaseKills || l.moved.Load() < 3 {
 				if err := l.trip(ctx, c); err != nil {
 					t.Error(err)
 					return

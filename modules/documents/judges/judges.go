@@ -13,6 +13,7 @@ import (
 	"os/exec"
 	"path/filepath"
 	"regexp"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -205,7 +206,7 @@ func (j *Judges) reads(path string, want Expect) {
 	}
 }
 
-// Scan prints the last page and reads its code.
+// Scan prints the last page and reads its code; of several the one that is an address.
 func Scan(t testing.TB, path string) string {
 	t.Helper()
 	pages := regexp.MustCompile(`Pages:\s+(\d+)`).FindStringSubmatch(Run(t, "pdfinfo", path))
@@ -213,7 +214,11 @@ func Scan(t testing.TB, path string) string {
 		t.Fatal("pdfinfo counts no pages")
 	}
 	Run(t, "pdftoppm", "-r", "150", "-png", "-gray", "-f", pages[1], "-singlefile", path, path)
-	return strings.TrimSpace(Run(t, "zbarimg", "--quiet", "--raw", path+".png"))
+	all := strings.Fields(Run(t, "zbarimg", "--quiet", "--raw", path+".png"))
+	if i := slices.IndexFunc(all, func(code string) bool { return strings.Contains(code, "://") }); i >= 0 {
+		return all[i]
+	}
+	return strings.Join(all, " ")
 }
 
 // Fonts asks that there are so many fonts at least, and that every one is embedded, cut and mapped to Unicode.

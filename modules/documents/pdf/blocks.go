@@ -5,6 +5,7 @@ import (
 	"strconv"
 	"strings"
 
+	"rsc.io/qr/coding"
 	"townhall/modules/kernel"
 )
 
@@ -30,7 +31,54 @@ func (d *document) block(i int) {
 		d.fields(b.Fields)
 	case "table":
 		d.table(b)
+	case "codes":
+		d.codes(b)
 	}
+}
+
+// codes are QR codes side by side, each over its label and what it says: a scanner reads it from paper, a person types it.
+func (d *document) codes(b kernel.DocumentBlock) {
+	const columns, size, labels = 4, 30.0, 10.5
+	width := textWidth / columns
+	section := d.elem(0, "Sect", "")
+	for from := 0; from < len(b.Fields); from += columns {
+		row := make([]drawnCode, 0, columns)
+		for _, f := range b.Fields[from:min(from+columns, len(b.Fields))] {
+			one := drawnCode{figure: d.elem(section, "Figure", ""), words: d.elem(section, "P", ""), alt: b.Text + ": " + f[0]}
+			one.label, one.text = d.wrap(bold, f[0], 9.5, width-3), d.wrap(regular, f[1], 8.5, width-3)
+			// The guard has let nothing through that is too long for a code.
+			one.code, _ = d.e.qr(f[1])
+			row = append(row, one)
+		}
+		high := 0.0
+		for _, one := range row {
+			high = max(high, 4.6*float64(len(one.label))+4.3*float64(len(one.text)))
+		}
+		d.add(piece{before: 3.4, height: size + high + 1, draw: func(c *canvas, y float64) {
+			for i, one := range row {
+				x := marginX + width*float64(i)
+				d.figure(one.figure, one.alt, x, y, size)
+				c.tagged(one.figure, func() { c.qrCode(x, y, size, one.code) })
+				c.tagged(one.words, func() {
+					ty := c.lines(bold, x+2, y+size+3.2, 9.5, 4.6, ink, one.label)
+					c.lines(regular, x+2, ty, 8.5, 4.3, ink, one.text)
+				})
+			}
+		}})
+	}
+}
+
+type drawnCode struct {
+	figure, words int // structure elements
+	alt           string
+	label, text   []line
+	code          *coding.Code
+}
+
+// figure says of a square picture, once it is known where it stands, where that is and what it shows.
+func (d *document) figure(el int, alt string, x, y, size float64) {
+	d.elems[el].attrs = fmt.Sprintf("/Alt%s/A<</O/Layout/Placement/Block/BBox[%.2f %.2f %.2f %.2f]>>", appendText(nil, alt),
+		x*ptPerMM, (pageHeight-y-size)*ptPerMM, (x+size)*ptPerMM, (pageHeight-y)*ptPerMM)
 }
 
 func (d *document) heading(s string) {
@@ -229,8 +277,7 @@ func (d *document) closing() {
 			c.tpl.Line(sealX-3, y+pad+1, sealX-3, y+h-pad-1)
 		})
 		qy := y + (h-qrSize)/2
-		d.elems[fig].attrs = fmt.Sprintf("/Alt%s/A<</O/Layout/Placement/Block/BBox[%.2f %.2f %.2f %.2f]>>", appendText(nil, w.QRAlt),
-			(marginX+pad)*ptPerMM, (pageHeight-qy-qrSize)*ptPerMM, (marginX+pad+qrSize)*ptPerMM, (pageHeight-qy)*ptPerMM)
+		d.figure(fig, w.QRAlt, marginX+pad, qy, qrSize)
 		ty := y + pad + 3.4
 		c.tagged(head, func() { c.write(bold, leftX, ty, 9.5, ink, w.Verify) })
 		ty += 5.4

@@ -220,7 +220,7 @@ func (c *canvas) emblem(x, y, w float64, k colour) {
 
 // qrCode draws the code as one path of horizontal bars, in units of its modules.
 func (c *canvas) qrCode(x, y, size float64, code *coding.Code) {
-	const quiet = 3
+	const quiet = 4 // modules, as ISO/IEC 18004 asks
 	m := size / float64(code.Size+2*quiet) * ptPerMM
 	c.buf = append(c.buf, "q 0 g "...)
 	for _, v := range [6]float64{m, 0, 0, -m, x*ptPerMM + quiet*m, (pageHeight-y)*ptPerMM - quiet*m} {

@@ -18,6 +18,8 @@ const (
 	MaxLine      = 300  // runes in a title, a name, a heading or a label
 	MaxColumns   = 6
 	MaxRows      = 500 // rows of one table, fields of one block
+	MaxCodes     = 40  // QR codes of one block
+	MaxCode      = 80  // characters of one
 	maxAllRunes  = 100_000
 	maxPages     = 60
 	slugText     = "document.text-not-printable"
@@ -85,8 +87,26 @@ func (g *guard) block(path string, b kernel.DocumentBlock) {
 		}
 	case "table":
 		g.table(path, b)
+	case "codes":
+		g.codes(path, b)
 	default:
 		g.fail(path+".kind", slugShape, "This kind of block is not known.", nil)
+	}
+}
+
+func (g *guard) codes(path string, b kernel.DocumentBlock) {
+	g.line(path+".text", b.Text, true)
+	if len(b.Fields) == 0 || len(b.Fields) > MaxCodes {
+		g.fail(path+".fields", slugShape, "A block of codes needs at least one and not too many.", nil)
+		return
+	}
+	for i, f := range b.Fields {
+		g.line(fmt.Sprintf("%s.fields.%d.label", path, i), f[0], true)
+		code := fmt.Sprintf("%s.fields.%d.value", path, i)
+		bad := len(g.fields)
+		if g.text(code, f[1], true, MaxCode); len(g.fields) == bad { // one complaint is enough
+			g.uri(code, f[1])
+		}
 	}
 }
 
@@ -109,11 +129,11 @@ func (g *guard) table(path string, b kernel.DocumentBlock) {
 	}
 }
 
-// uri refuses what cannot stand in an address.
+// uri refuses what cannot stand in an address, or in a code that a scanner reads.
 func (g *guard) uri(path, s string) {
 	for i := range len(s) {
 		if s[i] <= ' ' || s[i] > '~' {
-			g.fail(path, slugText, "An address consists of printable ASCII characters.", map[string]string{"char": fmt.Sprintf("U+%04X", s[i])})
+			g.fail(path, slugText, "An address or a code consists of printable ASCII characters without spaces.", map[string]string{"char": fmt.Sprintf("U+%04X", s[i])})
 			return
 		}
 	}

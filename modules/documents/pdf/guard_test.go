@@ -57,6 +57,15 @@ var places = []struct {
 	{"content.blocks.0.header.0", func(c *kernel.DocumentContent, s string) {
 		c.Blocks = []kernel.DocumentBlock{{Kind: "table", Header: []string{s}}}
 	}},
+	{"content.blocks.0.text", func(c *kernel.DocumentContent, s string) {
+		c.Blocks = []kernel.DocumentBlock{{Kind: "codes", Text: s, Fields: [][2]string{{"12A", "K7M4"}}}}
+	}},
+	{"content.blocks.0.fields.0.label", func(c *kernel.DocumentContent, s string) {
+		c.Blocks = []kernel.DocumentBlock{{Kind: "codes", Text: "Code", Fields: [][2]string{{s, "K7M4"}}}}
+	}},
+	{"content.blocks.0.fields.1.value", func(c *kernel.DocumentContent, s string) {
+		c.Blocks = []kernel.DocumentBlock{{Kind: "codes", Text: "Code", Fields: [][2]string{{"12A", "K7M4"}, {"12B", s}}}}
+	}},
 	{"content.blocks.0.rows.1.0", func(c *kernel.DocumentContent, s string) {
 		c.Blocks = []kernel.DocumentBlock{{Kind: "table", Header: []string{"h"}, Rows: [][]string{{"x"}, {s}}}}
 	}},
