@@ -56,7 +56,7 @@ func (s *Service) documentIssued(_ context.Context, e kernel.Effect) (pg.Complet
 		return nil, nil
 	}
 	return func(ctx context.Context, tx *pg.Tx) error {
-		rec, err := load(ctx, tx, p.Case)
+		rec, err := lock(ctx, tx, p.Case) // it happened, whatever somebody does just now
 		if err != nil {
 			return err
 		}

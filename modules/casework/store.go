@@ -71,6 +71,17 @@ func load(ctx context.Context, tx kernel.Tx, id kernel.CaseID) (record, error) {
 	return r.record()
 }
 
+// lock reads a case that nobody else changes until the transaction ends.
+func lock(ctx context.Context, tx kernel.Tx, id kernel.CaseID) (record, error) {
+	if !kernel.ValidID(string(id)) {
+		return record{}, kernel.NotThere("case")
+	}
+	if _, err := pg.From(tx).ExecContext(ctx, `SELECT FROM casework.case WHERE tenant_id = $1 AND id = $2 FOR NO KEY UPDATE`, tx.TenantID(), id); err != nil {
+		return record{}, fmt.Errorf("case %s: %w", id, err)
+	}
+	return load(ctx, tx, id)
+}
+
 func (r row) record() (record, error) {
 	rec := record{
 		ID: kernel.CaseID(r.ID), Number: r.Number, Service: r.Service, Sector: r.Sector, WorkflowHash: r.WorkflowHash,

@@ -243,7 +243,8 @@ func observeTravel(t *testing.T, db *pg.DB, l *travellers, x *till) Travelled {
 			{&o.Documents, `SELECT case_id AS "case", state FROM documents.document WHERE tenant_id = 'northwick' AND type = 'coach-ticket'`},
 			{&o.Policies, `SELECT case_id AS "case", state FROM travel.policy WHERE tenant_id = 'northwick'`},
 			{&o.PolicyDocuments, `SELECT case_id AS "case", state FROM documents.document WHERE tenant_id = 'northwick' AND type = 'travel-insurance-policy'`},
-			{&o.Failed, `SELECT p.case_id AS "case", o.amount FROM payments.payment_order o JOIN payments.payment p ON p.tenant_id = o.tenant_id AND p.id = o.payment_id
+			{&o.Failed, `SELECT p.case_id AS "case", o.amount,
+				coalesce((SELECT sum(l.amount) FROM payments.order_line l WHERE l.tenant_id = o.tenant_id AND l.order_id = o.id AND l.line = 'insurance'), 0) AS insurance FROM payments.payment_order o JOIN payments.payment p ON p.tenant_id = o.tenant_id AND p.id = o.payment_id
 				WHERE o.tenant_id = 'northwick' AND o.kind = 'refund' AND o.failed_at IS NOT NULL`},
 			{&o.Ledger, `SELECT p.case_id AS "case", concat_ws('/', t.payment_id, t.line, t.order_id) AS slot, t.line, t.kind, t.currency, t.amount, t.order_id IS NOT NULL AS refund
 				FROM payments.transfer t JOIN payments.payment p ON p.tenant_id = t.tenant_id AND p.id = t.payment_id WHERE t.tenant_id = 'northwick'`},

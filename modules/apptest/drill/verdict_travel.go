@@ -36,8 +36,9 @@ type Paper struct{ Case, State string }
 
 // Unreturned is what was ordered back and the provider could not give: staff settle it by hand.
 type Unreturned struct {
-	Case   string
-	Amount int64
+	Case      string
+	Amount    int64
+	Insurance int64 // of it
 }
 
 // Transfer is one row of the ledger.
@@ -236,6 +237,7 @@ func (v *TravelVerdict) judgeTrips(o Travelled) {
 	}
 	for _, f := range o.Failed {
 		kept[f.Case] -= f.Amount
+		premium[f.Case] -= f.Insurance
 	}
 	tickets, documents, riders := valid(o.Tickets), valid(o.Documents), map[string]int{}
 	policies, policyDocuments := valid(o.Policies), valid(o.PolicyDocuments)
