@@ -40,7 +40,7 @@ func TestOneDocumentSpeaksOfEverybody(t *testing.T) {
 		}
 	}
 	judges.Fonts(t, path, 7)
-	judges.Archive(t, render(t, in, nil).Bytes)
+	judges.Archive(t, map[string][]byte{"document": render(t, in, nil).Bytes})
 }
 
 func TestALongDocumentOfManyTablesIsSoundToOthers(t *testing.T) {
@@ -51,7 +51,7 @@ func TestALongDocumentOfManyTablesIsSoundToOthers(t *testing.T) {
 	path := judges.Save(t, "document.pdf", u.Bytes)
 	judges.Run(t, "qpdf", "--check", path)
 	judges.Fonts(t, path, 4)
-	judges.Archive(t, render(t, in, nil).Bytes)
+	judges.Archive(t, map[string][]byte{"document": render(t, in, nil).Bytes})
 	text := judges.Run(t, "pdftotext", "-layout", path, "-")
 	if n := strings.Count(text, "街道"); n != u.Pages {
 		t.Errorf("the header stands on %d of %d pages", n, u.Pages)

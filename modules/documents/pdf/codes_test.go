@@ -35,6 +35,7 @@ func scanned(t *testing.T, path string) (out []string) {
 
 func TestEveryCodeIsReadFromPaperAndStandsThereInWords(t *testing.T) {
 	t.Parallel()
+	files := map[string][]byte{}
 	for _, n := range []int{1, 4, 9, MaxCodes} {
 		in := input("en")
 		block, all := codes(n)
@@ -54,8 +55,9 @@ func TestEveryCodeIsReadFromPaperAndStandsThereInWords(t *testing.T) {
 		if alts := strings.Count(judges.Run(t, "pdfinfo", "-struct", path), "Figure"); alts < n {
 			t.Errorf("%d figures in the structure for %d codes", alts, n)
 		}
-		judges.Archive(t, render(t, in, nil).Bytes)
+		files[fmt.Sprintf("codes-%d", n)] = render(t, in, nil).Bytes
 	}
+	judges.Archive(t, files)
 }
 
 func TestCodesThatNoScannerReadsAreRefused(t *testing.T) {
