@@ -270,7 +270,7 @@ func New(o Options) (*Town, error) {
 func newHouse(o Options, entries []entry) (*house, error) {
 	h := &house{Options: o, steps: map[string]map[string]kernel.StepEffect{}, pages: map[string]app.CasePage{}, directory: o.Settings.Directory(), log: audit.NewLog(o.Clock)}
 	var err error
-	if h.library, err = workflows.Load(workflows.Embedded()); err != nil {
+	if h.library, err = workflows.LoadEmbedded(); err != nil {
 		return nil, err
 	}
 	if err := o.Settings.checkServices(h.library); err != nil {

@@ -10,6 +10,7 @@ import (
 	"path"
 	"slices"
 	"strings"
+	"sync"
 )
 
 //go:embed versions.lock */*
@@ -18,6 +19,9 @@ var embedded embed.FS
 // Embedded returns the definitions that come with the program. A new folder <sector>/<slug> is in it without any
 // change to Go.
 func Embedded() fs.FS { return embedded }
+
+// LoadEmbedded is Load of the definitions that come with the program; several towns in one process share the Library.
+var LoadEmbedded = sync.OnceValues(func() (*Library, error) { return Load(embedded) })
 
 // Library holds the definitions of an installation: the newest of each service and every older one that a case
 // may still be pinned to. It is immutable and safe for concurrent use.

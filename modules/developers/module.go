@@ -50,7 +50,7 @@ func New(d Deps) (*Service, error) {
 	if err != nil {
 		return nil, err
 	}
-	contracts, err := readContracts(d.Contracts)
+	contracts, err := contractsOf(d.Contracts)
 	if err != nil {
 		return nil, fmt.Errorf("contracts: %w", err)
 	}

@@ -1,12 +1,14 @@
 package developers
 
 import (
+	"embed"
 	"encoding/json"
 	"fmt"
 	"io/fs"
 	"maps"
 	"slices"
 	"strings"
+	"sync"
 
 	"go.yaml.in/yaml/v4"
 )
@@ -79,6 +81,18 @@ type schema struct {
 	MaxItems    any                `yaml:"maxItems"`
 	Pattern     string             `yaml:"pattern"`
 	ReadOnly    bool               `yaml:"readOnly"`
+}
+
+// embedded are the contracts of a program's own files, which do not change: several towns in one process read them once.
+var embedded sync.Map // embed.FS to func() ([]*contract, error)
+
+func contractsOf(files fs.FS) ([]*contract, error) {
+	own, ok := files.(embed.FS)
+	if !ok {
+		return readContracts(files)
+	}
+	read, _ := embedded.LoadOrStore(own, sync.OnceValues(func() ([]*contract, error) { return readContracts(own) }))
+	return read.(func() ([]*contract, error))()
 }
 
 // readContracts reads every <name>.yaml that is a contract; files of another kind (problems.yaml) are left out.

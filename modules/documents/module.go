@@ -20,6 +20,7 @@ import (
 	"fmt"
 	"io/fs"
 	"log/slog"
+	"sync"
 	"time"
 
 	"golang.org/x/sync/semaphore"
@@ -87,6 +88,9 @@ type Service struct {
 	tally   tally
 }
 
+// newEngine cuts the fonts once for a process; towns share the engine.
+var newEngine = sync.OnceValues(pdf.NewEngine)
+
 const defaultRenewBefore = 90 * 24 * time.Hour
 
 // New wires the module. It fails when the level is not one that can be reached, or a font, a crest or a page does not parse.
@@ -95,7 +99,7 @@ func New(d Deps) (*Service, error) {
 	if err != nil {
 		return nil, err
 	}
-	engine, err := pdf.NewEngine()
+	engine, err := newEngine()
 	if err != nil {
 		return nil, err
 	}
