@@ -7,8 +7,8 @@ import (
 )
 
 // The town that bookings are measured in: a million slots ahead, of five hundred doctors at fifty places of two clinics,
-// and a thousand people who book. Everything has an id that is computed from its number, here, in SQL and in pgbench's
-// script alike.
+// and a thousand people who book. The slots begin the day after tomorrow, so that every booking has its reminder before it.
+// Everything has an id that is computed from its number, here, in SQL and in pgbench's script alike.
 const (
 	doctors    = 500
 	places     = 50
@@ -40,7 +40,7 @@ const (
 			SELECT 'northwick', lpad(to_hex(d * %[3]d + k + 1), 32, '0')::uuid, (ARRAY['riverside-clinic', 'harbour-health'])[1 + d %% %[2]d %% 2],
 				('a' || lpad(to_hex(d %% %[2]d), 31, '0'))::uuid, ('c' || lpad(to_hex(d), 31, '0'))::uuid, ('b' || lpad(to_hex(d), 31, '0'))::uuid, t.at, t.at + interval '20 minutes', 1
 			FROM generate_series(0, %[1]d - 1) d, generate_series(0, %[3]d - 1) k,
-				LATERAL (SELECT current_date + 1 + k / %[4]d * interval '1 day' + interval '9 hours' + k %% %[4]d * interval '20 minutes' AS at) t
+				LATERAL (SELECT current_date + 2 + k / %[4]d * interval '1 day' + interval '9 hours' + k %% %[4]d * interval '20 minutes' AS at) t
 			ORDER BY d, k;
 		ALTER TABLE medical.slot ADD CONSTRAINT slot_practitioner_free EXCLUDE USING gist
 			(tenant_id WITH =, practitioner_id WITH =, tstzrange(starts_at, ends_at) WITH &&) WHERE (practitioner_id IS NOT NULL);`
