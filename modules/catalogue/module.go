@@ -10,9 +10,11 @@ package catalogue
 import (
 	"embed"
 	"io/fs"
+	"log/slog"
 
 	"townhall/modules/kernel"
 	"townhall/modules/kernel/app"
+	"townhall/modules/kernel/pg"
 	"townhall/modules/kernel/ui"
 	"townhall/modules/kernel/web"
 	"townhall/workflows"
@@ -29,11 +31,16 @@ func Texts() fs.FS { return texts }
 
 // Deps is what the module needs from the house.
 type Deps struct {
+	DB        *pg.DB // nil: contracts and pages can be described, not served
 	Library   *workflows.Library
 	Directory kernel.Directory
+	Audit     kernel.Audit
+	Clock     kernel.Clock
+	Log       *slog.Logger
 	Config    Config
 	Texts     *ui.Texts
 	Shell     ui.Shell // the citizens'
+	Staff     ui.Shell
 }
 
 // Service answers for the catalogue.
