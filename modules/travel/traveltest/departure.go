@@ -40,7 +40,7 @@ func Make(ctx context.Context, tx *pg.Tx, d Departure) (string, error) {
 	last := 0
 	for i := range d.Calls {
 		leaves := first + int((time.Duration(i) * d.Apart).Seconds())
-		last = leaves - int(d.Dwell.Seconds())
+		last = max(0, leaves-int(d.Dwell.Seconds())) // of its day: one that leaves at midnight has not come the day before
 		calls.Add(pg.Int(i), pg.Text(fmt.Sprintf("stop-%d", i)), pg.Text(fmt.Sprintf(`{"en":"Stop %d"}`, i)), pg.Text(fmt.Sprintf("stop %d", i)), pg.Int(last), pg.Int(leaves))
 	}
 	for _, s := range []struct {
