@@ -43,7 +43,7 @@ need-test:
 
 .PHONY: test
 test: need-test vet ## Everything CI runs: vet, staticcheck, tests with -race, contract lint, generated files
-	go test -race -shuffle=on -timeout 50m ./...
+	go test -race -shuffle=on -timeout 80m ./...
 	go test -tags pkcs11 -run PKCS11 ./modules/documents/sign
 	@$(MAKE) --no-print-directory lint-contracts generated
 
