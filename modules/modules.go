@@ -73,6 +73,7 @@ type house struct {
 	payments   kernel.Payments
 	steps      map[string]map[string]kernel.StepEffect // sector → name
 	pages      map[string]app.CasePage                 // sector →
+	points     []kernel.ServicePoints
 	cases      kernel.Cases
 	clinics    clinics
 	timetables timetables
@@ -168,6 +169,7 @@ func list() []entry {
 		{"catalogue", catalogue.Texts(), func(h *house) (module, error) {
 			return catalogue.New(catalogue.Deps{
 				DB: h.DB, Library: h.library, Directory: h.directory, Audit: h.log, Clock: h.Clock, Log: h.Log, Texts: h.texts, Shell: h.citizen, Staff: h.staff,
+				Keys: filepath.Join(h.Data, "catalogue"), Points: func() []kernel.ServicePoints { return h.points },
 				Config: catalogue.Config{Issuers: h.citizenIssuers(), Wallets: h.walletLinks()},
 			})
 		}},
@@ -247,6 +249,9 @@ func New(o Options) (*Town, error) {
 		}
 		built := m.Module()
 		h.steps[built.Name], h.pages[built.Name] = built.Steps, built.CasePage
+		if built.Points != nil {
+			h.points = append(h.points, built.Points)
+		}
 		t.Modules = append(t.Modules, built)
 		if f, ok := m.(interface{ Fixtures() []ui.Fixture }); ok {
 			t.Fixtures = append(t.Fixtures, f.Fixtures()...)

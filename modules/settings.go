@@ -45,8 +45,20 @@ type TenantSettings struct {
 
 // AgencySettings is one public body of a municipality.
 type AgencySettings struct {
-	ID   kernel.AgencyID `yaml:"id"`
-	Name kernel.Text     `yaml:"name"`
+	ID     kernel.AgencyID `yaml:"id"`
+	Name   kernel.Text     `yaml:"name"`
+	Office *OfficeSettings `yaml:"office"` // where it sees people; nil: nowhere they are told of
+}
+
+// OfficeSettings is one office; see kernel.Office.
+type OfficeSettings struct {
+	Address   string  `yaml:"address"`
+	Latitude  float64 `yaml:"latitude"`
+	Longitude float64 `yaml:"longitude"`
+}
+
+func (o OfficeSettings) office() kernel.Office {
+	return kernel.Office{Position: kernel.Position{Latitude: o.Latitude, Longitude: o.Longitude}, Address: o.Address}
 }
 
 // IssuerSettings is one OpenID provider; see identity.Issuer.
@@ -240,7 +252,7 @@ func (s Settings) Directory() kernel.Directory {
 		d.byHost[hostKey(u.Host)] = tenant
 		d.agencies[t.ID] = map[kernel.AgencyID]kernel.Agency{}
 		for _, a := range t.Agencies {
-			d.agencies[t.ID][a.ID] = kernel.Agency{ID: a.ID, Name: a.Name}
+			d.agencies[t.ID][a.ID] = kernel.Agency{ID: a.ID, Name: a.Name, Office: mapped(a.Office, OfficeSettings.office)}
 		}
 	}
 	return d

@@ -57,7 +57,7 @@ func service(t *testing.T) *Service {
 	if err != nil {
 		t.Fatal(err)
 	}
-	s, err := New(Deps{Library: library, Directory: kerneltest.Directory(), Texts: texts, Shell: shell{}, Config: Config{
+	s, err := New(Deps{Keys: t.TempDir(), Clock: kernel.SystemClock{}, Library: library, Directory: kerneltest.Directory(), Texts: texts, Shell: shell{}, Config: Config{
 		Issuers: []string{wallet, "https://other.example"},
 		Wallets: []WalletLink{{Name: kernel.Text{"en": "City Wallet", "ru": "Городской кошелёк", "zh": "城市钱包"}, Open: wallet + "/open?link={link}&client={client_id}&target={target}"}},
 	}})

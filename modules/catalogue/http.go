@@ -69,6 +69,7 @@ type LaunchTicket struct {
 
 var contractTags = map[string]string{
 	"Launch":    "Opening a mini-app: the address that begins a sign-in.",
+	"Ways in":   "Places nearby and links to share: how people come to a mini-app besides the list.",
 	"Mini-apps": "What this municipality offers, as a host shows it in its list and its search.",
 }
 
@@ -96,6 +97,7 @@ func (s *Service) register(api *web.API) {
 		Errors:  []int{http.StatusBadRequest, http.StatusUnauthorized, http.StatusNotFound, http.StatusRequestEntityTooLarge, http.StatusUnsupportedMediaType},
 		MaxBody: 8 << 10,
 	}, s.linkOp)
+	s.registerWays(api)
 }
 
 func (s *Service) listOp(ctx context.Context, in *miniAppsInput) (*miniAppsOutput, error) {

@@ -4,13 +4,15 @@
 // a new service is in every wallet's list as soon as it is deployed.
 //
 // Documents: GET /.well-known/miniapps.json, GET /.well-known/sector.json (OpenID Connect Core §8.1), GET
-// /apps/{app}/icon.svg. Contract: wallet, /wallet/v1. Pages: GET /go/{app} and below.
+// /apps/{app}/icon.svg. Contract: wallet, /wallet/v1. Pages: GET /go/{app} and below, GET /s/{token}.
 package catalogue
 
 import (
 	"embed"
+	"fmt"
 	"io/fs"
 	"log/slog"
+	"path/filepath"
 
 	"townhall/modules/kernel"
 	"townhall/modules/kernel/app"
@@ -38,6 +40,8 @@ type Deps struct {
 	Clock     kernel.Clock
 	Log       *slog.Logger
 	Config    Config
+	Keys      string                        // folder of the key of shared links; empty: none are made, for contracts that are only described
+	Points    func() []kernel.ServicePoints // of the modules whose services are used somewhere
 	Texts     *ui.Texts
 	Shell     ui.Shell // the citizens'
 	Staff     ui.Shell
@@ -45,8 +49,9 @@ type Deps struct {
 
 // Service answers for the catalogue.
 type Service struct {
-	deps  Deps
-	views *ui.Views
+	deps     Deps
+	views    *ui.Views
+	shareKey []byte
 }
 
 // New wires the module. It fails when a municipality offers a service that no definition describes, when the
@@ -60,6 +65,11 @@ func New(d Deps) (*Service, error) {
 		return nil, err
 	}
 	s := &Service{deps: d, views: views}
+	if d.Keys != "" {
+		if s.shareKey, err = openShareKey(filepath.Join(d.Keys, "share.key")); err != nil {
+			return nil, fmt.Errorf("catalogue: %w", err)
+		}
+	}
 	return s, s.complete()
 }
 
@@ -76,6 +86,7 @@ func (s *Service) Module() app.Module {
 			{Pattern: "GET /apps/{app}/icon.svg", Policy: web.Public, Handle: s.icon},
 			{Pattern: "GET /go/{app}", Policy: web.Public, Handle: s.goPage},
 			{Pattern: "GET /go/{app}/{page...}", Policy: web.Public, Handle: s.goPage},
+			{Pattern: "GET /s/{token}", Policy: web.Public, Handle: s.sharedPage},
 		},
 	}
 }

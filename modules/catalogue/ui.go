@@ -5,6 +5,7 @@ import (
 	"crypto/sha256"
 	"encoding/base64"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"net/http"
 	"slices"
@@ -69,14 +70,46 @@ type goView struct {
 // goPage is where QR codes, shared and nearby links lead (LAUNCH.md): it names a thing, never a person, and lets the
 // citizen choose how to go on. ref is an opaque resource reference and is passed on as it is.
 func (s *Service) goPage(w http.ResponseWriter, r *http.Request) error {
+	return s.showGo(w, r, r.PathValue("app"), r.PathValue("page"), r.URL.Query().Get("ref"), "")
+}
+
+// sharedPage is where a link leads that somebody was sent. One that has ended says so, and still names the service.
+func (s *Service) sharedPage(w http.ResponseWriter, r *http.Request) error {
 	t, locale := kernel.TenantOf(r.Context()), kernel.LocaleOf(r.Context())
-	m, err := s.find(t, r.PathValue("app"), locale)
+	l, err := readShare(s.shareKey, t.ID, r.PathValue("token"), s.deps.Clock.Now())
+	if errors.Is(err, errShareEnded) {
+		m, err := s.find(t, l.App, locale)
+		if err != nil {
+			return err
+		}
+		v := endedView{Why: s.deps.Texts.T(locale, "catalogue.share.ended", "day", ui.Date(locale, t.Location(), l.Expires)),
+			Now: []ui.Button{{Label: s.deps.Texts.T(locale, "catalogue.share.now", "service", m.Name), Href: "/go/" + m.AppID}}}
+		return s.deps.Shell.Render(w, r, s.views, "share-ended", ui.View{Status: http.StatusGone, Title: s.deps.Texts.T(locale, "catalogue.share.ended-title"), Data: v, Active: "services"})
+	}
 	if err != nil {
 		return err
 	}
-	target, link, ok := targetOf(m, r.PathValue("page"), r.URL.Query().Get("ref"))
+	return s.showGo(w, r, l.App, l.Page, l.Ref, t.Origin+r.URL.Path)
+}
+
+type endedView struct {
+	Why string
+	Now []ui.Button
+}
+
+// showGo shows the neutral page; a wallet is given the shared link when there is one, so that it knows how its citizen came.
+func (s *Service) showGo(w http.ResponseWriter, r *http.Request, app, page, ref, shared string) error {
+	t, locale := kernel.TenantOf(r.Context()), kernel.LocaleOf(r.Context())
+	m, err := s.find(t, app, locale)
+	if err != nil {
+		return err
+	}
+	target, link, ok := targetOf(m, page, ref)
 	if !ok {
 		return kernel.NotThere("page of a mini-app")
+	}
+	if link = t.Origin + link; shared != "" {
+		link = shared
 	}
 	say := func(key string, args ...any) string { return s.deps.Texts.T(locale, key, args...) }
 	v := goView{
@@ -86,7 +119,7 @@ func (s *Service) goPage(w http.ResponseWriter, r *http.Request) error {
 	}
 	for _, wallet := range s.deps.Config.Wallets {
 		v.Wallets = append(v.Wallets, ui.Button{
-			Label: say("catalogue.go.wallet", "wallet", wallet.Name.In(locale)), Href: wallet.fill(m.Townhall.ClientID, target, t.Origin+link),
+			Label: say("catalogue.go.wallet", "wallet", wallet.Name.In(locale)), Href: wallet.fill(m.Townhall.ClientID, target, link),
 		})
 	}
 	return s.deps.Shell.Render(w, r, s.views, "go", ui.View{Title: m.Name, Lead: m.Description, Data: v, Active: "services"})

@@ -64,7 +64,7 @@ func New(d Deps) (*Service, error) {
 
 // Module lists what civic brings into the house.
 func (s *Service) Module() app.Module {
-	m := app.Module{Name: "civic", Contracts: []web.Contract{s.contract()}}
+	m := app.Module{Name: "civic", Contracts: []web.Contract{s.contract()}, Points: s}
 	if s.Shell != nil {
 		m.Pages = s.pages()
 	}

@@ -77,8 +77,15 @@ func (t Tenant) Location() *time.Location {
 
 // Agency is a public body of a municipality; cases are decided by its staff.
 type Agency struct {
-	ID   AgencyID
-	Name Text
+	ID     AgencyID
+	Name   Text
+	Office *Office // nil: none that people are told of
+}
+
+// Office is where an agency sees people.
+type Office struct {
+	Position
+	Address string // one line, as written on a letter there
 }
 
 func WithTenant(ctx context.Context, t Tenant) context.Context {

@@ -90,6 +90,7 @@ func (s *Service) Module() app.Module {
 		Effects:   s.effects(),
 		Steps:     s.steps(),
 		CasePage:  casePage,
+		Points:    s,
 	}
 	if s.Citizen != nil {
 		m.Pages = append(m.Pages, s.citizenPages()...)

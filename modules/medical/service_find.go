@@ -3,7 +3,6 @@ package medical
 import (
 	"cmp"
 	"context"
-	"math"
 	"slices"
 	"strings"
 	"time"
@@ -230,7 +229,7 @@ func (f *found) only(all []candidate) []candidate {
 	}
 	for i, c := range in {
 		if c.at != nil {
-			in[i].distance = at.metres(*c.at)
+			in[i].distance = at.Metres(*c.at)
 		}
 	}
 	slices.SortStableFunc(in, func(a, b candidate) int {
@@ -244,24 +243,24 @@ func (f *found) only(all []candidate) []candidate {
 
 // locate is where people mean: a position, or the postcode, part of town or street of one of the places. Nobody outside is
 // asked.
-func locate(near string, in []candidate) (point, bool) {
+func locate(near string, in []candidate) (kernel.Position, bool) {
 	if at, ok := parsePoint(near); ok {
 		return at, true
 	}
 	want := plainly(near)
 	for _, exact := range []bool{true, false} {
-		var sum point
+		var sum kernel.Position
 		n := 0
 		for _, c := range in {
 			if c.at != nil && want != "" && c.words.meant(want, exact) {
-				sum.Lat, sum.Lon, n = sum.Lat+c.at.Lat, sum.Lon+c.at.Lon, n+1
+				sum.Latitude, sum.Longitude, n = sum.Latitude+c.at.Latitude, sum.Longitude+c.at.Longitude, n+1
 			}
 		}
 		if n > 0 {
-			return point{sum.Lat / float64(n), sum.Lon / float64(n)}, true
+			return kernel.Position{Latitude: sum.Latitude / float64(n), Longitude: sum.Longitude / float64(n)}, true
 		}
 	}
-	return point{}, false
+	return kernel.Position{}, false
 }
 
 // meant reports whether somebody who typed want may mean this place: inexactly by the first half of a postcode, by how the
@@ -277,15 +276,6 @@ func (w placeWords) meant(want string, exact bool) bool {
 
 // plainly is text for comparing: small letters without spaces.
 func plainly(s string) string { return strings.ToLower(strings.Join(strings.Fields(s), "")) }
-
-// metres is the distance on a sphere, which is right to half a percent.
-func (p point) metres(q point) float64 {
-	const radius, degree = 6_371_000, math.Pi / 180
-	lat := math.Sin((q.Lat - p.Lat) * degree / 2)
-	lon := math.Sin((q.Lon - p.Lon) * degree / 2)
-	h := lat*lat + math.Cos(p.Lat*degree)*math.Cos(q.Lat*degree)*lon*lon
-	return 2 * radius * math.Asin(math.Sqrt(min(1, h)))
-}
 
 // stretchOf is one day by the municipality's clock.
 func (f *found) stretchOf(day string) stretch {

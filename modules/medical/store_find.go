@@ -23,7 +23,7 @@ type candidate struct {
 	Place        PlaceID
 	Practitioner PractitionerID
 	Languages    []string
-	at           *point // of the place; nil: not known
+	at           *kernel.Position // of the place; nil: not known
 	words        placeWords
 	distance     float64 // in metres; negative: not known
 }
@@ -65,7 +65,7 @@ func candidates(ctx context.Context, tx kernel.Tx, visit string, facility kernel
 	for i, r := range rows {
 		out[i] = candidate{ID: ScheduleID(r.ID), Place: PlaceID(r.Place), Practitioner: PractitionerID(r.Practitioner.String), Languages: r.Languages, words: r.placeWords, distance: -1}
 		if r.Latitude.Valid {
-			out[i].at = &point{r.Latitude.Float64, r.Longitude.Float64}
+			out[i].at = &kernel.Position{Latitude: r.Latitude.Float64, Longitude: r.Longitude.Float64}
 		}
 	}
 	return out, nil

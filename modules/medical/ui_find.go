@@ -2,7 +2,6 @@ package medical
 
 import (
 	"cmp"
-	"fmt"
 	"net/http"
 	"net/url"
 	"slices"
@@ -47,8 +46,12 @@ func (s *Service) showStart(w http.ResponseWriter, r *http.Request, d *workflows
 	for _, c := range d.Claims {
 		v.Claims = append(v.Claims, ui.Fact{Key: d.Text(locale, "claim."+c.Name), Value: d.Text(locale, "claim."+c.Name+".purpose")})
 	}
+	at := ""
+	if ref := r.URL.Query().Get("ref"); kernel.ValidID(ref) { // a place somebody stands at, or whose code they scanned
+		at = "&place=" + ref
+	}
 	for _, t := range types {
-		v.Types = append(v.Types, ui.Card{Href: timesPath(t), Title: t.Name.In(locale), Text: s.typeFacts(locale, t), Icon: "health"})
+		v.Types = append(v.Types, ui.Card{Href: timesPath(t) + at, Title: t.Name.In(locale), Text: s.typeFacts(locale, t), Icon: "health"})
 	}
 	for _, m := range mine {
 		if m.State == StateDraft {
@@ -367,22 +370,17 @@ func (s *Service) filters(r *http.Request, f found) filtersView {
 	return v
 }
 
-// point is a position in degrees.
-type point struct{ Lat, Lon float64 }
-
 // parsePoint reads what a browser put into the field: "51.51,-0.13". It is kept to two decimals, about a kilometre: the
 // address of a page is no place for where somebody stands.
-func parsePoint(s string) (point, bool) {
+func parsePoint(s string) (kernel.Position, bool) {
 	lat, lon, ok := strings.Cut(s, ",")
 	if !ok {
-		return point{}, false
+		return kernel.Position{}, false
 	}
 	a, err1 := strconv.ParseFloat(strings.TrimSpace(lat), 64)
 	b, err2 := strconv.ParseFloat(strings.TrimSpace(lon), 64)
-	if cmp.Or(err1, err2) != nil || !(a >= -90 && a <= 90 && b >= -180 && b <= 180) { // NaN is no position either
-		return point{}, false
+	if at := (kernel.Position{Latitude: a, Longitude: b}); cmp.Or(err1, err2) != nil || !at.Valid() {
+		return kernel.Position{}, false
 	}
-	return point{a, b}, true
+	return kernel.Position{Latitude: a, Longitude: b}, true
 }
-
-func (p point) String() string { return fmt.Sprintf("%.2f,%.2f", p.Lat, p.Lon) }

@@ -108,6 +108,7 @@ func (s *Service) Module() app.Module {
 		Jobs:      append(s.jobs(), s.Timetable.Jobs()...),
 		Effects:   pg.Effects{kernel.EventPaymentChanged: s.paymentChanged},
 		Steps:     s.steps(),
+		Points:    s,
 	}
 	if s.Citizen != nil {
 		m.Pages, m.CasePage = s.citizenPages(), s.casePage

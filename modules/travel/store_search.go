@@ -54,7 +54,7 @@ func (x *index) loadStops(ctx context.Context, tx kernel.Tx) (map[StopID]int, er
 	}
 	for _, r := range rows {
 		s := indexStop{numbers[r.Station], gtfs.Access(r.Wheelchair), Call{Stop: r.ID, Station: r.Station, Platform: r.Platform, Zone: r.Zone, FareZone: r.FareZone},
-			spot{firstName(r.Folded), r.Latitude.Valid, r.Latitude.Float64, r.Longitude.Float64}}
+			spot{firstName(r.Folded), r.Latitude.Valid, kernel.Position{Latitude: r.Latitude.Float64, Longitude: r.Longitude.Float64}}}
 		if err := json.Unmarshal(r.Name, &s.call.Name); err != nil {
 			return nil, fmt.Errorf("stop %s: %w", r.ID, err)
 		}
@@ -259,5 +259,5 @@ func stationsAt(ctx context.Context, tx kernel.Tx, id StopID) ([]Place, error) {
 }
 
 func (r placeRow) spot(folded string) spot {
-	return spot{firstName(folded), r.Latitude.Valid, r.Latitude.Float64, r.Longitude.Float64}
+	return spot{firstName(folded), r.Latitude.Valid, kernel.Position{Latitude: r.Latitude.Float64, Longitude: r.Longitude.Float64}}
 }

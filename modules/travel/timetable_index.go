@@ -35,10 +35,9 @@ type indexStop struct {
 // spot is where a stop is, by name and position. The name is the first of its names as they are searched: another carrier
 // need not tell it in the same languages.
 type spot struct {
-	name      string
-	located   bool
-	latitude  float64
-	longitude float64
+	name    string
+	located bool
+	at      kernel.Position
 }
 
 // walkable is how far apart, in metres, two stations of one name may be that are one place to travellers: two carriers
@@ -47,7 +46,7 @@ const walkable = 300
 
 // near reports whether two stations are one place to travellers.
 func (a spot) near(b spot) bool {
-	return a.name == b.name && a.located && b.located && gtfs.Metres(a.latitude, a.longitude, b.latitude, b.longitude) <= walkable
+	return a.name == b.name && a.located && b.located && a.at.Metres(b.at) <= walkable
 }
 
 // indexTrip is a trip; about holds what all its departures have in common.

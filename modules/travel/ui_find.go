@@ -22,12 +22,18 @@ func (s *Service) startPage(w http.ResponseWriter, r *http.Request, d *workflows
 			return err
 		}
 	}
-	return s.showStart(w, r, d, mine, on)
+	begins := ""
+	if ref := r.URL.Query().Get("ref"); kernel.ValidID(ref) { // a stop somebody stands at, or whose code they scanned
+		if begins, err = s.StopNamed(r.Context(), StopID(ref)); err != nil {
+			return err
+		}
+	}
+	return s.showStart(w, r, d, begins, mine, on)
 }
 
-func (s *Service) showStart(w http.ResponseWriter, r *http.Request, d *workflows.Definition, mine []Booking, on map[DepartureID]Departure) error {
+func (s *Service) showStart(w http.ResponseWriter, r *http.Request, d *workflows.Definition, begins string, mine []Booking, on map[DepartureID]Departure) error {
 	locale := kernel.LocaleOf(r.Context())
-	v := startView{Form: s.searchForm(r, d.Slug, search{}), About: strings.Split(d.Text(locale, "start"), "\n"), Retention: d.Text(locale, "retention")}
+	v := startView{Form: s.searchForm(r, d.Slug, search{From: begins}), About: strings.Split(d.Text(locale, "start"), "\n"), Retention: d.Text(locale, "retention")}
 	if a, ok := s.Directory.Agency(kernel.TenantOf(r.Context()).ID, kernel.AgencyID(d.Agency)); ok {
 		v.Facts = []ui.Fact{{Key: s.t(r, "start.run-by"), Value: a.Name.In(locale)}}
 	}

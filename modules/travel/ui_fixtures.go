@@ -138,10 +138,10 @@ func (s *Service) findFixtures(def *workflows.Definition) []ui.Fixture {
 	other := []kernel.Alternative{{ID: string(ride.ID), StartsAt: ride.Begins().Departs.Add(2 * time.Hour), EndsAt: ride.Ends().Arrives.Add(2 * time.Hour), Place: ride.Route.Short}}
 	return []ui.Fixture{
 		{Name: "travel-start-visitor", Render: func(w http.ResponseWriter, r *http.Request) error {
-			return s.showStart(w, r, def, nil, nil)
+			return s.showStart(w, r, def, "", nil, nil)
 		}},
 		fixture("start", func(w http.ResponseWriter, r *http.Request) error {
-			return s.showStart(w, r, def, []Booking{s.fixtureTrip(StateBooked).Booking, s.fixtureTrip(StateCancelled).Booking}, map[DepartureID]Departure{ride.ID: ride.Departure})
+			return s.showStart(w, r, def, "", []Booking{s.fixtureTrip(StateBooked).Booking, s.fixtureTrip(StateCancelled).Booking}, map[DepartureID]Departure{ride.ID: ride.Departure})
 		}),
 		fixture("departures", func(w http.ResponseWriter, r *http.Request) error {
 			return s.showDepartures(w, r, def, q, found)

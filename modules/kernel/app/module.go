@@ -21,6 +21,7 @@ type Module struct {
 	Effects   pg.Effects                   // event name → handler
 	Steps     map[string]kernel.StepEffect // effects that workflows of the sector of this name may declare
 	CasePage  CasePage                     // the pages of its own that it has for cases of the sector of its name; nil: none
+	Points    kernel.ServicePoints         // where its services are used; nil: nowhere in particular
 	Check     func(context.Context) error  // run before serving and by /readyz
 }
 

@@ -4,6 +4,8 @@ import (
 	"cmp"
 	"math"
 	"slices"
+
+	"townhall/modules/kernel"
 )
 
 // untimed stands for a time the feed leaves out.
@@ -150,13 +152,5 @@ func (r *reader) way(calls []timed) []float64 {
 
 func (r *reader) between(a, b int) float64 {
 	from, to := r.feed.Stops[a], r.feed.Stops[b]
-	return Metres(from.Latitude, from.Longitude, to.Latitude, to.Longitude)
-}
-
-// Metres is the way from one point to another as the crow flies (haversine formula).
-func Metres(latitude1, longitude1, latitude2, longitude2 float64) float64 {
-	const radius, degree = 6_371_000, math.Pi / 180
-	sin := func(x float64) float64 { s := math.Sin(x * degree / 2); return s * s }
-	h := sin(latitude2-latitude1) + math.Cos(latitude1*degree)*math.Cos(latitude2*degree)*sin(longitude2-longitude1)
-	return 2 * radius * math.Asin(math.Sqrt(min(1, h)))
+	return kernel.Position{Latitude: from.Latitude, Longitude: from.Longitude}.Metres(kernel.Position{Latitude: to.Latitude, Longitude: to.Longitude})
 }
