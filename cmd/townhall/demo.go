@@ -234,8 +234,16 @@ func newDemoWallet(dir kernel.Directory, origin string, secrets demoSecrets, dat
 		cfg.Catalogues = append(cfg.Catalogues, t.Origin)
 		cfg.StaffClients = append(cfg.StaffClients, host.StaffClient(string(t.ID), t.Origin))
 	}
+	cfg.Spots = demoSpots
 	cfg.Towns = []host.Town{{Origins: cfg.Catalogues, Secrets: []string{secrets.PaymentSecret}, EventSecrets: []string{secrets.EventSecret}}}
 	return host.New(cfg)
+}
+
+// demoSpots are where people of the demo can say that they stand.
+var demoSpots = []host.Spot{
+	{Name: kernel.Text{"en": "Northwick, Market Square", "ru": "Нортуик, Рыночная площадь", "zh": "诺斯威克集市广场"}, Position: kernel.Position{Latitude: 51.5288, Longitude: -0.1372}},
+	{Name: kernel.Text{"en": "Northwick Harbour", "ru": "Порт Нортуика", "zh": "诺斯威克港"}, Position: kernel.Position{Latitude: 51.5004, Longitude: -0.1203}},
+	{Name: kernel.Text{"en": "Eastmere, Chapel Road", "ru": "Истмир, Чапел-роуд", "zh": "伊斯特米尔教堂路"}, Position: kernel.Position{Latitude: 53.2027, Longitude: -6.0990}},
 }
 
 func (d *running) openLog() (*slog.Logger, error) {

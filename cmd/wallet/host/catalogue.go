@@ -30,6 +30,7 @@ type App struct {
 	Category     string
 	Stage        string // release stage, e.g. "beta"; empty means released
 	Places       []string
+	Pages        []string // the paths of its pages: what a code or a link may lead to is one of them, or below one
 	Services     []Service
 }
 
@@ -257,6 +258,7 @@ type manifest struct {
 	NameLocalized        words     `json:"name_localized"`
 	Description          words     `json:"description"`
 	DescriptionLocalized words     `json:"description_localized"`
+	Pages                []string  `json:"pages"`
 	Townhall             extension `json:"townhall"`
 }
 
@@ -342,7 +344,7 @@ func (m manifest) app(origin string) (App, error) {
 		}
 	}
 	a := App{
-		AppID: cmp.Or(m.AppID, m.ID, t.ClientID), Origin: origin, Category: cmp.Or(t.Category, "other"), Stage: t.Stage,
+		AppID: cmp.Or(m.AppID, m.ID, t.ClientID), Origin: origin, Category: cmp.Or(t.Category, "other"), Stage: t.Stage, Pages: m.Pages,
 		Name:         text(m.Lang, t.Name, t.Title, t.ClientName, m.NameLocalized, m.Name, m.ShortName),
 		Description:  text(m.Lang, t.Description, t.Summary, m.DescriptionLocalized, m.Description),
 		Municipality: text(m.Lang, t.Municipality),

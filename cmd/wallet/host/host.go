@@ -11,6 +11,7 @@
 //	personas.go    the demonstration people                    journal.go    what survives a restart
 //	provider.go    the two issuers, discovery                  keys.go       signing keys
 //	catalogue.go   mini-apps read from municipalities          ui.go, ui_*.go pages
+//	towns.go       search, nearby and links asked of them
 //	clients.go     client authentication                       tickets.go    launch tickets
 //	authorize.go   authorization requests, PAR                 interaction.go sign-in, step-up, consent
 //	token.go       token endpoint and userinfo                 tokens.go     ID, access and logout tokens
@@ -52,6 +53,8 @@ type Config struct {
 	Faults *Faults
 	// EventPause is how long an event waits after its first failed attempt, doubled with each more; 0 means a second.
 	EventPause time.Duration
+	// Spots are places people can say that they are at, for nearby services, when their device does not say it.
+	Spots []Spot
 	// WebhookSecret ("whsec_…") signs the notices municipalities send; empty refuses every webhook.
 	WebhookSecret string
 	// Personas are the people who can sign in; nil means DemoPersonas.

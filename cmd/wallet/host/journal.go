@@ -33,6 +33,7 @@ type entry struct {
 	Message *Message       `json:"message,omitempty"`
 	Read    string         `json:"read,omitempty"`   // a message's id
 	Recent  string         `json:"recent,omitempty"` // a client's id
+	Star    string         `json:"star,omitempty"`   // a client's id: a favourite from now on, or not any more
 	Consent *consentRecord `json:"consent,omitempty"`
 	Books   []fact         `json:"books,omitempty"` // what happened to a payment
 }
@@ -53,12 +54,13 @@ type journal struct {
 	messages map[string][]Message
 	owner    map[string]string // message id → persona
 	recents  map[string][]string
+	stars    map[string][]string
 	consents map[string]consentRecord // persona + "\x00" + client
 	books    *books                   // has a lock of its own, taken before this one
 }
 
 func openJournal(dir string, books *books) (*journal, error) {
-	j := &journal{messages: map[string][]Message{}, owner: map[string]string{}, recents: map[string][]string{}, consents: map[string]consentRecord{}, books: books}
+	j := &journal{messages: map[string][]Message{}, owner: map[string]string{}, recents: map[string][]string{}, stars: map[string][]string{}, consents: map[string]consentRecord{}, books: books}
 	if dir == "" {
 		return j, nil
 	}
@@ -135,6 +137,12 @@ func (j *journal) apply(e entry) {
 		list := slices.DeleteFunc(slices.Clone(j.recents[e.Persona]), func(c string) bool { return c == e.Recent })
 		list = slices.Insert(list, 0, e.Recent)
 		j.recents[e.Persona] = list[:min(len(list), keptRecents)]
+	case e.Star != "":
+		list := slices.DeleteFunc(slices.Clone(j.stars[e.Persona]), func(c string) bool { return c == e.Star })
+		if len(list) == len(j.stars[e.Persona]) {
+			list = append(list, e.Star)
+		}
+		j.stars[e.Persona] = list
 	case e.Consent != nil:
 		j.consents[e.Persona+"\x00"+e.Consent.Client] = *e.Consent
 	case e.Books != nil:
@@ -176,6 +184,13 @@ func (j *journal) recent(persona string) []string {
 	j.mu.Lock()
 	defer j.mu.Unlock()
 	return slices.Clone(j.recents[persona])
+}
+
+// favourites are the clients a person has starred, in the order they did.
+func (j *journal) favourites(persona string) []string {
+	j.mu.Lock()
+	defer j.mu.Unlock()
+	return slices.Clone(j.stars[persona])
 }
 
 func (j *journal) consent(persona, client string) consentRecord {

@@ -83,6 +83,14 @@ func newMunicipality(t testing.TB, id string) *municipality {
 		defer m.mu.Unlock()
 		m.logouts = append(m.logouts, r.PostFormValue("logout_token"))
 	})
+	for pattern, answer := range map[string]func(*http.Request) any{
+		"GET /wallet/v1/miniapps":            func(r *http.Request) any { return m.found(r) },
+		"POST /wallet/v1/nearby":             func(r *http.Request) any { return m.near(r) },
+		"POST /wallet/v1/share-links":        func(r *http.Request) any { return m.shared("residence-certificate") },
+		"GET /wallet/v1/share-links/{token}": func(r *http.Request) any { return m.shared("residence-certificate") },
+	} {
+		mux.HandleFunc(pattern, func(w http.ResponseWriter, r *http.Request) { writeJSON(w, 200, answer(r)) })
+	}
 	mux.HandleFunc("POST /payments/v1/events/wallet", func(w http.ResponseWriter, r *http.Request) {
 		m.mu.Lock()
 		take := m.events
@@ -100,6 +108,28 @@ func newMunicipality(t testing.TB, id string) *municipality {
 	return m
 }
 
+// found answers a search: both services match "dog", that of dogs best; nothing else matches.
+func (m *municipality) found(r *http.Request) any {
+	list := []map[string]any{}
+	if r.URL.Query().Get("q") == "dog" {
+		list = append(list, map[string]any{"app_id": "dog-licence"}, map[string]any{"app_id": "residence-certificate"}, map[string]any{"app_id": "not-in-the-list"})
+	}
+	return map[string]any{"miniapps": list}
+}
+
+// near answers with one office, as far as the municipality's name is long.
+func (m *municipality) near(r *http.Request) any {
+	var at struct{ Latitude, Longitude float64 }
+	if json.NewDecoder(r.Body).Decode(&at) != nil || at.Latitude != 51.5 || r.URL.RawQuery != "lang=en" {
+		return map[string]any{"places": []any{}}
+	}
+	return map[string]any{"places": []any{map[string]any{"name": "Office of " + m.id, "metres": 100 * len(m.id), "apps": []string{"dog-licence", "gone"}, "ref": "office-1"}}}
+}
+
+func (m *municipality) shared(app string) any {
+	return map[string]any{"uri": m.URL + "/s/0123456789abcdefghij", "app_id": app, "target": "/cases/new?ref=x"}
+}
+
 func (m *municipality) client(app string) string   { return m.id + "." + app }
 func (m *municipality) redirect(app string) string { return m.URL + "/apps/" + app + "/callback" }
 
@@ -110,7 +140,7 @@ func (m *municipality) catalogue(w http.ResponseWriter, _ *http.Request) {
 	var list []any
 	for _, app := range []string{"residence-certificate", "dog-licence"} {
 		a := map[string]any{
-			"app_id": app, "name": "Service " + app, "lang": "en",
+			"app_id": app, "name": "Service " + app, "lang": "en", "pages": []string{"apps/" + app, "cases"},
 			"name_localized": map[string]any{"ru": map[string]string{"value": "Услуга " + app}, "zh": map[string]string{"value": "服务 " + app}},
 			"townhall": map[string]any{
 				"client_id": m.client(app), "redirect_uris": []string{m.redirect(app)}, "jwks_uri": m.URL + "/.well-known/jwks.json",

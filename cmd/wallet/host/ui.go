@@ -59,12 +59,15 @@ func newViews() (*views, error) {
 		}
 		v.pages[name] = one
 	}
-	css, err := files.ReadFile("assets/wallet.css")
-	if err != nil {
-		return nil, fmt.Errorf("wallet assets: %w", err)
+	sum := sha256.New()
+	for _, name := range []string{"wallet.css", "nearby.js"} {
+		b, err := files.ReadFile("assets/" + name)
+		if err != nil {
+			return nil, fmt.Errorf("wallet assets: %w", err)
+		}
+		sum.Write(b)
 	}
-	sum := sha256.Sum256(css)
-	v.asset = hex.EncodeToString(sum[:6])
+	v.asset = hex.EncodeToString(sum.Sum(nil)[:6])
 	return v, nil
 }
 
@@ -82,8 +85,9 @@ type page struct {
 	Asset   string
 	Data    any
 
-	texts map[string]string
-	forms []string // origins that forms of this page may lead to, through redirects
+	texts  map[string]string
+	forms  []string // origins that forms of this page may lead to, through redirects
+	script bool     // the page has a script, which only spares typing
 }
 
 // T returns a text of the page's language; args are name, value pairs.
@@ -104,6 +108,14 @@ func (p page) Known(key, other string) string {
 		return s
 	}
 	return other
+}
+
+// Script is the address of the page's script; empty when it has none.
+func (p page) Script() string {
+	if !p.script {
+		return ""
+	}
+	return "/assets/nearby.js?v=" + p.Asset
 }
 
 func (p page) In(t kernel.Text) string { return t.In(p.Locale) }
@@ -207,7 +219,7 @@ func (w *Wallet) locale(r *http.Request, who Persona, hint string) string {
 	return kernel.Locales[0]
 }
 
-// render writes a page. It has no script at all.
+// render writes a page. All but the one that can ask the device where it is have no script at all.
 func (w *Wallet) render(rw http.ResponseWriter, r *http.Request, status int, name string, p page) {
 	var b bytes.Buffer
 	if err := w.views.pages[name].ExecuteTemplate(&b, "layout", p); err != nil {
@@ -217,7 +229,12 @@ func (w *Wallet) render(rw http.ResponseWriter, r *http.Request, status int, nam
 	}
 	h := rw.Header()
 	// form-action also holds the origins a form's redirects lead to: browsers check the whole chain.
-	h.Set("Content-Security-Policy", "default-src 'none'; style-src 'self'; img-src 'self'; base-uri 'none'; frame-ancestors 'none'; form-action "+strings.Join(append([]string{"'self'"}, p.forms...), " "))
+	policy := "default-src 'none'; "
+	if p.script {
+		policy += "script-src 'self'; "
+		h.Set("Permissions-Policy", "geolocation=(self)")
+	}
+	h.Set("Content-Security-Policy", policy+"style-src 'self'; img-src 'self'; base-uri 'none'; frame-ancestors 'none'; form-action "+strings.Join(append([]string{"'self'"}, p.forms...), " "))
 	h.Set("Content-Type", "text/html; charset=utf-8")
 	h.Set("Content-Language", p.Locale)
 	rw.WriteHeader(status)

@@ -3,6 +3,7 @@ package host
 import (
 	"net/http"
 	"net/url"
+	"regexp"
 	"slices"
 	"strings"
 
@@ -18,6 +19,9 @@ func (w *Wallet) pages(mux *http.ServeMux) {
 	mux.HandleFunc("GET /inbox", w.signedIn(w.inboxPage))
 	mux.HandleFunc("GET /inbox/{id}", w.signedIn(w.messagePage))
 	mux.HandleFunc("GET /scan", w.signedIn(w.scanPage))
+	mux.HandleFunc("GET /nearby", w.signedIn(w.nearbyPage))
+	mux.HandleFunc("POST /nearby", w.signedIn(w.lookAround))
+	mux.HandleFunc("POST /favourites", w.signedIn(w.star))
 	mux.HandleFunc("GET /settings", w.signedIn(w.settingsPage))
 	mux.HandleFunc("POST /settings", w.saveSettings)
 	mux.HandleFunc("GET /staff/{$}", w.staffPage)
@@ -82,7 +86,10 @@ type homeData struct {
 	Query   string
 	Card    bool
 	Level   kernel.Level
+	Stars   []App
 	Recents []App
+	Errands []messageData // the newest notice of each case
+	Found   []App         // of a search, the best match first
 	Groups  []homeGroup
 	Channel string
 	Pays    bool // towns may ask for payments
@@ -104,20 +111,19 @@ func (w *Wallet) homePage(rw http.ResponseWriter, r *http.Request, s session) {
 	if d.Pays = len(w.towns) > 0; d.Pays {
 		d.Waiting = w.waiting(s.Persona)
 	}
-	shown := all
 	if d.Query != "" {
-		d.Channel = "search"
-		shown = slices.DeleteFunc(slices.Clone(all), func(a App) bool { return !a.matches(d.Query) })
-	} else {
-		for _, id := range w.journal.recent(s.Persona) {
-			if i := slices.IndexFunc(all, func(a App) bool { return a.Client.ID == id }); i >= 0 {
-				d.Recents = append(d.Recents, all[i])
-			}
-		}
+		d.Channel, d.Found = "search", w.search(r.Context(), d.Query, p.Locale)
+		p.Data = d
+		w.render(rw, r, http.StatusOK, "home", p)
+		return
 	}
-	for _, c := range categories(shown) {
+	d.Stars, d.Recents = known(all, w.journal.favourites(s.Persona)), known(all, w.journal.recent(s.Persona))
+	for _, m := range errands(w.journal.inbox(s.Persona)) {
+		d.Errands = append(d.Errands, w.messageData(r, m))
+	}
+	for _, c := range categories(all) {
 		g := homeGroup{Category: c}
-		for _, a := range shown {
+		for _, a := range all {
 			if a.Category == c {
 				g.Apps = append(g.Apps, a)
 			}
@@ -141,20 +147,47 @@ func categories(apps []App) []string {
 	})
 }
 
-// matches looks for every word of the query, in the texts of all languages.
-func (a App) matches(query string) bool {
-	var b strings.Builder
-	for _, t := range []kernel.Text{a.Name, a.Description, a.Municipality, a.Agency} {
-		for _, l := range kernel.Locales {
-			b.WriteString(strings.ToLower(t[l]) + "\n")
+// known are the apps of these client ids that are in a list, in the order of the ids.
+func known(all []App, ids []string) (out []App) {
+	for _, id := range ids {
+		if i := slices.IndexFunc(all, func(a App) bool { return a.Client.ID == id }); i >= 0 {
+			out = append(out, all[i])
 		}
 	}
-	for _, word := range strings.Fields(strings.ToLower(query)) {
-		if !strings.Contains(b.String(), word) {
-			return false
+	return out
+}
+
+// shownErrands is how many cards the home page has room for; the inbox has all.
+const shownErrands = 3
+
+// errands are the newest unread notice of each case, newest first: one card for one thing to do, however often it was told of.
+func errands(inbox []Message) (out []Message) {
+	seen := map[string]bool{}
+	for _, m := range inbox {
+		if m.Number == "" || seen[m.ClientID+" "+m.Number] {
+			continue
+		}
+		seen[m.ClientID+" "+m.Number] = true
+		if !m.Read && len(out) < shownErrands {
+			out = append(out, m)
 		}
 	}
-	return true
+	return out
+}
+
+// star makes an app a favourite, or not any more.
+func (w *Wallet) star(rw http.ResponseWriter, r *http.Request, s session) {
+	a, ok := w.book.app(r.Context(), r.PostFormValue("app"))
+	if !ok {
+		w.errorPage(rw, r, http.StatusNotFound, "error.not-found")
+		return
+	}
+	if err := w.journal.write(entry{Persona: s.Persona, Star: a.Client.ID}); err != nil {
+		w.log.ErrorContext(r.Context(), "favourite not kept", "error", err)
+		w.errorPage(rw, r, http.StatusInternalServerError, "error.internal")
+		return
+	}
+	redirectLocal(rw, r, pathQuery("/apps/"+url.PathEscape(a.Client.ID), "target", r.PostFormValue("target"), "channel", r.PostFormValue("channel")))
 }
 
 type appData struct {
@@ -163,7 +196,9 @@ type appData struct {
 	Channel string
 	Service Service
 	StepUp  bool
-	Share   string
+	Starred bool
+	Sharing bool   // somebody asked for a link
+	Share   string // a link that ends; empty when its municipality makes none just now
 }
 
 // appPage is the sheet shown before a mini-app is opened: who runs it, what it will ask and why.
@@ -176,7 +211,16 @@ func (w *Wallet) appPage(rw http.ResponseWriter, r *http.Request, s session) {
 	}
 	p := w.page(r, w.citizens, "")
 	p.Title, p.Nav, p.Back = p.In(a.Name), "home", "/"
-	p.Data = appData{App: a, Target: target, Channel: channel, StepUp: a.Level() > s.Level, Share: a.Origin + "/go/" + a.AppID}
+	d := appData{App: a, Target: target, Channel: channel, StepUp: a.Level() > s.Level, Starred: slices.Contains(w.journal.favourites(s.Persona), a.Client.ID)}
+	if q.Has("share") {
+		l, err := w.shareLink(r.Context(), a)
+		if err != nil {
+			w.log.WarnContext(r.Context(), "no link to share", "error", err)
+		}
+		d.Share = l.URI
+	}
+	d.Sharing = q.Has("share")
+	p.Data = d
 	w.render(rw, r, http.StatusOK, "app", p)
 }
 
@@ -237,8 +281,8 @@ func (w *Wallet) messagePage(rw http.ResponseWriter, r *http.Request, s session)
 
 type scanData struct{ Code, Error string }
 
-// scanPage reads what a code says: https://<municipality>/go/<app_id><page>?ref=<opaque id>. It leads to the app's
-// sheet, from where a launch of this person's own begins; the code itself signs nobody in.
+// scanPage reads what a code or a link says: https://<municipality>/go/<app_id><page>?ref=<opaque id>, or a link that somebody
+// shared, /s/<token>. It leads to the app's sheet, from where a launch of this person's own begins; neither signs anybody in.
 func (w *Wallet) scanPage(rw http.ResponseWriter, r *http.Request, _ session) {
 	p := w.page(r, w.citizens, "")
 	p.Title, p.Nav = p.T("scan.title"), "scan"
@@ -257,29 +301,63 @@ func (w *Wallet) scanPage(rw http.ResponseWriter, r *http.Request, _ session) {
 
 func (w *Wallet) scanned(r *http.Request, code string) (string, bool) {
 	u, err := url.Parse(code)
-	if err != nil || u.User != nil {
+	if err != nil || u.User != nil || u.Fragment != "" {
 		return "", false
+	}
+	all, origin := w.book.apps(r.Context()), originOf(code)
+	sheet := func(a App, target, channel string) (string, bool) {
+		return pathQuery("/apps/"+url.PathEscape(a.Client.ID), "target", target, "channel", channel), localPath(target)
+	}
+	if token, ok := strings.CutPrefix(u.EscapedPath(), "/s/"); ok {
+		if !slices.Contains(w.cfg.Catalogues, origin) || !tokenShape.MatchString(token) {
+			return "", false
+		}
+		var l sharedLink
+		if w.ask(r.Context(), http.MethodGet, origin+"/wallet/v1/share-links/"+token, nil, &l) != nil {
+			return "", false
+		}
+		a, ok := appOf(all, origin, l.AppID)
+		if !ok {
+			return "", false
+		}
+		return sheet(a, l.Target, "share")
 	}
 	rest, ok := strings.CutPrefix(u.EscapedPath(), "/go/")
 	if !ok {
 		return "", false
 	}
-	id, page, deeper := strings.Cut(rest, "/")
-	for _, a := range w.book.apps(r.Context()) {
-		if a.Origin != originOf(code) || a.AppID != id {
-			continue
-		}
-		target := "/apps/" + id
-		if deeper {
-			target = "/" + page
-		}
-		if ref := u.Query().Get("ref"); ref != "" {
-			target += "?ref=" + url.QueryEscape(ref)
-		}
-		if !localPath(target) {
+	id, page, _ := strings.Cut(rest, "/")
+	a, ok := appOf(all, origin, id)
+	if !ok {
+		return "", false
+	}
+	target, ok := a.deepLink(page, u.Query())
+	if !ok {
+		return "", false
+	}
+	return sheet(a, target, "qr")
+}
+
+var (
+	tokenShape = regexp.MustCompile(`^[A-Za-z0-9_-]{20,700}$`)
+	refShape   = regexp.MustCompile(`^[A-Za-z0-9_-]{1,64}$`)
+	pageShape  = regexp.MustCompile(`^[A-Za-z0-9._~-]+(/[A-Za-z0-9._~-]+)*$`)
+)
+
+// deepLink is where a code's page leads in a mini-app: its start page, or one of the pages its manifest names, or below one
+// (the prefix ends at a slash); with it goes the reference ref, and nothing else of what the code says: a ticket in it is not taken. false when it leads nowhere in this app.
+func (a App) deepLink(page string, q url.Values) (string, bool) {
+	target := "/apps/" + a.AppID
+	if page != "" {
+		below := func(known string) bool { return page == known || strings.HasPrefix(page, known+"/") }
+		if !pageShape.MatchString(page) || !slices.ContainsFunc(a.Pages, below) || slices.ContainsFunc(strings.Split(page, "/"), func(s string) bool { return s == "." || s == ".." }) {
 			return "", false
 		}
-		return pathQuery("/apps/"+url.PathEscape(a.Client.ID), "target", target, "channel", "qr"), true
+		target = "/" + page
 	}
-	return "", false
+	ref := q.Get("ref")
+	if ref != "" && !refShape.MatchString(ref) {
+		return "", false
+	}
+	return pathQuery(target, "ref", ref), true
 }
