@@ -60,6 +60,7 @@ func newWorld(t *testing.T) *world {
 		cfg.StaffClients = append(cfg.StaffClients, host.StaffClient(string(tenant.ID), tenant.Origin))
 	}
 	cfg.Towns = []host.Town{{Origins: cfg.Catalogues, Secrets: []string{paymentSecret}, EventSecrets: []string{eventSecret}}}
+	cfg.Spots = []host.Spot{{Name: kernel.Text{"en": "The quay", "ru": "Набережная", "zh": "码头"}, Position: kernel.Position{Latitude: 51.5009, Longitude: -0.1205}}}
 	w, err := host.New(cfg)
 	if err != nil {
 		t.Fatal(err)
