@@ -168,7 +168,7 @@ func list() []entry {
 		{"catalogue", catalogue.Texts(), func(h *house) (module, error) {
 			return catalogue.New(catalogue.Deps{
 				DB: h.DB, Library: h.library, Directory: h.directory, Audit: h.log, Clock: h.Clock, Log: h.Log, Texts: h.texts, Shell: h.citizen, Staff: h.staff,
-				Config: catalogue.Config{Issuers: h.citizenIssuers(), Wallets: h.walletLinks()},
+				Keys: filepath.Join(h.Data, "catalogue"), Config: catalogue.Config{Issuers: h.citizenIssuers(), Wallets: h.walletLinks()},
 			})
 		}},
 		{"civic", civic.Texts(), func(h *house) (module, error) {

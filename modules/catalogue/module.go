@@ -1,17 +1,20 @@
 // Package catalogue says what a municipality offers and how a host wallet launches it: W3C MiniApp manifests with one
 // extension member, a search over them, links that a host completes with its ticket, and the neutral page behind QR
-// codes and shared links. It owns no table: everything follows from the workflow definitions and the directory, so that
-// a new service is in every wallet's list as soon as it is deployed.
+// codes and shared links. What it offers follows from the workflow definitions and the directory, so that a new service is in
+// every wallet's list as soon as it is deployed. Every manifest is signed by its agency and written into an append-only log
+// before anybody is shown it (package published).
 //
 // Documents: GET /.well-known/miniapps.json, GET /.well-known/sector.json (OpenID Connect Core §8.1), GET
-// /apps/{app}/icon.svg. Contract: wallet, /wallet/v1. Pages: GET /go/{app} and below.
+// /.well-known/miniapp-manifest.schema.json, GET /.well-known/agencies/{agency}/jwks.json, GET /apps/{app}/icon.svg. Contract: wallet, /wallet/v1. Pages: GET /go/{app} and below.
 package catalogue
 
 import (
 	"embed"
 	"io/fs"
 	"log/slog"
+	"time"
 
+	"townhall/modules/catalogue/published"
 	"townhall/modules/kernel"
 	"townhall/modules/kernel/app"
 	"townhall/modules/kernel/pg"
@@ -38,6 +41,7 @@ type Deps struct {
 	Clock     kernel.Clock
 	Log       *slog.Logger
 	Config    Config
+	Keys      string // folder of the agencies' signing keys and of the log's key
 	Texts     *ui.Texts
 	Shell     ui.Shell // the citizens'
 	Staff     ui.Shell
@@ -47,6 +51,8 @@ type Deps struct {
 type Service struct {
 	deps  Deps
 	views *ui.Views
+
+	publisher publisher
 }
 
 // New wires the module. It fails when a municipality offers a service that no definition describes, when the
@@ -60,6 +66,7 @@ func New(d Deps) (*Service, error) {
 		return nil, err
 	}
 	s := &Service{deps: d, views: views}
+	s.publisher.keys.dir, s.publisher.since = d.Keys, time.Now()
 	return s, s.complete()
 }
 
@@ -72,10 +79,13 @@ func (s *Service) Module() app.Module {
 		}},
 		Pages: []web.Page{
 			{Pattern: "GET /.well-known/miniapps.json", Policy: web.Public, Handle: s.manifests},
+			{Pattern: "GET " + published.SchemaPath, Policy: web.Public, Handle: s.schema},
+			{Pattern: "GET " + agencyKeysPath("{agency}"), Policy: web.Public, Handle: s.agencyKeys},
 			{Pattern: "GET /.well-known/sector.json", Policy: web.Public, Handle: s.sector},
 			{Pattern: "GET /apps/{app}/icon.svg", Policy: web.Public, Handle: s.icon},
 			{Pattern: "GET /go/{app}", Policy: web.Public, Handle: s.goPage},
 			{Pattern: "GET /go/{app}/{page...}", Policy: web.Public, Handle: s.goPage},
 		},
+		Jobs: []app.Job{{Name: "publish-manifests", Every: time.Minute, Run: s.publishAll}},
 	}
 }
