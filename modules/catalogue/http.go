@@ -82,7 +82,7 @@ func (s *Service) register(api *web.API) {
 		ID: "list-miniapps", Method: http.MethodGet, Path: "/miniapps", Tags: tags, Policy: web.Public,
 		Summary: "List or search the mini-apps", Returns: "The mini-apps found.",
 		Description: "W3C MiniApp manifests of what this municipality offers, each with the member townhall, which holds what a host needs beyond the standard: " +
-			"registration data, assurance level, purposes, retention.",
+			"registration data, assurance level, purposes, retention, and the publication that proves the English form (lang=en).",
 		Errors: []int{http.StatusUnauthorized, http.StatusNotFound},
 	}, s.listOp)
 	web.Register(api, web.Op{

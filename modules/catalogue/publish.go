@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"path/filepath"
 	"reflect"
 	"sync"
 	"time"
@@ -166,7 +167,7 @@ func (s *Service) append(ctx context.Context, tx *pg.Tx, t kernel.Tenant, m Mani
 	if err != nil {
 		return form{}, err
 	}
-	key, err := s.publisher.keys.ofLog()
+	key, err := s.logKeyIn(ctx, tx)
 	if err != nil {
 		return form{}, err
 	}
@@ -176,6 +177,35 @@ func (s *Service) append(ctx context.Context, tx *pg.Tx, t kernel.Tenant, m Mani
 		return published.SignHead(h, key.signer)
 	})
 	return s.formOf(t, m, record, position), err
+}
+
+// logKeyIn returns the log's key, when it is the one that signed the log so far: a server with a folder of its own must not
+// go on with the others' log.
+func (s *Service) logKeyIn(ctx context.Context, tx *pg.Tx) (logKey, error) {
+	signed, err := signedHead(ctx, tx)
+	if err != nil {
+		return logKey{}, err
+	}
+	key, err := s.publisher.keys.ofLog()
+	if err != nil || signed == "" {
+		return key, err
+	}
+	if _, err := published.OpenHead(signed, key.public); err != nil {
+		return logKey{}, fmt.Errorf("catalogue: %s is not the key of the log in this database: all servers share the folder of keys, and it is restored with the database: %w",
+			filepath.Join(s.deps.Keys, "log.key"), err)
+	}
+	return key, nil
+}
+
+// check reports whether this server may write into the log.
+func (s *Service) check(ctx context.Context) error {
+	if s.deps.DB == nil {
+		return nil
+	}
+	return s.deps.DB.Shared(ctx, func(tx *pg.Tx) error {
+		_, err := s.logKeyIn(ctx, tx)
+		return err
+	})
 }
 
 func (s *Service) formOf(t kernel.Tenant, m Manifest, r published.Record, position int64) form {

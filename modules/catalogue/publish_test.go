@@ -6,6 +6,8 @@ import (
 	"encoding/json"
 	"errors"
 	"log/slog"
+	"os"
+	"path/filepath"
 	"reflect"
 	"slices"
 	"strings"
@@ -192,6 +194,61 @@ func TestAManifestWhoseKeyIsGoneIsPublishedAnew(t *testing.T) {
 	}
 	if got := len(whole(t, other)); got != 2*n {
 		t.Errorf("%d records, want %d", got, 2*n)
+	}
+}
+
+func TestAReplacedKeyStillProvesWhatItSigned(t *testing.T) {
+	t.Parallel()
+	db, folder := kerneltest.DB(t), t.TempDir()
+	everything(t, office(t, db, folder))
+	n := len(whole(t, office(t, db, folder)))
+	path := filepath.Join(folder, "northwick", "civil-registry")
+	if err := os.Rename(path+".pem", path+".2026.pem"); err != nil {
+		t.Fatal(err)
+	}
+	s := office(t, db, folder)
+	everything(t, s)
+	if got := len(whole(t, s)); got != n {
+		t.Errorf("published again: %d records, want %d", got, n)
+	}
+	keys, err := s.publisher.keys.of("northwick", "civil-registry")
+	if err != nil || len(keys.public.Keys) != 2 || keys.public.Keys[0].KeyID == keys.public.Keys[1].KeyID {
+		t.Fatalf("%+v %v", keys.public, err)
+	}
+	s.deps.Config.Stage = map[string]string{"residence-certificate": "beta"}
+	f, err := s.publish(t.Context(), kerneltest.Tenant(kerneltest.Northwick), "residence-certificate", false)
+	if err != nil {
+		t.Fatal(err)
+	}
+	canonical, err := canonicalOf(f.manifest)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if kid, err := published.CheckSignature(canonical, f.proof.Signature, keys.public); err != nil || kid != keys.public.Keys[0].KeyID {
+		t.Errorf("signed by %s, want the new key %s: %v", kid, keys.public.Keys[0].KeyID, err)
+	}
+}
+
+func TestAServerWithOtherKeysMayNotGoOnWithTheLog(t *testing.T) {
+	t.Parallel()
+	db := kerneltest.DB(t)
+	first, other := office(t, db, t.TempDir()), office(t, db, t.TempDir())
+	if err := other.check(t.Context()); err != nil {
+		t.Errorf("an empty log is everybody's: %v", err)
+	}
+	everything(t, first)
+	n := len(whole(t, first))
+	if err := other.check(t.Context()); err == nil || !strings.Contains(err.Error(), "log.key is not the key of the log") {
+		t.Errorf("it would serve: %v", err)
+	}
+	if err := other.publishAll(t.Context()); err == nil || !strings.Contains(err.Error(), "log.key is not the key of the log") {
+		t.Errorf("it publishes: %v", err)
+	}
+	if err := first.check(t.Context()); err != nil {
+		t.Error(err)
+	}
+	if got := len(whole(t, first)); got != n {
+		t.Errorf("%d records, want %d", got, n)
 	}
 }
 
