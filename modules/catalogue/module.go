@@ -86,7 +86,7 @@ func (s *Service) Module() app.Module {
 			{Pattern: "GET /go/{app}", Policy: web.Public, Handle: s.goPage},
 			{Pattern: "GET /go/{app}/{page...}", Policy: web.Public, Handle: s.goPage},
 		},
-		Jobs: []app.Job{{Name: "publish-manifests", Every: time.Minute, Run: s.publishAll}},
+		Jobs:  []app.Job{{Name: "publish-manifests", Every: time.Minute, Run: s.publishAll}},
 		Check: s.check,
 	}
 }
