@@ -313,18 +313,18 @@ func TestVerifyCatalogueKnowsTheLogsKey(t *testing.T) {
 // twin is another town that has the first one's log key: only whoever runs the log could rewrite it.
 func twin(t *testing.T, a *apptest.App) *apptest.App {
 	t.Helper()
-	b := apptest.Start(t)
 	key, err := os.ReadFile(filepath.Join(a.Data, "catalogue", "log.key"))
 	if err != nil {
 		t.Fatal(err)
 	}
-	if err := os.MkdirAll(filepath.Join(b.Data, "catalogue"), 0o700); err != nil {
+	data := t.TempDir()
+	if err := os.MkdirAll(filepath.Join(data, "catalogue"), 0o700); err != nil {
 		t.Fatal(err)
 	}
-	if err := os.WriteFile(filepath.Join(b.Data, "catalogue", "log.key"), key, 0o600); err != nil {
+	if err := os.WriteFile(filepath.Join(data, "catalogue", "log.key"), key, 0o600); err != nil {
 		t.Fatal(err)
 	}
-	return b
+	return apptest.Start(t, func(o *modules.Options) { o.Data = data })
 }
 
 func TestVerifyCatalogueFindsALogThatWasRewritten(t *testing.T) {
