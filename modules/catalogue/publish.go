@@ -76,11 +76,17 @@ func (s *Service) prove(ctx context.Context, t kernel.Tenant, shown ...Manifest)
 	return out, nil
 }
 
+// english is the form of a mini-app's manifest that is published and signed, without its publication. NotFound when the
+// municipality shows no such mini-app.
+func (s *Service) english(_ context.Context, t kernel.Tenant, app string) (Manifest, error) {
+	return s.find(t, app, kernel.Locales[0])
+}
+
 // publish makes sure that the present form of a mini-app's manifest is the newest of it in the log. repair also publishes
 // again what another process has published over since, unless that one started later: while two versions of the program
 // run side by side, the newer one's form stays.
 func (s *Service) publish(ctx context.Context, t kernel.Tenant, app string, repair bool) (form, error) {
-	m, err := s.find(t, app, kernel.Locales[0])
+	m, err := s.english(ctx, t, app)
 	if err != nil {
 		return form{}, err
 	}
@@ -236,12 +242,13 @@ func (s *Service) publishAll(ctx context.Context) error {
 	}
 	var errs []error
 	for _, t := range s.deps.Directory.Tenants() {
-		for _, m := range s.list(t, kernel.Locales[0]) {
-			if s.isNewest(m, newest[m.Townhall.ClientID]) {
-				continue
+		for _, app := range t.Services {
+			m, err := s.english(ctx, t, app)
+			if err == nil && !s.isNewest(m, newest[m.Townhall.ClientID]) {
+				_, err = s.publish(ctx, t, app, true)
 			}
-			if _, err := s.publish(ctx, t, m.AppID, true); err != nil {
-				errs = append(errs, fmt.Errorf("publish %s of %s: %w", m.AppID, t.ID, err))
+			if err != nil && kernel.KindOf(err) != kernel.NotFound {
+				errs = append(errs, fmt.Errorf("publish %s of %s: %w", app, t.ID, err))
 			}
 			if ctx.Err() != nil {
 				return errors.Join(errs...)

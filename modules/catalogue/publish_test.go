@@ -32,6 +32,20 @@ func office(t *testing.T, db *pg.DB, keys string) *Service {
 	return s
 }
 
+// renamed is a directory in which the registry has another English name.
+type renamed struct {
+	kernel.Directory
+	to string
+}
+
+func (r renamed) Agency(t kernel.TenantID, a kernel.AgencyID) (kernel.Agency, bool) {
+	agency, ok := r.Directory.Agency(t, a)
+	if a == "civil-registry" {
+		agency.Name = kernel.Text{"en": r.to, "ru": agency.Name["ru"], "zh": agency.Name["zh"]}
+	}
+	return agency, ok
+}
+
 func everything(t *testing.T, s *Service) (out []form) {
 	t.Helper()
 	for _, tenant := range kerneltest.Directory().Tenants() {
@@ -112,16 +126,16 @@ func TestAChangedManifestIsPublishedWithAHigherVersion(t *testing.T) {
 	first := everything(t, s)
 	before := len(whole(t, s))
 
-	s.deps.Config.Stage = map[string]string{"residence-certificate": "beta"}
+	s.deps.Directory = renamed{kerneltest.Directory(), "beta"}
 	shown, err := s.prove(t.Context(), tenant, s.list(tenant, "en")...)
 	if err != nil {
 		t.Fatal(err)
 	}
 	m := shown[0]
-	if m.Townhall.Stage != "beta" || m.Version.Code != 2 || m.Townhall.Publication.LogIndex != int64(before) || m.Townhall.Publication.Hash == first[0].proof.Hash {
+	if m.Townhall.Agency["en"] != "beta" || m.Version.Code != 2 || m.Townhall.Publication.LogIndex != int64(before) || m.Townhall.Publication.Hash == first[0].proof.Hash {
 		t.Errorf("the change is not published: %+v", m)
 	}
-	s.deps.Config.Stage = nil // and back again: not the old record, a third
+	s.deps.Directory = kerneltest.Directory() // and back again: not the old record, a third
 	if f, err := s.publish(t.Context(), tenant, "residence-certificate", false); err != nil || f.manifest.Version.Code != 3 {
 		t.Errorf("%+v %v", f, err)
 	}
@@ -146,7 +160,7 @@ func TestOfTwoVersionsSideBySideTheOneStartedLaterStays(t *testing.T) {
 		t.Fatal(err)
 	}
 	young := office(t, db, keys)
-	young.deps.Config.Stage = map[string]string{"residence-certificate": "beta"}
+	young.deps.Directory = renamed{kerneltest.Directory(), "beta"}
 	if err := young.publishAll(t.Context()); err != nil {
 		t.Fatal(err)
 	}
@@ -161,7 +175,7 @@ func TestOfTwoVersionsSideBySideTheOneStartedLaterStays(t *testing.T) {
 	if got := len(whole(t, young)); got != n {
 		t.Errorf("they publish over each other: %d records, then %d", n, got)
 	}
-	old.deps.Config.Stage = map[string]string{"residence-certificate": "pilot"} // what the old one shows must be in the log all the same
+	old.deps.Directory = renamed{kerneltest.Directory(), "pilot"} // what the old one shows must be in the log all the same
 	if _, err := old.publish(t.Context(), kerneltest.Tenant(kerneltest.Northwick), "residence-certificate", false); err != nil {
 		t.Fatal(err)
 	}
@@ -170,7 +184,7 @@ func TestOfTwoVersionsSideBySideTheOneStartedLaterStays(t *testing.T) {
 	}
 	records := whole(t, young)
 	f, err := young.publish(t.Context(), kerneltest.Tenant(kerneltest.Northwick), "residence-certificate", false)
-	if err != nil || f.manifest.Townhall.Stage != "beta" || f.proof.LogIndex != int64(len(records)-1) {
+	if err != nil || f.manifest.Townhall.Agency["en"] != "beta" || f.proof.LogIndex != int64(len(records)-1) {
 		t.Errorf("the newest is %+v, %v", f, err)
 	}
 }
@@ -215,7 +229,7 @@ func TestAReplacedKeyStillProvesWhatItSigned(t *testing.T) {
 	if err != nil || len(keys.public.Keys) != 2 || keys.public.Keys[0].KeyID == keys.public.Keys[1].KeyID {
 		t.Fatalf("%+v %v", keys.public, err)
 	}
-	s.deps.Config.Stage = map[string]string{"residence-certificate": "beta"}
+	s.deps.Directory = renamed{kerneltest.Directory(), "beta"}
 	f, err := s.publish(t.Context(), kerneltest.Tenant(kerneltest.Northwick), "residence-certificate", false)
 	if err != nil {
 		t.Fatal(err)
@@ -274,14 +288,14 @@ func TestTheLogTakesNoChange(t *testing.T) {
 func TestAManifestTheSchemaRefusesIsNotShownAndKeepsNobodyBack(t *testing.T) {
 	t.Parallel()
 	s := office(t, kerneltest.DB(t), t.TempDir())
-	s.deps.Config.Stage = map[string]string{"residence-certificate": "Not A Stage"}
+	s.deps.Directory = renamed{kerneltest.Directory(), "two\nlines"}
 	tenant := kerneltest.Tenant(kerneltest.Northwick)
 	shown, err := s.prove(t.Context(), tenant, s.list(tenant, "ru")...)
 	if err != nil || len(shown) != len(tenant.Services)-1 || slices.ContainsFunc(shown, func(m Manifest) bool { return m.AppID == "residence-certificate" }) {
 		t.Errorf("%d manifests, %v", len(shown), err)
 	}
 	_, err = s.publish(t.Context(), tenant, "residence-certificate", false)
-	if unfit := (*errUnfit)(nil); !errors.As(err, &unfit) || !strings.Contains(err.Error(), "townhall/stage") {
+	if unfit := (*errUnfit)(nil); !errors.As(err, &unfit) || !strings.Contains(err.Error(), "townhall/agency/en") {
 		t.Errorf("want a refusal that names the member, got %v", err)
 	}
 }

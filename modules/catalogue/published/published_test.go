@@ -74,6 +74,19 @@ func TestTheSampleKeepsTheSchema(t *testing.T) {
 	}
 }
 
+// What a release says about itself is part of what is signed.
+func TestAManifestThatIsPausedOrSeasonalKeepsTheSchema(t *testing.T) {
+	t.Parallel()
+	for member, value := range map[string]any{
+		"stage": "paused", "share": 10, "closed": true, "reason": map[string]any{"en": "Paused.\nBack soon.", "ru": "Приостановлено.", "zh": "已暂停。"},
+		"paused_reason": map[string]any{"ru": "Переезд реестра."}, "back_on": "2026-12-24", "season": map[string]any{"from": "11-01", "until": "03-31"}, "min_host_version": "2.1",
+	} {
+		if err := Validate(broken(t, "townhall/"+member, value)); err != nil {
+			t.Errorf("%s: %v", member, err)
+		}
+	}
+}
+
 func TestABrokenManifestIsRefusedAndTheMemberNamed(t *testing.T) {
 	t.Parallel()
 	type list = []any
@@ -160,6 +173,15 @@ func TestABrokenManifestIsRefusedAndTheMemberNamed(t *testing.T) {
 		{"townhall/publisher/jwks_uri", "ftp://x", "townhall/publisher/jwks_uri:"},
 		{"townhall/category", "", "townhall/category:"},
 		{"townhall/stage", "In Review", "townhall/stage:"},
+		{"townhall/share", 100, "townhall/share:"},
+		{"townhall/closed", "yes", "townhall/closed:"},
+		{"townhall/reason", object{}, "townhall/reason:"},
+		{"townhall/reason", object{"en": " \n"}, "townhall/reason/en:"},
+		{"townhall/paused_reason", object{"fr": "x"}, "'fr'"},
+		{"townhall/back_on", "2026-02-30", "townhall/back_on:"},
+		{"townhall/season", object{"from": "13-01", "until": "10-31"}, "townhall/season/from:"},
+		{"townhall/season", object{"from": "04-15"}, "townhall/season:"},
+		{"townhall/min_host_version", "latest", "townhall/min_host_version:"},
 		{"townhall/places", list{""}, "townhall/places/0:"},
 		{"townhall/services", list{}, "townhall/services:"},
 		{"townhall/services/0/level", "extreme", "townhall/services/0/level:"},
