@@ -2,6 +2,8 @@ CREATE SCHEMA audit;
 
 CREATE SCHEMA casework;
 
+CREATE SCHEMA catalogue;
+
 CREATE SCHEMA documents;
 
 CREATE SCHEMA identity;
@@ -48,6 +50,25 @@ BEGIN
   EXECUTE format('ALTER TABLE %s ENABLE ROW LEVEL SECURITY', tbl::regclass);
   EXECUTE format('ALTER TABLE %s FORCE ROW LEVEL SECURITY', tbl::regclass);
   EXECUTE format('CREATE POLICY tenant ON %s USING (tenant_id = (SELECT app_tenant())) WITH CHECK (tenant_id = (SELECT app_tenant()))', tbl::regclass);
+  EXECUTE format('GRANT USAGE ON SCHEMA %I TO townhall_rw, townhall_ro', schema_name);
+  EXECUTE format('GRANT SELECT ON %s TO townhall_ro', tbl::regclass);
+  EXECUTE format('GRANT SELECT, INSERT ON %s TO townhall_rw', tbl::regclass);
+  IF how = 'change' THEN
+    EXECUTE format('GRANT UPDATE, DELETE ON %s TO townhall_rw', tbl::regclass);
+  END IF;
+END $$;
+
+CREATE FUNCTION public.app_share(tbl text, how text DEFAULT 'change'::text) RETURNS void
+    LANGUAGE plpgsql
+    AS $$
+DECLARE schema_name text := split_part(tbl, '.', 1);
+BEGIN
+  IF how NOT IN ('change', 'insert') THEN
+    RAISE EXCEPTION 'app_share: % is neither change nor insert', how;
+  END IF;
+  IF EXISTS (SELECT FROM pg_extension WHERE extname = 'citus') THEN
+    EXECUTE format('SELECT create_reference_table(%L)', tbl);
+  END IF;
   EXECUTE format('GRANT USAGE ON SCHEMA %I TO townhall_rw, townhall_ro', schema_name);
   EXECUTE format('GRANT SELECT ON %s TO townhall_ro', tbl::regclass);
   EXECUTE format('GRANT SELECT, INSERT ON %s TO townhall_rw', tbl::regclass);
@@ -148,6 +169,30 @@ CREATE TABLE casework.event (
 );
 
 ALTER TABLE ONLY casework.event FORCE ROW LEVEL SECURITY;
+
+CREATE TABLE catalogue.log_hash (
+    "position" bigint NOT NULL,
+    hash bytea NOT NULL,
+    CONSTRAINT log_hash_size CHECK ((("position" >= 0) AND (length(hash) = 32)))
+);
+
+CREATE TABLE catalogue.log_head (
+    size bigint NOT NULL,
+    signed text NOT NULL,
+    CONSTRAINT log_head_size CHECK (((size > 0) AND ((length(signed) >= 1) AND (length(signed) <= 2000))))
+);
+
+CREATE TABLE catalogue.log_record (
+    "position" bigint NOT NULL,
+    leaf text NOT NULL,
+    tenant text NOT NULL,
+    app_id text NOT NULL,
+    code integer NOT NULL,
+    hash text NOT NULL,
+    since timestamp with time zone NOT NULL,
+    at timestamp with time zone NOT NULL,
+    CONSTRAINT log_record_sizes CHECK ((("position" >= 0) AND (code > 0) AND ((length(leaf) >= 1) AND (length(leaf) <= 4000)) AND ((length(tenant) >= 1) AND (length(tenant) <= 63)) AND ((length(app_id) >= 1) AND (length(app_id) <= 63)) AND (hash ~ '^sha256:[0-9a-f]{64}$'::text)))
+);
 
 CREATE TABLE documents.document (
     tenant_id text NOT NULL,
@@ -1257,6 +1302,18 @@ ALTER TABLE ONLY casework."case"
 ALTER TABLE ONLY casework.event
     ADD CONSTRAINT event_pkey PRIMARY KEY (tenant_id, case_id, seq);
 
+ALTER TABLE ONLY catalogue.log_hash
+    ADD CONSTRAINT log_hash_pkey PRIMARY KEY ("position");
+
+ALTER TABLE ONLY catalogue.log_head
+    ADD CONSTRAINT log_head_pkey PRIMARY KEY (size);
+
+ALTER TABLE ONLY catalogue.log_record
+    ADD CONSTRAINT log_record_pkey PRIMARY KEY ("position");
+
+ALTER TABLE ONLY catalogue.log_record
+    ADD CONSTRAINT log_record_version UNIQUE (tenant, app_id, code);
+
 ALTER TABLE ONLY documents.document_check
     ADD CONSTRAINT document_check_pkey PRIMARY KEY (tenant_id, document_id, hour, how, share_id);
 
@@ -2087,6 +2144,9 @@ GRANT USAGE ON SCHEMA audit TO townhall_ro;
 GRANT USAGE ON SCHEMA casework TO townhall_rw;
 GRANT USAGE ON SCHEMA casework TO townhall_ro;
 
+GRANT USAGE ON SCHEMA catalogue TO townhall_rw;
+GRANT USAGE ON SCHEMA catalogue TO townhall_ro;
+
 GRANT USAGE ON SCHEMA documents TO townhall_rw;
 GRANT USAGE ON SCHEMA documents TO townhall_ro;
 
@@ -2119,6 +2179,15 @@ GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE casework."case" TO townhall_rw;
 
 GRANT SELECT ON TABLE casework.event TO townhall_ro;
 GRANT SELECT,INSERT ON TABLE casework.event TO townhall_rw;
+
+GRANT SELECT ON TABLE catalogue.log_hash TO townhall_ro;
+GRANT SELECT,INSERT ON TABLE catalogue.log_hash TO townhall_rw;
+
+GRANT SELECT ON TABLE catalogue.log_head TO townhall_ro;
+GRANT SELECT,INSERT ON TABLE catalogue.log_head TO townhall_rw;
+
+GRANT SELECT ON TABLE catalogue.log_record TO townhall_ro;
+GRANT SELECT,INSERT ON TABLE catalogue.log_record TO townhall_rw;
 
 GRANT SELECT ON TABLE documents.document TO townhall_ro;
 GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE documents.document TO townhall_rw;

@@ -1,15 +1,16 @@
 // Command townhall is the whole back end: one binary, one PostgreSQL.
 //
-//	townhall demo      everything on this machine with demo data; --tour walks the journey
-//	townhall serve     the server, on an existing database
-//	townhall migrate   bring a database to this version
-//	townhall check     check every workflow definition and run its scripts
-//	townhall openapi   write the contracts into openapi/
-//	townhall verify    check a signed document offline
-//	townhall keys      make or list the sealing keys
-//	townhall gallery   render every page block and state
-//	townhall config    print the settings in force, secrets masked
-//	townhall version   print the version
+//	townhall demo              everything on this machine with demo data; --tour walks the journey
+//	townhall serve             the server, on an existing database
+//	townhall migrate           bring a database to this version
+//	townhall check             check every workflow definition and run its scripts
+//	townhall openapi           write the contracts into openapi/
+//	townhall verify            check a signed document offline
+//	townhall verify-catalogue  check a municipality's mini-apps as a host wallet does
+//	townhall keys              make or list the sealing keys
+//	townhall gallery           render every page block and state
+//	townhall config            print the settings in force, secrets masked
+//	townhall version           print the version
 package main
 
 import (
@@ -49,6 +50,7 @@ func commands() []command {
 		{"check", "check every workflow definition and run its scripts", check},
 		{"openapi", "write the contracts", openapiFiles},
 		{"verify", "check a signed document offline", verify},
+		{"verify-catalogue", "check a municipality's mini-apps as a host wallet does", verifyCatalogue},
 		{"keys", "make or list the sealing keys", keys},
 		{"token", "print an access token of one of the demo's people", token},
 		{"gallery", "render every page block and state", gallery},
@@ -92,7 +94,7 @@ func run(ctx context.Context, args []string, out, errOut io.Writer) int {
 func usage(w io.Writer) {
 	fmt.Fprintln(w, "townhall COMMAND [FLAGS]; townhall COMMAND -h shows the flags")
 	for _, cmd := range commands() {
-		fmt.Fprintf(w, "  %-9s %s\n", cmd.name, cmd.summary)
+		fmt.Fprintf(w, "  %-16s %s\n", cmd.name, cmd.summary)
 	}
 }
 

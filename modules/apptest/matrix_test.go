@@ -112,7 +112,7 @@ func (m *matrix) sample(o web.Operation) (path string, form url.Values, body any
 		"{id}": m.kase, "{facility}": "riverside-clinic", "{table}": "places", "{visit_type}": "consultation", "{kind}": "places", "{case}": m.kase, "{app}": "residence-certificate", "{slug}": "residence-certificate", "{app_id}": "residence-certificate",
 		"{number}": m.number, "{action}": "assign", "{page}": "purpose", "{page...}": "apps/residence-certificate", "{contract}": "civic", "{file}": "swagger-ui.css", "{$}": "",
 		"{effect}": m.effect, "{share}": m.share, "{token}": m.token, "{list}": "1", "{request...}": "MAA", "{provider}": "wallet", "{day}": "2026-11-21",
-		"{operator}": "coast-coaches", "{departure}": m.departure, "{conflict}": "0198f2a6-7e55-7c1e-9a55-3f0d4f6f1c11", "{how}": "kept", "{code}": "coast",
+		"{operator}": "coast-coaches", "{departure}": m.departure, "{conflict}": "0198f2a6-7e55-7c1e-9a55-3f0d4f6f1c11", "{how}": "kept", "{code}": "coast", "{agency}": "civil-registry", "{index}": "0",
 	}
 	switch {
 	case strings.Contains(o.Path, "/differences/"):
@@ -149,6 +149,10 @@ func (m *matrix) sample(o web.Operation) (path string, form url.Values, body any
 	switch o.ID {
 	case "search-journeys":
 		path += "?from=stop-0&to=stop-1"
+	case "get-log-inclusion-proof":
+		path += "?size=1"
+	case "get-log-consistency-proof":
+		path += "?from=1&to=1"
 	case "list-places":
 		path += "?q=stop"
 	case "settle-conflict":

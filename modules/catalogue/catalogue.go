@@ -85,13 +85,6 @@ type Localized struct {
 	Dir   string `json:"dir" enum:"ltr,rtl,auto" doc:"Its direction."`
 }
 
-// Version of a mini-app. Name is a semantic version; its build part is the beginning of the definition's hash, the one
-// every case is pinned to.
-type Version struct {
-	Code int    `json:"code" minimum:"1" example:"1" doc:"Rises with every release."`
-	Name string `json:"name" example:"1.0.0+8f14e45f" doc:"Semantic version; the build part is the beginning of the definition's hash."`
-}
-
 // PlatformVersion is the platform a mini-app needs: version 1 is any browser.
 type PlatformVersion struct {
 	MinCode     int    `json:"min_code" minimum:"1" example:"1" doc:"The oldest platform version it runs on."`
@@ -122,10 +115,12 @@ type Extension struct {
 	SectorIdentifierURI     string            `json:"sector_identifier_uri" format:"uri" example:"https://northwick.example/.well-known/sector.json" doc:"One sector for the whole municipality: its mini-apps know a person as one person, no other municipality does."`
 	Municipality            map[string]string `json:"municipality" example:"{\"en\":\"Northwick\",\"ru\":\"Нортуик\",\"zh\":\"诺斯威克\"}" doc:"Name by language."`
 	Agency                  map[string]string `json:"agency" example:"{\"en\":\"Northwick Civil Registry\",\"ru\":\"Отдел регистрации граждан\",\"zh\":\"民事登记处\"}" doc:"Name of the responsible agency by language."`
+	Publisher               Publisher         `json:"publisher" doc:"The agency that publishes it, and where its keys are."`
 	Category                string            `json:"category" example:"certificates" doc:"What kind of service it is."`
 	Stage                   string            `json:"stage,omitempty" example:"pilot" doc:"Release stage; absent when released."`
 	Places                  []string          `json:"places" maxItems:"1000" example:"[]" doc:"Names of the places it is used at, for nearby."`
 	Services                []Offer           `json:"services" minItems:"1" maxItems:"100" doc:"What it asks for before it begins."`
+	Publication             *Publication      `json:"publication,omitempty" doc:"What proves that this manifest is the one the agency published, and that everybody was shown the same."`
 }
 
 // Offer is what one service asks for before it begins.

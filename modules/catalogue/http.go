@@ -1,6 +1,7 @@
 package catalogue
 
 import (
+	"cmp"
 	"context"
 	"net/http"
 
@@ -70,6 +71,7 @@ type LaunchTicket struct {
 var contractTags = map[string]string{
 	"Launch":    "Opening a mini-app: the address that begins a sign-in.",
 	"Ways in":   "Places nearby and links to share: how people come to a mini-app besides the list.",
+	"Log":       "The append-only log of what was published as a manifest: what a host checks, so that nobody between the agency and the citizen can change a mini-app unnoticed.",
 	"Mini-apps": "What this municipality offers, as a host shows it in its list and its search.",
 }
 
@@ -81,7 +83,7 @@ func (s *Service) register(api *web.API) {
 		ID: "list-miniapps", Method: http.MethodGet, Path: "/miniapps", Tags: tags, Policy: web.Public,
 		Summary: "List or search the mini-apps", Returns: "The mini-apps found.",
 		Description: "W3C MiniApp manifests of what this municipality offers, each with the member townhall, which holds what a host needs beyond the standard: " +
-			"registration data, assurance level, purposes, retention.",
+			"registration data, assurance level, purposes, retention, and the publication that proves the English form (lang=en).",
 		Errors: []int{http.StatusUnauthorized, http.StatusNotFound},
 	}, s.listOp)
 	web.Register(api, web.Op{
@@ -98,6 +100,7 @@ func (s *Service) register(api *web.API) {
 		MaxBody: 8 << 10,
 	}, s.linkOp)
 	s.registerWays(api)
+	s.registerLog(api)
 }
 
 func (s *Service) listOp(ctx context.Context, in *miniAppsInput) (*miniAppsOutput, error) {
@@ -111,12 +114,22 @@ func (s *Service) listOp(ctx context.Context, in *miniAppsInput) (*miniAppsOutpu
 		}
 		out.Body.MiniApps = append(out.Body.MiniApps, m)
 	}
-	return out, nil
+	var err error
+	out.Body.MiniApps, err = s.prove(ctx, t, out.Body.MiniApps...)
+	return out, err
 }
 
 func (s *Service) oneOp(ctx context.Context, in *miniAppInput) (*miniAppOutput, error) {
-	m, err := s.find(kernel.TenantOf(ctx), in.App, in.Lang)
-	return &miniAppOutput{CacheControl: cacheFor, Body: m}, err
+	t := kernel.TenantOf(ctx)
+	m, err := s.find(t, in.App, in.Lang)
+	if err != nil {
+		return nil, err
+	}
+	proven, err := s.prove(ctx, t, m)
+	if err != nil || len(proven) == 0 {
+		return nil, cmp.Or(err, error(kernel.NotThere("mini-app")))
+	}
+	return &miniAppOutput{CacheControl: cacheFor, Body: proven[0]}, nil
 }
 
 func (s *Service) linkOp(ctx context.Context, in *launchLinkInput) (*launchLinkOutput, error) {

@@ -1,10 +1,12 @@
 // Package catalogue says what a municipality offers and how a host wallet launches it: W3C MiniApp manifests with one
 // extension member, a search over them, links that a host completes with its ticket, and the neutral page behind QR
-// codes and shared links. It owns no table: everything follows from the workflow definitions and the directory, so that
-// a new service is in every wallet's list as soon as it is deployed.
+// codes and shared links. What it offers follows from the workflow definitions and the directory, so that a new service is in
+// every wallet's list as soon as it is deployed. Every manifest is signed by its agency and written into an append-only log
+// before anybody is shown it (package published).
 //
 // Documents: GET /.well-known/miniapps.json, GET /.well-known/sector.json (OpenID Connect Core §8.1), GET
-// /apps/{app}/icon.svg. Contract: wallet, /wallet/v1. Pages: GET /go/{app} and below, GET /s/{token}.
+// /.well-known/miniapp-manifest.schema.json, GET /.well-known/agencies/{agency}/jwks.json, GET /apps/{app}/icon.svg. Contract:
+// wallet, /wallet/v1. Pages: GET /go/{app} and below, GET /s/{token}.
 package catalogue
 
 import (
@@ -13,7 +15,9 @@ import (
 	"io/fs"
 	"log/slog"
 	"path/filepath"
+	"time"
 
+	"townhall/modules/catalogue/published"
 	"townhall/modules/kernel"
 	"townhall/modules/kernel/app"
 	"townhall/modules/kernel/pg"
@@ -40,7 +44,7 @@ type Deps struct {
 	Clock     kernel.Clock
 	Log       *slog.Logger
 	Config    Config
-	Keys      string                        // folder of the key of shared links; empty: none are made, for contracts that are only described
+	Keys      string                        // folder of the keys of agencies, log and shared links; empty: nothing is signed, for contracts that are only described
 	Points    func() []kernel.ServicePoints // of the modules whose services are used somewhere
 	Texts     *ui.Texts
 	Shell     ui.Shell // the citizens'
@@ -52,6 +56,8 @@ type Service struct {
 	deps     Deps
 	views    *ui.Views
 	shareKey []byte
+
+	publisher publisher
 }
 
 // New wires the module. It fails when a municipality offers a service that no definition describes, when the
@@ -70,6 +76,7 @@ func New(d Deps) (*Service, error) {
 			return nil, fmt.Errorf("catalogue: %w", err)
 		}
 	}
+	s.publisher.keys.dir, s.publisher.since = d.Keys, time.Now()
 	return s, s.complete()
 }
 
@@ -82,11 +89,15 @@ func (s *Service) Module() app.Module {
 		}},
 		Pages: []web.Page{
 			{Pattern: "GET /.well-known/miniapps.json", Policy: web.Public, Handle: s.manifests},
+			{Pattern: "GET " + published.SchemaPath, Policy: web.Public, Handle: s.schema},
+			{Pattern: "GET " + agencyKeysPath("{agency}"), Policy: web.Public, Handle: s.agencyKeys},
 			{Pattern: "GET /.well-known/sector.json", Policy: web.Public, Handle: s.sector},
 			{Pattern: "GET /apps/{app}/icon.svg", Policy: web.Public, Handle: s.icon},
 			{Pattern: "GET /go/{app}", Policy: web.Public, Handle: s.goPage},
 			{Pattern: "GET /go/{app}/{page...}", Policy: web.Public, Handle: s.goPage},
 			{Pattern: "GET /s/{token}", Policy: web.Public, Handle: s.sharedPage},
 		},
+		Jobs:  []app.Job{{Name: "publish-manifests", Every: time.Minute, Run: s.publishAll}},
+		Check: s.check,
 	}
 }

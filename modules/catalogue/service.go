@@ -82,14 +82,15 @@ func (s *Service) manifest(t kernel.Tenant, d *workflows.Definition, lang string
 		PlatformVersion: PlatformVersion{MinCode: 1, TargetCode: 1, ReleaseType: "Release"},
 		Pages:           []string{"apps/" + d.Slug, "cases", "documents"},
 		Icons:           []Icon{{Src: base + "/icon.svg", Sizes: "any", Type: "image/svg+xml", Label: title.In(lang)}},
-		ColorScheme:     "auto", Categories: []string{d.Sector, d.Category},
+		ColorScheme:     "auto", Categories: slices.Compact([]string{d.Sector, d.Category}),
 		Townhall: Extension{
 			ClientID: clientID(t.ID, d.Slug), ApplicationType: "web",
 			RedirectURIs: []string{redirectURI(t, d.Slug)}, PostLogoutRedirectURIs: []string{t.Origin + "/"},
 			InitiateLoginURI: base + "/launch", BackchannelLogoutURI: base + "/backchannel-logout", BackchannelLogoutSID: true,
 			JWKSURI: t.Origin + "/.well-known/jwks.json", TokenEndpointAuthMethod: "private_key_jwt",
 			SubjectType: "pairwise", SectorIdentifierURI: t.Origin + "/.well-known/sector.json",
-			Municipality: t.Name, Agency: s.agency(t, d), Category: d.Category, Stage: s.deps.Config.Stage[d.Slug], Places: []string{},
+			Municipality: t.Name, Agency: s.agency(t, d),
+			Publisher: Publisher{d.Agency, t.Origin + agencyKeysPath(d.Agency)}, Category: d.Category, Stage: s.deps.Config.Stage[d.Slug], Places: []string{},
 			Services: []Offer{offer(d)},
 		},
 	}

@@ -18,9 +18,14 @@ import (
 
 // manifests serves what a host reads to list the municipality's mini-apps. It is the same for everybody.
 func (s *Service) manifests(w http.ResponseWriter, r *http.Request) error {
+	t := kernel.TenantOf(r.Context())
+	list, err := s.prove(r.Context(), t, s.list(t, kernel.Locales[0])...)
+	if err != nil {
+		return err
+	}
 	return writeJSON(w, r, struct {
 		MiniApps []Manifest `json:"miniapps"`
-	}{s.list(kernel.TenantOf(r.Context()), kernel.Locales[0])})
+	}{list})
 }
 
 // sector serves the list sector_identifier_uri promises (OpenID Connect Core §8.1).

@@ -160,6 +160,12 @@ func (c *catalogue) fetch(ctx context.Context, origin string) ([]App, error) {
 	var out []App
 	for _, m := range list {
 		a, err := m.app(origin)
+		if err == nil {
+			err = c.checkPublished(ctx, origin, m)
+		}
+		if errors.Is(err, errNoKeys) {
+			return nil, err // the last good list stays
+		}
 		if err != nil {
 			c.log.WarnContext(ctx, "mini-app refused", "origin", origin, "client", m.Townhall.ClientID, "error", err)
 			continue
@@ -260,6 +266,8 @@ type manifest struct {
 	DescriptionLocalized words     `json:"description_localized"`
 	Pages                []string  `json:"pages"`
 	Townhall             extension `json:"townhall"`
+
+	raw json.RawMessage // as it came
 }
 
 // extension is the member "townhall"; names are those of OpenID Connect Dynamic Client Registration where it has one.
@@ -279,6 +287,8 @@ type extension struct {
 	BackchannelLogoutURI   string            `json:"backchannel_logout_uri"`
 	SectorIdentifierURI    string            `json:"sector_identifier_uri"`
 	IDTokenAlg             string            `json:"id_token_signed_response_alg"`
+	Publisher              publisher         `json:"publisher"`
+	Publication            *publication      `json:"publication"`
 	Category               string            `json:"category"`
 	Stage                  string            `json:"stage"`
 	Places                 []json.RawMessage `json:"places"`
@@ -320,6 +330,7 @@ func parseCatalogue(b []byte) ([]manifest, error) {
 			// One manifest that cannot be read does not hide the others; app() refuses this one.
 			m = manifest{}
 		}
+		m.raw = r
 		out = append(out, m)
 	}
 	return out, nil
@@ -394,6 +405,11 @@ func place(raw json.RawMessage) string {
 func (c *catalogue) jwks(uri string) *remoteKeys {
 	c.mu.Lock()
 	defer c.mu.Unlock()
+	return c.keysAt(uri)
+}
+
+// keysAt is jwks for who holds the lock.
+func (c *catalogue) keysAt(uri string) *remoteKeys {
 	if c.keys == nil {
 		c.keys = map[string]*remoteKeys{}
 	}

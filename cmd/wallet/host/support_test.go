@@ -7,6 +7,7 @@ import (
 	"crypto/rand"
 	"crypto/sha256"
 	"encoding/base64"
+	"encoding/hex"
 	"encoding/json"
 	"io"
 	"maps"
@@ -23,6 +24,7 @@ import (
 
 	"github.com/go-jose/go-jose/v4"
 	"github.com/go-jose/go-jose/v4/jwt"
+	"github.com/gowebpki/jcs"
 
 	"townhall/modules/kernel"
 )
@@ -55,6 +57,8 @@ type municipality struct {
 	mu      sync.Mutex
 	wrapped bool
 	edit    func(app map[string]any)
+	after   func(app map[string]any) // changes what was published
+	keyless bool                     // the agency's keys cannot be read
 	logouts []string
 	fetched int // of the key set
 	events  http.HandlerFunc
@@ -77,6 +81,16 @@ func newMunicipality(t testing.TB, id string) *municipality {
 		m.fetched++
 		m.mu.Unlock()
 		writeJSON(w, 200, jose.JSONWebKeySet{Keys: []jose.JSONWebKey{{Key: key.Public(), KeyID: id, Algorithm: "ES256", Use: "sig"}}})
+	})
+	mux.HandleFunc("GET /.well-known/agencies/registry/jwks.json", func(w http.ResponseWriter, _ *http.Request) {
+		m.mu.Lock()
+		away := m.keyless
+		m.mu.Unlock()
+		if away {
+			w.WriteHeader(http.StatusServiceUnavailable)
+			return
+		}
+		writeJSON(w, 200, jose.JSONWebKeySet{Keys: []jose.JSONWebKey{{Key: key.Public(), KeyID: "registry", Algorithm: "ES256", Use: "sig"}}})
 	})
 	mux.HandleFunc("POST /apps/{app}/backchannel-logout", func(_ http.ResponseWriter, r *http.Request) {
 		m.mu.Lock()
@@ -145,6 +159,7 @@ func (m *municipality) catalogue(w http.ResponseWriter, _ *http.Request) {
 			"townhall": map[string]any{
 				"client_id": m.client(app), "redirect_uris": []string{m.redirect(app)}, "jwks_uri": m.URL + "/.well-known/jwks.json",
 				"initiate_login_uri": m.URL + "/apps/" + app + "/launch", "backchannel_logout_uri": m.URL + "/apps/" + app + "/backchannel-logout",
+				"publisher":             map[string]any{"agency": "registry", "jwks_uri": m.URL + "/.well-known/agencies/registry/jwks.json"},
 				"sector_identifier_uri": m.URL + "/.well-known/sector.json", "category": "certificates", "municipality": map[string]string{"en": m.id},
 				"services": []any{map[string]any{"slug": app, "level": "substantial", "max_age": 3600, "retention_days": 30, "claims": []any{
 					map[string]any{"name": "name", "purpose": purpose, "essential": true},
@@ -156,6 +171,10 @@ func (m *municipality) catalogue(w http.ResponseWriter, _ *http.Request) {
 		if m.edit != nil {
 			m.edit(a)
 		}
+		m.publish(a)
+		if m.after != nil {
+			m.after(a)
+		}
 		list = append(list, a)
 	}
 	if m.wrapped {
@@ -163,6 +182,40 @@ func (m *municipality) catalogue(w http.ResponseWriter, _ *http.Request) {
 		return
 	}
 	writeJSON(w, 200, list)
+}
+
+// publish signs a manifest as its agency does.
+func (m *municipality) publish(app map[string]any) {
+	raw, err := json.Marshal(app)
+	if err != nil {
+		m.t.Error(err)
+		return
+	}
+	canonical, err := jcs.Transform(raw)
+	if err != nil {
+		m.t.Error(err)
+		return
+	}
+	app["townhall"].(map[string]any)["publication"] = m.sign(canonical, "registry", m.key)
+}
+
+func (m *municipality) sign(canonical []byte, kid string, key *ecdsa.PrivateKey) map[string]any {
+	signer, err := jose.NewSigner(jose.SigningKey{Algorithm: jose.ES256, Key: jose.JSONWebKey{Key: key, KeyID: kid}}, (&jose.SignerOptions{}).WithType("miniapp-manifest+jws"))
+	if err != nil {
+		m.t.Error(err)
+		return nil
+	}
+	signed, err := signer.Sign(canonical)
+	if err != nil {
+		m.t.Error(err)
+		return nil
+	}
+	detached, err := signed.DetachedCompactSerialize()
+	if err != nil {
+		m.t.Error(err)
+	}
+	sum := sha256.Sum256(canonical)
+	return map[string]any{"hash": "sha256:" + hex.EncodeToString(sum[:]), "signature": detached, "log_index": 0, "log_uri": m.URL + "/wallet/v1/log"}
 }
 
 // assertion authenticates one of the municipality's clients; change edits its claims.

@@ -34,7 +34,7 @@ func tenants() []kernel.Tenant {
 	}
 }
 
-// Directory knows Northwick and Eastmere, each with the agency "civil-registry".
+// Directory knows Northwick and Eastmere, each with the agencies "civil-registry" and "health-services".
 func Directory() kernel.Directory { return directory{} }
 
 type directory struct{}
@@ -51,10 +51,16 @@ func (directory) ByHost(host string) (kernel.Tenant, bool) {
 }
 
 func (directory) Agency(t kernel.TenantID, a kernel.AgencyID) (kernel.Agency, bool) {
-	if (t != Northwick && t != Eastmere) || a != "civil-registry" {
+	if t != Northwick && t != Eastmere {
 		return kernel.Agency{}, false
 	}
-	return kernel.Agency{ID: a, Name: kernel.Text{"en": "Civil Registry", "ru": "Отдел ЗАГС", "zh": "民政登记处"}}, true
+	switch a {
+	case "civil-registry":
+		return kernel.Agency{ID: a, Name: kernel.Text{"en": "Civil Registry", "ru": "Отдел ЗАГС", "zh": "民政登记处"}}, true
+	case "health-services":
+		return kernel.Agency{ID: a, Name: kernel.Text{"en": "Health Services", "ru": "Служба здравоохранения", "zh": "卫生服务处"}}, true
+	}
+	return kernel.Agency{}, false
 }
 
 func itoa(i int) string { return strconv.Itoa(i) }
