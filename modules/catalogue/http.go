@@ -101,15 +101,9 @@ func (s *Service) register(api *web.API) {
 func (s *Service) listOp(ctx context.Context, in *miniAppsInput) (*miniAppsOutput, error) {
 	t := kernel.TenantOf(ctx)
 	out := &miniAppsOutput{CacheControl: cacheFor}
-	out.Body.MiniApps = []Manifest{}
-	for _, app := range search(s.offered(t), in.Category, in.Query) {
-		m, err := s.find(t, app, in.Lang)
-		if err != nil {
-			return nil, err
-		}
-		out.Body.MiniApps = append(out.Body.MiniApps, m)
-	}
-	return out, nil
+	var err error
+	out.Body.MiniApps, err = s.search(ctx, t, in.Category, in.Query, in.Lang)
+	return out, err
 }
 
 func (s *Service) oneOp(ctx context.Context, in *miniAppInput) (*miniAppOutput, error) {

@@ -1,7 +1,7 @@
 // Package catalogue says what a municipality offers and how a host wallet launches it: W3C MiniApp manifests with one
 // extension member, a search over them, links that a host completes with its ticket, and the neutral page behind QR
-// codes and shared links. It owns no table: everything follows from the workflow definitions and the directory, so that
-// a new service is in every wallet's list as soon as it is deployed.
+// codes and shared links. Everything follows from the workflow definitions and the directory, so that a new service
+// is in every wallet's list as soon as it is deployed; what the search looks into is filled from them before the server serves.
 //
 // Documents: GET /.well-known/miniapps.json, GET /.well-known/sector.json (OpenID Connect Core §8.1), GET
 // /apps/{app}/icon.svg. Contract: wallet, /wallet/v1. Pages: GET /go/{app} and below.
@@ -11,6 +11,7 @@ import (
 	"embed"
 	"io/fs"
 	"log/slog"
+	"sync"
 
 	"townhall/modules/kernel"
 	"townhall/modules/kernel/app"
@@ -47,6 +48,9 @@ type Deps struct {
 type Service struct {
 	deps  Deps
 	views *ui.Views
+
+	filling sync.Mutex
+	filled  bool // the search, by this process
 }
 
 // New wires the module. It fails when a municipality offers a service that no definition describes, when the
@@ -66,7 +70,7 @@ func New(d Deps) (*Service, error) {
 // Module is the plain description modules.go lists.
 func (s *Service) Module() app.Module {
 	return app.Module{
-		Name: "catalogue",
+		Name: "catalogue", Check: s.fillSearch,
 		Contracts: []web.Contract{{
 			Name: "wallet", Prefix: "/wallet/v1", Title: "Townhall wallet API", Description: contractText, Tags: contractTags, Register: s.register,
 		}},
