@@ -47,17 +47,22 @@ func (nobody) Challenge(w http.ResponseWriter, _ *http.Request, _ string, _ kern
 	w.WriteHeader(http.StatusUnauthorized)
 }
 
-func service(t *testing.T) *Service {
+func textsFor(t testing.TB) *ui.Texts {
 	t.Helper()
-	library, err := workflows.Load(workflows.Embedded())
-	if err != nil {
-		t.Fatal(err)
-	}
 	texts, err := ui.LoadTexts(web.Texts(), Texts())
 	if err != nil {
 		t.Fatal(err)
 	}
-	s, err := New(Deps{Library: library, Directory: kerneltest.Directory(), Texts: texts, Shell: shell{}, Config: Config{
+	return texts
+}
+
+func service(t testing.TB) *Service {
+	t.Helper()
+	library, err := workflows.LoadEmbedded()
+	if err != nil {
+		t.Fatal(err)
+	}
+	s, err := New(Deps{Library: library, Directory: kerneltest.Directory(), Texts: textsFor(t), Shell: shell{}, Config: Config{
 		Issuers: []string{wallet, "https://other.example"},
 		Wallets: []WalletLink{{Name: kernel.Text{"en": "City Wallet", "ru": "Городской кошелёк", "zh": "城市钱包"}, Open: wallet + "/open?link={link}&client={client_id}&target={target}"}},
 	}})
@@ -68,12 +73,17 @@ func service(t *testing.T) *Service {
 }
 
 // town serves the module as the house does, with no one signed in.
-func town(t *testing.T) http.Handler {
+func town(t testing.TB) http.Handler {
 	t.Helper()
-	s := service(t)
+	return handlerOf(t, service(t), kerneltest.Directory())
+}
+
+// handlerOf serves s to the municipalities of d.
+func handlerOf(t testing.TB, s *Service, d kernel.Directory) http.Handler {
+	t.Helper()
 	m := s.Module()
 	server, err := web.New(web.Options{
-		Directory: kerneltest.Directory(), Auth: nobody{}, Clock: &kerneltest.FakeClock{}, Log: slog.New(slog.DiscardHandler),
+		Directory: d, Auth: nobody{}, Clock: &kerneltest.FakeClock{}, Log: slog.New(slog.DiscardHandler),
 		Headers: func(http.Header) {}, Contracts: m.Contracts, Pages: m.Pages,
 		ErrorPage: func(w http.ResponseWriter, _ *http.Request, _ string, status int, e *kernel.Error) {
 			w.WriteHeader(status)
