@@ -245,43 +245,6 @@ func TestIconsAreWellFormedAndInTheMunicipalitysColour(t *testing.T) {
 	}
 }
 
-func TestTheWalletFindsAServiceInAnyLanguageAndForgivesALetter(t *testing.T) {
-	t.Parallel()
-	h := town(t)
-	find := func(query string) []string {
-		t.Helper()
-		w := call(h, "GET", "/wallet/v1/miniapps?"+query, "")
-		if w.Code != http.StatusOK {
-			t.Fatalf("%s: %d %s", query, w.Code, w.Body)
-		}
-		var list struct{ MiniApps []Manifest }
-		if err := json.Unmarshal(w.Body.Bytes(), &list); err != nil {
-			t.Fatal(err)
-		}
-		var out []string
-		for _, m := range list.MiniApps {
-			out = append(out, m.AppID)
-		}
-		return out
-	}
-	for _, q := range []string{"residence", "RESIDENCE", "reside", "rezidence", "certificate residence", "residence-certificate", "справка", "居住", "ｒｅｓｉｄｅｎｃｅ", ""} {
-		if got := find("q=" + url.QueryEscape(q)); len(got) == 0 || got[0] != "residence-certificate" {
-			t.Errorf("%q finds %v", q, got)
-		}
-	}
-	for _, q := range []string{"q=helicopter", "q=residence+helicopter", "category=travel", "q=residence&category=travel"} {
-		if got := find(q); len(got) != 0 {
-			t.Errorf("%q finds %v", q, got)
-		}
-	}
-	if got := find("category=certificates"); len(got) != 1 {
-		t.Errorf("the category holds %v", got)
-	}
-	if w := call(h, "GET", "/wallet/v1/miniapps?lang=xx", ""); w.Code != http.StatusUnprocessableEntity {
-		t.Errorf("an unknown language is answered with %d", w.Code)
-	}
-}
-
 func TestOneMiniAppIsReadInTheLanguageAskedFor(t *testing.T) {
 	t.Parallel()
 	h := town(t)

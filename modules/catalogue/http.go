@@ -19,13 +19,13 @@ type LangParam struct {
 type miniAppsInput struct {
 	LangParam
 	Category string `query:"category" maxLength:"64" pattern:"^[a-z0-9-]*$" example:"certificates" doc:"Only mini-apps of this category."`
-	Query    string `query:"q" maxLength:"100" example:"residence" doc:"Words in any of the languages; small misspellings are forgiven."`
+	Query    string `query:"q" maxLength:"100" example:"residence" doc:"Words in any of the languages, also others for the same thing; misspellings are forgiven. Without a letter or digit it counts as absent."`
 }
 
 type miniAppsOutput struct {
 	CacheControl string `header:"Cache-Control" example:"public, max-age=60" doc:"How long the list may be kept."`
 	Body         struct {
-		MiniApps []Manifest `json:"miniapps" maxItems:"1000" doc:"The best match first; without a query, in the municipality's order."`
+		MiniApps []Manifest `json:"miniapps" maxItems:"1000" doc:"The best match first, at most 25; without a query, in the municipality's order."`
 	}
 }
 

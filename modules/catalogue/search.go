@@ -27,12 +27,13 @@ const (
 )
 
 const (
-	mostTokens      = 10   // of a query; what comes after is not looked at
-	mostFound       = 50   // services an answer holds
+	mostWords       = 10   // of a query; what comes after is not looked at
+	mostCharacters  = 32   // Chinese characters and pairs of them, likewise
+	mostFound       = 25   // services an answer holds
+	plenty          = 100  // rows that have a word as it stands: longer words that begin with it are not looked for
 	longestToken    = 40   // letters; the rest is cut off
 	mostCorrections = 5    // of one token
 	alike           = 0.45 // pg_trgm's similarity that passes whatever the distance is
-	somewhatAlike   = 0.3  // with at most two letters wrong
 )
 
 // token is a word of a query, or a pair of Chinese characters, or one character.
@@ -108,10 +109,17 @@ func shortened(s string) string {
 // queryTokens are the tokens of a query that are looked up, each once.
 func queryTokens(query string) []token {
 	var out []token
+	words, characters := 0, 0
 	for _, t := range tokenise(query) {
-		if len(out) < 2*mostTokens && !slices.ContainsFunc(out, func(o token) bool { return o.text == t.text }) {
-			out = append(out, t)
+		n, most := &words, mostWords
+		if t.han {
+			n, most = &characters, mostCharacters
 		}
+		if *n == most || slices.ContainsFunc(out, func(o token) bool { return o.text == t.text }) {
+			continue
+		}
+		*n++
+		out = append(out, t)
 	}
 	return out
 }
@@ -155,21 +163,18 @@ type plan struct {
 	need, least int
 }
 
-// planOf says what to look for. Words that say nothing count only when there is nothing else; of three words one may be missing, of
-// two only if no service has both, so that one too many does not hide what the other means ("covid shot").
+// planOf says what to look for. Of three words one may be missing, of two only if no service has both, so that one too many does not hide what the other means ("covid shot").
 // Chinese pairs that no service has are taken for the seam between two words.
 func planOf(tokens []token, known []looked) plan {
 	p := plan{cover: make([]int, len(tokens))}
 	words, pairs := 0, 0
-	telling := func(i int) bool { return !tokens[i].han && known[i].stem != "" }
-	anyTelling := slices.ContainsFunc(tokens, func(t token) bool { return t.han }) || slices.ContainsFunc(indices(tokens), telling)
 	for i, t := range tokens {
 		switch {
 		case t.han && t.pair && known[i].found > 0:
 			p.cover[i] = 1
 			pairs++
 			p.add(i, exactly, known[i].found, sought{lexeme: t.text})
-		case !t.han && (telling(i) || !anyTelling):
+		case !t.han && known[i].stem != "":
 			p.cover[i] = 1
 			words++
 			p.addWord(i, t, known[i])
@@ -191,14 +196,6 @@ func planOf(tokens []token, known []looked) plan {
 	return p
 }
 
-func indices(tokens []token) []int {
-	out := make([]int, len(tokens))
-	for i := range out {
-		out[i] = i
-	}
-	return out
-}
-
 // covers reports whether a known pair holds the character.
 func (p *plan) covers(tokens []token, single token) bool {
 	for i, t := range tokens {
@@ -216,10 +213,8 @@ func (p *plan) addWord(i int, t token, k looked) {
 		found = corrections[0].found
 	}
 	p.add(i, exactly, found, sought{lexeme: t.text})
-	if k.stem != "" {
-		p.add(i, asStem, found, sought{lexeme: k.stem, stem: true})
-	}
-	if utf8.RuneCountInString(t.text) >= 3 {
+	p.add(i, asStem, found, sought{lexeme: k.stem, stem: true})
+	if utf8.RuneCountInString(t.text) >= 3 && k.found < plenty {
 		p.add(i, asPrefix, found, sought{lexeme: t.text, prefix: true})
 	}
 	for _, c := range corrections {
@@ -246,8 +241,7 @@ func correct(text string, k looked) []likeness {
 		switch {
 		case n <= 3 && !sameLetters(text, c.word): // too short to be told apart by a letter
 			continue
-		case wrong <= 1, n >= 6 && wrong == 2:
-		case wrong == 2 && c.share >= somewhatAlike, c.share >= alike:
+		case wrong <= 1, wrong == 2 && n >= 6, c.share >= alike:
 		default:
 			continue
 		}

@@ -3,15 +3,18 @@ package catalogue
 import (
 	"bufio"
 	"context"
+	"database/sql"
 	"os"
 	"slices"
 	"strings"
 	"testing"
 
+	_ "github.com/lib/pq" // the driver
 	"go.yaml.in/yaml/v4"
 
 	"townhall/modules/kernel"
 	"townhall/modules/kernel/kerneltest"
+	"townhall/modules/kernel/pg"
 	"townhall/workflows"
 )
 
@@ -83,10 +86,11 @@ func slugsOf(all []saying) []string {
 	return out
 }
 
-// searching is a municipality that offers the whole city.
-func searching(t testing.TB, groups map[string][]group) searchStore {
+// searching is a municipality that offers the whole city. change, if there is one, is done to the database as its owner, after it was filled.
+func searching(t testing.TB, groups map[string][]group, change string) searchStore {
 	t.Helper()
-	s := searchStore{kerneltest.DB(t)}
+	address := kerneltest.URL(t)
+	s := searchStore{openAt(t, address)}
 	all := city(t)
 	if _, err := s.say(t.Context(), all, groups); err != nil {
 		t.Fatal(err)
@@ -94,12 +98,42 @@ func searching(t testing.TB, groups map[string][]group) searchStore {
 	if err := s.offer(t.Context(), kerneltest.Northwick, offering{Slugs: slugsOf(all)}); err != nil {
 		t.Fatal(err)
 	}
+	if change != "" {
+		asOwner(t, address, change)
+		s.db = openAt(t, address) // settings of a database are those of new connections
+	}
 	return s
 }
 
-func (s searchStore) ask(t testing.TB, tenant kernel.TenantID, category, text string, weak weaknesses) []string {
+func openAt(t testing.TB, address string) *pg.DB {
 	t.Helper()
-	found, err := s.find(context.Background(), tenant, category, queryTokens(text), weak)
+	db, err := pg.Open(context.Background(), pg.Options{URL: address, MaxConns: 8})
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		if err := db.Close(); err != nil {
+			t.Error(err)
+		}
+	})
+	return db
+}
+
+func asOwner(t testing.TB, address, query string) {
+	t.Helper()
+	db, err := sql.Open("postgres", address)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer db.Close()
+	if _, err := db.Exec(query); err != nil {
+		t.Fatal(err)
+	}
+}
+
+func (s searchStore) ask(t testing.TB, tenant kernel.TenantID, category, text string) []string {
+	t.Helper()
+	found, err := s.find(context.Background(), tenant, category, queryTokens(text))
 	if err != nil {
 		t.Fatalf("%q: %v", text, err)
 	}
@@ -107,11 +141,11 @@ func (s searchStore) ask(t testing.TB, tenant kernel.TenantID, category, text st
 }
 
 // share asks all queries and returns how many of them, in each language and in all, have the right service among the first three.
-func (s searchStore) share(t testing.TB, weak weaknesses) map[string]float64 {
+func (s searchStore) share(t testing.TB) map[string]float64 {
 	t.Helper()
 	right, of := map[string]int{}, map[string]int{}
 	for _, q := range queries(t) {
-		found := s.ask(t, kerneltest.Northwick, "", q.text, weak)
+		found := s.ask(t, kerneltest.Northwick, "", q.text)
 		hit := slices.Contains(found[:min(3, len(found))], q.want)
 		if !hit {
 			t.Logf("%s %q: want %s, got %v", q.lang, q.text, q.want, found[:min(5, len(found))])
@@ -136,9 +170,54 @@ const enough = 0.95
 
 func TestTheRightServiceIsAmongTheFirstThree(t *testing.T) {
 	t.Parallel()
-	for lang, share := range searching(t, synonyms()).share(t, weaknesses{}) {
+	for lang, share := range searching(t, synonyms(), "").share(t) {
 		if share < enough {
 			t.Errorf("%s: %.3f of the queries find their service among the first three, want %.2f", lang, share, enough)
 		}
+	}
+}
+
+// The golden set tells a good search from one that lacks a part.
+func TestASearchThatLacksAPartFailsTheGoldenSet(t *testing.T) {
+	t.Parallel()
+	for name, weak := range map[string]struct {
+		groups map[string][]group
+		change string
+	}{
+		"no synonyms": {groups: map[string][]group{}},
+		"no misspellings": {synonyms(), `UPDATE catalogue.word SET slips = '{}';
+			DO $$ BEGIN EXECUTE format('ALTER DATABASE %I SET pg_trgm.similarity_threshold = 1', current_database()); END $$`},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			share := searching(t, weak.groups, weak.change).share(t)
+			if share["all"] >= enough {
+				t.Errorf("%.3f of the queries find their service all the same: the set does not notice", share["all"])
+			}
+		})
+	}
+}
+
+func TestTheGoldenSetIsWhatItSays(t *testing.T) {
+	t.Parallel()
+	count, mistakes, seen := map[string]int{}, map[string]int{}, map[string]bool{}
+	offered := slugsOf(city(t))
+	for _, q := range queries(t) {
+		count[q.lang]++
+		if q.wrong {
+			mistakes[q.lang]++
+		}
+		if !slices.Contains(offered, q.want) || seen[q.text] {
+			t.Errorf("%q: asked twice, or wants %s, which nobody offers", q.text, q.want)
+		}
+		seen[q.text] = true
+	}
+	for _, lang := range kernel.Locales {
+		if count[lang] < 20 || mistakes[lang]*3 < count[lang] {
+			t.Errorf("%s: %d queries, %d with a mistake", lang, count[lang], mistakes[lang])
+		}
+	}
+	if len(offered) < 48 {
+		t.Errorf("only %d services to find one among", len(offered))
 	}
 }

@@ -47,6 +47,11 @@ var simplified = sync.OnceValue(func() map[rune]rune {
 			out[r[0]] = r[1]
 		}
 	}
+	for from, to := range out {
+		if simpler, ok := out[to]; ok {
+			out[from] = simpler
+		}
+	}
 	return out
 })
 
@@ -91,9 +96,8 @@ func textsOf(s string) []string {
 
 // vectors builds the two tsvectors of a row.
 type vectors struct {
-	stems      map[string]string // of every word that may come
+	stems      map[string]string // of every word that may come; Chinese has none
 	word, stem vector
-	at         int
 }
 
 // vector is a tsvector: the labels of each lexeme.
@@ -121,10 +125,13 @@ func (v vector) String() string {
 	return b.String()
 }
 
+// add gives texts a label. Words that say nothing, such as "for", are left out.
 func (v *vectors) add(texts []string, label byte) {
 	for _, t := range texts {
-		v.word.add(t, label)
-		v.stem.add(v.stems[t], label)
+		if stem, word := v.stems[t]; stem != "" || !word {
+			v.word.add(t, label)
+			v.stem.add(stem, label)
+		}
 	}
 }
 

@@ -10,8 +10,8 @@ import (
 	"townhall/workflows"
 )
 
-// search returns the mini-apps a municipality offers for a query, the best first, at most mostFound; without a word to look for all of
-// them, in its own order. A query in any of the languages will do, whatever the reader's is.
+// search returns the mini-apps a municipality offers for a query, the best first, at most mostFound; without a letter or digit to look for
+// all of them, in its own order, at most mostListed. A query in any of the languages will do, whatever the reader's is.
 // Errors: Invalid (a NUL character), and those of the database.
 func (s *Service) search(ctx context.Context, t kernel.Tenant, category, query, lang string) ([]Manifest, error) {
 	if strings.ContainsRune(query, 0) {
@@ -21,7 +21,7 @@ func (s *Service) search(ctx context.Context, t kernel.Tenant, category, query, 
 	if len(tokens) == 0 {
 		return s.listed(t, category, lang), nil
 	}
-	slugs, err := searchStore{s.deps.DB}.find(ctx, t.ID, category, tokens, weaknesses{})
+	slugs, err := searchStore{s.deps.DB}.find(ctx, t.ID, category, tokens)
 	if err != nil {
 		return nil, err
 	}
@@ -40,11 +40,14 @@ func (s *Service) search(ctx context.Context, t kernel.Tenant, category, query, 
 	return out, nil
 }
 
+// mostListed is how many mini-apps a list holds, as its contract says.
+const mostListed = 1000
+
 // listed is list of one category; of all without.
 func (s *Service) listed(t kernel.Tenant, category, lang string) []Manifest {
 	out := []Manifest{}
 	for _, m := range s.list(t, lang) {
-		if category == "" || m.Townhall.Category == category {
+		if (category == "" || m.Townhall.Category == category) && len(out) < mostListed {
 			out = append(out, m)
 		}
 	}
@@ -91,7 +94,7 @@ func (s *Service) offeringOf(t kernel.Tenant) offering {
 	o := offering{Slugs: t.Services, Agencies: map[string]string{}}
 	for _, slug := range t.Services {
 		d, ok := s.deps.Library.Get(slug)
-		if !ok {
+		if !ok || o.Agencies[d.Agency] != "" {
 			continue
 		}
 		if a, ok := s.deps.Directory.Agency(t.ID, kernel.AgencyID(d.Agency)); ok {

@@ -195,22 +195,12 @@ func writeAgencies(ctx context.Context, tx *pg.Tx, names map[string]string) erro
 	return nil
 }
 
-// weaknesses switch parts of the search off: tests show by them that the golden set tells a good search from a bad one.
-type weaknesses struct {
-	noSlips bool // no misspelling is forgiven
-}
-
 // find returns what a municipality offers for a query, the best first and its own order among equals.
-func (s searchStore) find(ctx context.Context, tenant kernel.TenantID, category string, tokens []token, weak weaknesses) (slugs []string, err error) {
+func (s searchStore) find(ctx context.Context, tenant kernel.TenantID, category string, tokens []token) (slugs []string, err error) {
 	err = s.db.Read(ctx, tenant, func(tx *pg.Tx) error {
 		known, err := lookUp(ctx, tx, tokens)
 		if err != nil {
 			return err
-		}
-		if weak.noSlips {
-			for i := range known {
-				known[i].like = nil
-			}
 		}
 		p := planOf(tokens, known)
 		if p.need == 0 {
