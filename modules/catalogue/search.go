@@ -1,6 +1,7 @@
 package catalogue
 
 import (
+	"cmp"
 	"math"
 	"slices"
 	"strings"
@@ -247,11 +248,8 @@ func correct(text string, k looked) []likeness {
 		}
 		out = append(out, likeness{c.word, c.found, max(right, c.share)})
 	}
-	slices.SortStableFunc(out, func(a, b likeness) int {
-		if a.share != b.share {
-			return int(math.Copysign(1, b.share-a.share))
-		}
-		return strings.Compare(a.word, b.word)
+	slices.SortFunc(out, func(a, b likeness) int {
+		return cmp.Or(cmp.Compare(b.share, a.share), cmp.Compare(b.found, a.found), cmp.Compare(a.word, b.word))
 	})
 	return out[:min(len(out), mostCorrections)]
 }

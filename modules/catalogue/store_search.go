@@ -220,7 +220,7 @@ const lookUpSQL = `WITH token AS MATERIALIZED (
 	SELECT n, stem, found, '' AS word, 0 AS elsewhere, 0::float8 AS share FROM token
 	UNION ALL
 	SELECT n, '', 0, l.word, l.found, similarity(l.word, token.word)::float8 FROM token CROSS JOIN LATERAL (
-	  (SELECT w.word, w.found FROM catalogue.word w WHERE w.slips && (catalogue.slips(token.word) || catalogue.slips(token.stem)) LIMIT 60)
+	  (SELECT w.word, w.found FROM catalogue.word w WHERE w.slips && (catalogue.slips(token.word) || catalogue.slips(token.stem)) ORDER BY w.found DESC LIMIT 60)
 	  UNION
 	  (SELECT w.word, w.found FROM catalogue.word w WHERE w.word % token.word ORDER BY similarity(w.word, token.word) DESC LIMIT 20)
 	) l WHERE token.odd`
