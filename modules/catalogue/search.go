@@ -31,7 +31,7 @@ const (
 	mostWords       = 10   // of a query; what comes after is not looked at
 	mostCharacters  = 32   // Chinese characters and pairs of them, likewise
 	mostFound       = 25   // services an answer holds
-	plenty          = 100  // rows that have a word as it stands: longer words that begin with it are not looked for
+	plenty          = 100  // rows that have a word as it stands: others with its stem, or that begin with it, are not looked for
 	longestToken    = 40   // letters; the rest is cut off
 	mostCorrections = 5    // of one token
 	alike           = 0.45 // pg_trgm's similarity that passes whatever the distance is
@@ -214,9 +214,11 @@ func (p *plan) addWord(i int, t token, k looked) {
 		found = corrections[0].found
 	}
 	p.add(i, exactly, found, sought{lexeme: t.text})
-	p.add(i, asStem, found, sought{lexeme: k.stem, stem: true})
-	if utf8.RuneCountInString(t.text) >= 3 && k.found < plenty {
-		p.add(i, asPrefix, found, sought{lexeme: t.text, prefix: true})
+	if k.found < plenty {
+		p.add(i, asStem, found, sought{lexeme: k.stem, stem: true})
+		if utf8.RuneCountInString(t.text) >= 3 {
+			p.add(i, asPrefix, found, sought{lexeme: t.text, prefix: true})
+		}
 	}
 	for _, c := range corrections {
 		p.add(i, asSlip*c.share, found, sought{lexeme: c.word})

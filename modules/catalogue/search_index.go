@@ -17,7 +17,7 @@ import (
 var synonymFiles embed.FS
 
 // layout changes when the vectors are made in another way: every row is written anew then.
-const layout = "1"
+const layout = "2"
 
 // saying is what a service says in one language.
 type saying struct {
@@ -143,8 +143,10 @@ func vectorsOf(s saying, groups []group, stems map[string]string) (word, stem ve
 	v.add(title, 'A')
 	v.add(words, 'B')
 	v.add(textsOf(s.Summary), 'C')
-	for _, t := range []string{s.Category, s.Agency, s.Slug} {
-		v.add(textsOf(t), 'D')
+	if s.Lang == kernel.Locales[0] { // they are English words
+		for _, t := range []string{s.Category, s.Agency, s.Slug} {
+			v.add(textsOf(t), 'D')
+		}
 	}
 	for _, g := range groups {
 		label := byte(0)
