@@ -90,6 +90,10 @@ bench-travel: ## Seats bought through HTTP against pgbench writing the same rows
 	@.ci/need pgbench=postgresql
 	go test ./modules/apptest/bench -count=1 -timeout 30m -run '^$$' -bench Travel -benchtime 1x
 
+.PHONY: bench-catalogue
+bench-catalogue: ## The search among 5,000 services that 500 municipalities offer, in three languages, with typing mistakes
+	go test ./modules/catalogue -count=1 -timeout 30m -run '^$$' -bench Catalogue -benchtime 1x
+
 .PHONY: bench-documents
 bench-documents: ## What a signed document costs at each level, as ratios to layout, raw signature and plain fpdf
 	go test ./modules/documents -count=1 -timeout 20m -run '^$$' -bench Documents -benchtime 1x

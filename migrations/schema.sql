@@ -26,6 +26,15 @@ CREATE EXTENSION IF NOT EXISTS pg_trgm WITH SCHEMA public;
 
 COMMENT ON EXTENSION pg_trgm IS 'text similarity measurement and index searching based on trigrams';
 
+CREATE FUNCTION catalogue.slips(word text) RETURNS text[]
+    LANGUAGE sql IMMUTABLE PARALLEL SAFE
+    SET search_path TO 'pg_catalog'
+    AS $$
+  SELECT CASE WHEN length(word) BETWEEN 3 AND 24 AND word !~ '[㐀-鿿]' THEN
+    array(SELECT DISTINCT overlay(word PLACING '' FROM i FOR 1) FROM generate_series(1, length(word)) i) || word
+  ELSE '{}' END
+$$;
+
 CREATE FUNCTION medical.live_holds(until timestamp with time zone[]) RETURNS bigint
     LANGUAGE sql PARALLEL SAFE
     AS $$SELECT count(*) FROM unnest(until) AS u WHERE u > clock_timestamp()$$;
@@ -170,6 +179,22 @@ CREATE TABLE casework.event (
 
 ALTER TABLE ONLY casework.event FORCE ROW LEVEL SECURITY;
 
+CREATE TABLE catalogue.agency (
+    tenant_id text NOT NULL,
+    agency text NOT NULL,
+    word tsvector NOT NULL,
+    stem tsvector NOT NULL
+);
+
+ALTER TABLE ONLY catalogue.agency FORCE ROW LEVEL SECURITY;
+
+CREATE TABLE catalogue.filled (
+    tenant_id text NOT NULL,
+    digest bytea NOT NULL
+);
+
+ALTER TABLE ONLY catalogue.filled FORCE ROW LEVEL SECURITY;
+
 CREATE TABLE catalogue.log_hash (
     "position" bigint NOT NULL,
     hash bytea NOT NULL,
@@ -192,6 +217,36 @@ CREATE TABLE catalogue.log_record (
     since timestamp with time zone NOT NULL,
     at timestamp with time zone NOT NULL,
     CONSTRAINT log_record_sizes CHECK ((("position" >= 0) AND (code > 0) AND ((length(leaf) >= 1) AND (length(leaf) <= 4000)) AND ((length(tenant) >= 1) AND (length(tenant) <= 63)) AND ((length(app_id) >= 1) AND (length(app_id) <= 63)) AND (hash ~ '^sha256:[0-9a-f]{64}$'::text)))
+);
+
+CREATE TABLE catalogue.offer (
+    tenant_id text NOT NULL,
+    slug text NOT NULL,
+    place integer NOT NULL
+);
+
+ALTER TABLE ONLY catalogue.offer FORCE ROW LEVEL SECURITY;
+
+CREATE TABLE catalogue.said (
+    slug text NOT NULL,
+    lang text NOT NULL,
+    category text NOT NULL,
+    agency text NOT NULL,
+    title text NOT NULL,
+    words text NOT NULL,
+    summary text NOT NULL,
+    digest bytea NOT NULL,
+    word tsvector NOT NULL,
+    stem tsvector NOT NULL,
+    CONSTRAINT said_lang_check CHECK ((lang = ANY (ARRAY['en'::text, 'ru'::text, 'zh'::text])))
+);
+ALTER TABLE ONLY catalogue.said ALTER COLUMN word SET STORAGE MAIN;
+ALTER TABLE ONLY catalogue.said ALTER COLUMN stem SET STORAGE MAIN;
+
+CREATE TABLE catalogue.word (
+    word text NOT NULL COLLATE pg_catalog."C",
+    found integer NOT NULL,
+    slips text[] NOT NULL COLLATE pg_catalog."C"
 );
 
 CREATE TABLE documents.document (
@@ -1302,6 +1357,12 @@ ALTER TABLE ONLY casework."case"
 ALTER TABLE ONLY casework.event
     ADD CONSTRAINT event_pkey PRIMARY KEY (tenant_id, case_id, seq);
 
+ALTER TABLE ONLY catalogue.agency
+    ADD CONSTRAINT agency_pkey PRIMARY KEY (tenant_id, agency);
+
+ALTER TABLE ONLY catalogue.filled
+    ADD CONSTRAINT filled_pkey PRIMARY KEY (tenant_id);
+
 ALTER TABLE ONLY catalogue.log_hash
     ADD CONSTRAINT log_hash_pkey PRIMARY KEY ("position");
 
@@ -1313,6 +1374,15 @@ ALTER TABLE ONLY catalogue.log_record
 
 ALTER TABLE ONLY catalogue.log_record
     ADD CONSTRAINT log_record_version UNIQUE (tenant, app_id, code);
+
+ALTER TABLE ONLY catalogue.offer
+    ADD CONSTRAINT offer_pkey PRIMARY KEY (tenant_id, slug);
+
+ALTER TABLE ONLY catalogue.said
+    ADD CONSTRAINT said_pkey PRIMARY KEY (slug, lang);
+
+ALTER TABLE ONLY catalogue.word
+    ADD CONSTRAINT word_pkey PRIMARY KEY (word);
 
 ALTER TABLE ONLY documents.document_check
     ADD CONSTRAINT document_check_pkey PRIMARY KEY (tenant_id, document_id, hour, how, share_id);
@@ -1591,6 +1661,14 @@ CREATE INDEX case_assignee ON casework."case" USING btree (tenant_id, assignee, 
 CREATE INDEX case_open ON casework."case" USING btree (tenant_id, agency, assignee, waiting, id) WHERE ((submitted_at IS NOT NULL) AND (NOT final));
 
 CREATE INDEX case_queue ON casework."case" USING btree (tenant_id, agency, waiting, id) WHERE ((submitted_at IS NOT NULL) AND (NOT final));
+
+CREATE INDEX said_stem ON catalogue.said USING gin (stem) WITH (fastupdate=off);
+
+CREATE INDEX said_word ON catalogue.said USING gin (word) WITH (fastupdate=off);
+
+CREATE INDEX word_slips ON catalogue.word USING gin (slips) WITH (fastupdate=off);
+
+CREATE INDEX word_trigrams ON catalogue.word USING gin (word public.gin_trgm_ops) WITH (fastupdate=off);
 
 CREATE INDEX document_by_agency ON documents.document USING btree (tenant_id, agency, issued_at, id);
 
@@ -1898,6 +1976,18 @@ CREATE POLICY tenant ON casework."case" USING ((tenant_id = ( SELECT public.app_
 
 CREATE POLICY tenant ON casework.event USING ((tenant_id = ( SELECT public.app_tenant() AS app_tenant))) WITH CHECK ((tenant_id = ( SELECT public.app_tenant() AS app_tenant)));
 
+ALTER TABLE catalogue.agency ENABLE ROW LEVEL SECURITY;
+
+ALTER TABLE catalogue.filled ENABLE ROW LEVEL SECURITY;
+
+ALTER TABLE catalogue.offer ENABLE ROW LEVEL SECURITY;
+
+CREATE POLICY tenant ON catalogue.agency USING ((tenant_id = ( SELECT public.app_tenant() AS app_tenant))) WITH CHECK ((tenant_id = ( SELECT public.app_tenant() AS app_tenant)));
+
+CREATE POLICY tenant ON catalogue.filled USING ((tenant_id = ( SELECT public.app_tenant() AS app_tenant))) WITH CHECK ((tenant_id = ( SELECT public.app_tenant() AS app_tenant)));
+
+CREATE POLICY tenant ON catalogue.offer USING ((tenant_id = ( SELECT public.app_tenant() AS app_tenant))) WITH CHECK ((tenant_id = ( SELECT public.app_tenant() AS app_tenant)));
+
 ALTER TABLE documents.document ENABLE ROW LEVEL SECURITY;
 
 ALTER TABLE documents.document_check ENABLE ROW LEVEL SECURITY;
@@ -2180,6 +2270,12 @@ GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE casework."case" TO townhall_rw;
 GRANT SELECT ON TABLE casework.event TO townhall_ro;
 GRANT SELECT,INSERT ON TABLE casework.event TO townhall_rw;
 
+GRANT SELECT ON TABLE catalogue.agency TO townhall_ro;
+GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE catalogue.agency TO townhall_rw;
+
+GRANT SELECT ON TABLE catalogue.filled TO townhall_ro;
+GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE catalogue.filled TO townhall_rw;
+
 GRANT SELECT ON TABLE catalogue.log_hash TO townhall_ro;
 GRANT SELECT,INSERT ON TABLE catalogue.log_hash TO townhall_rw;
 
@@ -2188,6 +2284,15 @@ GRANT SELECT,INSERT ON TABLE catalogue.log_head TO townhall_rw;
 
 GRANT SELECT ON TABLE catalogue.log_record TO townhall_ro;
 GRANT SELECT,INSERT ON TABLE catalogue.log_record TO townhall_rw;
+
+GRANT SELECT ON TABLE catalogue.offer TO townhall_ro;
+GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE catalogue.offer TO townhall_rw;
+
+GRANT SELECT ON TABLE catalogue.said TO townhall_ro;
+GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE catalogue.said TO townhall_rw;
+
+GRANT SELECT ON TABLE catalogue.word TO townhall_ro;
+GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE catalogue.word TO townhall_rw;
 
 GRANT SELECT ON TABLE documents.document TO townhall_ro;
 GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE documents.document TO townhall_rw;

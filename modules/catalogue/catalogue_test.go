@@ -47,17 +47,22 @@ func (nobody) Challenge(w http.ResponseWriter, _ *http.Request, _ string, _ kern
 	w.WriteHeader(http.StatusUnauthorized)
 }
 
-func service(t *testing.T) *Service {
+func textsFor(t testing.TB) *ui.Texts {
 	t.Helper()
-	library, err := workflows.Load(workflows.Embedded())
-	if err != nil {
-		t.Fatal(err)
-	}
 	texts, err := ui.LoadTexts(web.Texts(), Texts())
 	if err != nil {
 		t.Fatal(err)
 	}
-	s, err := New(Deps{Keys: t.TempDir(), Clock: kernel.SystemClock{}, Library: library, Directory: kerneltest.Directory(), Texts: texts, Shell: shell{}, Config: Config{
+	return texts
+}
+
+func service(t testing.TB) *Service {
+	t.Helper()
+	library, err := workflows.LoadEmbedded()
+	if err != nil {
+		t.Fatal(err)
+	}
+	s, err := New(Deps{Keys: t.TempDir(), Clock: kernel.SystemClock{}, Library: library, Directory: kerneltest.Directory(), Texts: textsFor(t), Shell: shell{}, Config: Config{
 		Issuers: []string{wallet, "https://other.example"},
 		Wallets: []WalletLink{{Name: kernel.Text{"en": "City Wallet", "ru": "Городской кошелёк", "zh": "城市钱包"}, Open: wallet + "/open?link={link}&client={client_id}&target={target}"}},
 	}})
@@ -68,12 +73,17 @@ func service(t *testing.T) *Service {
 }
 
 // town serves the module as the house does, with no one signed in.
-func town(t *testing.T) http.Handler {
+func town(t testing.TB) http.Handler {
 	t.Helper()
-	s := service(t)
+	return handlerOf(t, service(t), kerneltest.Directory())
+}
+
+// handlerOf serves s to the municipalities of d.
+func handlerOf(t testing.TB, s *Service, d kernel.Directory) http.Handler {
+	t.Helper()
 	m := s.Module()
 	server, err := web.New(web.Options{
-		Directory: kerneltest.Directory(), Auth: nobody{}, Clock: &kerneltest.FakeClock{}, Log: slog.New(slog.DiscardHandler),
+		Directory: d, Auth: nobody{}, Clock: &kerneltest.FakeClock{}, Log: slog.New(slog.DiscardHandler),
 		Headers: func(http.Header) {}, Contracts: m.Contracts, Pages: m.Pages,
 		ErrorPage: func(w http.ResponseWriter, _ *http.Request, _ string, status int, e *kernel.Error) {
 			w.WriteHeader(status)
@@ -232,43 +242,6 @@ func TestIconsAreWellFormedAndInTheMunicipalitysColour(t *testing.T) {
 	}
 	if w := call(h, "GET", "/apps/unheard-of/icon.svg", ""); w.Code != http.StatusNotFound {
 		t.Errorf("an app nobody offers has an icon: %d", w.Code)
-	}
-}
-
-func TestTheWalletFindsAServiceInAnyLanguageAndForgivesALetter(t *testing.T) {
-	t.Parallel()
-	h := town(t)
-	find := func(query string) []string {
-		t.Helper()
-		w := call(h, "GET", "/wallet/v1/miniapps?"+query, "")
-		if w.Code != http.StatusOK {
-			t.Fatalf("%s: %d %s", query, w.Code, w.Body)
-		}
-		var list struct{ MiniApps []Manifest }
-		if err := json.Unmarshal(w.Body.Bytes(), &list); err != nil {
-			t.Fatal(err)
-		}
-		var out []string
-		for _, m := range list.MiniApps {
-			out = append(out, m.AppID)
-		}
-		return out
-	}
-	for _, q := range []string{"residence", "RESIDENCE", "reside", "rezidence", "certificate residence", "residence-certificate", "справка", "居住", "ｒｅｓｉｄｅｎｃｅ", ""} {
-		if got := find("q=" + url.QueryEscape(q)); len(got) == 0 || got[0] != "residence-certificate" {
-			t.Errorf("%q finds %v", q, got)
-		}
-	}
-	for _, q := range []string{"q=helicopter", "q=residence+helicopter", "category=travel", "q=residence&category=travel"} {
-		if got := find(q); len(got) != 0 {
-			t.Errorf("%q finds %v", q, got)
-		}
-	}
-	if got := find("category=certificates"); len(got) != 1 {
-		t.Errorf("the category holds %v", got)
-	}
-	if w := call(h, "GET", "/wallet/v1/miniapps?lang=xx", ""); w.Code != http.StatusUnprocessableEntity {
-		t.Errorf("an unknown language is answered with %d", w.Code)
 	}
 }
 

@@ -20,13 +20,13 @@ type LangParam struct {
 type miniAppsInput struct {
 	LangParam
 	Category string `query:"category" maxLength:"64" pattern:"^[a-z0-9-]*$" example:"certificates" doc:"Only mini-apps of this category."`
-	Query    string `query:"q" maxLength:"100" example:"residence" doc:"Words in any of the languages; small misspellings are forgiven."`
+	Query    string `query:"q" maxLength:"100" example:"residence" doc:"Words in any of the languages, also others for the same thing; misspellings are forgiven. Without a letter or digit it counts as absent."`
 }
 
 type miniAppsOutput struct {
 	CacheControl string `header:"Cache-Control" example:"public, max-age=60" doc:"How long the list may be kept."`
 	Body         struct {
-		MiniApps []Manifest `json:"miniapps" maxItems:"1000" doc:"The best match first; without a query, in the municipality's order."`
+		MiniApps []Manifest `json:"miniapps" maxItems:"1000" doc:"The best match first, at most 25; without a query, in the municipality's order."`
 	}
 }
 
@@ -106,15 +106,11 @@ func (s *Service) register(api *web.API) {
 func (s *Service) listOp(ctx context.Context, in *miniAppsInput) (*miniAppsOutput, error) {
 	t := kernel.TenantOf(ctx)
 	out := &miniAppsOutput{CacheControl: cacheFor}
-	out.Body.MiniApps = []Manifest{}
-	for _, app := range search(s.offered(t), in.Category, in.Query) {
-		m, err := s.find(t, app, in.Lang)
-		if err != nil {
-			return nil, err
-		}
-		out.Body.MiniApps = append(out.Body.MiniApps, m)
-	}
 	var err error
+	out.Body.MiniApps, err = s.search(ctx, t, in.Category, in.Query, in.Lang)
+	if err != nil {
+		return nil, err
+	}
 	out.Body.MiniApps, err = s.prove(ctx, t, out.Body.MiniApps...)
 	return out, err
 }

@@ -3,6 +3,7 @@
 // codes and shared links. What it offers follows from the workflow definitions and the directory, so that a new service is in
 // every wallet's list as soon as it is deployed. Every manifest is signed by its agency and written into an append-only log
 // before anybody is shown it (package published).
+// What the search looks into is filled before the server serves.
 //
 // Documents: GET /.well-known/miniapps.json, GET /.well-known/sector.json (OpenID Connect Core §8.1), GET
 // /.well-known/miniapp-manifest.schema.json, GET /.well-known/agencies/{agency}/jwks.json, GET /apps/{app}/icon.svg. Contract:
@@ -15,6 +16,7 @@ import (
 	"io/fs"
 	"log/slog"
 	"path/filepath"
+	"sync"
 	"time"
 
 	"townhall/modules/catalogue/published"
@@ -58,6 +60,9 @@ type Service struct {
 	shareKey []byte
 
 	publisher publisher
+
+	filling sync.Mutex
+	filled  bool // the search, by this process
 }
 
 // New wires the module. It fails when a municipality offers a service that no definition describes, when the

@@ -203,15 +203,19 @@ func (s *Service) logKeyIn(ctx context.Context, tx *pg.Tx) (logKey, error) {
 	return key, nil
 }
 
-// check reports whether this server may write into the log.
+// check reports whether this server may write into the log, and fills what the search looks into.
 func (s *Service) check(ctx context.Context) error {
 	if s.deps.DB == nil {
 		return nil
 	}
-	return s.deps.DB.Shared(ctx, func(tx *pg.Tx) error {
+	err := s.deps.DB.Shared(ctx, func(tx *pg.Tx) error {
 		_, err := s.logKeyIn(ctx, tx)
 		return err
 	})
+	if err != nil {
+		return err
+	}
+	return s.fillSearch(ctx)
 }
 
 func (s *Service) formOf(t kernel.Tenant, m Manifest, r published.Record, position int64) form {

@@ -3,7 +3,6 @@ package catalogue
 import (
 	"fmt"
 	"slices"
-	"strings"
 
 	"townhall/modules/kernel"
 	"townhall/workflows"
@@ -40,28 +39,6 @@ func (s *Service) find(t kernel.Tenant, app, lang string) (Manifest, error) {
 		}
 	}
 	return Manifest{}, kernel.NotThere("mini-app")
-}
-
-// offered returns the definitions a municipality offers, with the words each is found by.
-func (s *Service) offered(t kernel.Tenant) []entry {
-	var out []entry
-	for _, slug := range t.Services {
-		if d, ok := s.deps.Library.Get(slug); ok {
-			out = append(out, entry{app: slug, category: d.Category, words: s.wordsOf(t, d)})
-		}
-	}
-	return out
-}
-
-func (s *Service) wordsOf(t kernel.Tenant, d *workflows.Definition) []weighted {
-	var out []weighted
-	for _, l := range kernel.Locales {
-		out = append(out, weighted{d.Text(l, "title"), 3}, weighted{s.agency(t, d).In(l), 1}, weighted{d.Text(l, "summary"), 1})
-		if d.HasText("search") {
-			out = append(out, weighted{strings.Join(d.SearchWords(l), " "), 2})
-		}
-	}
-	return append(out, weighted{d.Slug, 2}, weighted{d.Category, 1})
 }
 
 func (s *Service) agency(t kernel.Tenant, d *workflows.Definition) kernel.Text {
