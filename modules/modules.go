@@ -74,6 +74,7 @@ type house struct {
 	steps      map[string]map[string]kernel.StepEffect // sector → name
 	pages      map[string]app.CasePage                 // sector →
 	cases      kernel.Cases
+	releases   kernel.Releases // nil: everything is there for everybody
 	clinics    clinics
 	timetables timetables
 }
@@ -130,10 +131,21 @@ func list() []entry {
 			}
 			return s, nil
 		}},
+		{"catalogue", catalogue.Texts(), func(h *house) (module, error) {
+			s, err := catalogue.New(catalogue.Deps{
+				DB: h.DB, Library: h.library, Directory: h.directory, Audit: h.log, People: h.people, Clock: h.Clock, Log: h.Log, Texts: h.texts, Shell: h.citizen, Staff: h.staff,
+				Config: catalogue.Config{Issuers: h.citizenIssuers(), Wallets: h.walletLinks()},
+			})
+			if err != nil {
+				return nil, err
+			}
+			h.releases = s
+			return s, nil
+		}},
 		{"casework", casework.Texts(), func(h *house) (module, error) {
 			s, err := casework.New(casework.Deps{
 				DB: h.DB, Library: h.library, Directory: h.directory, Documents: h.documents, People: h.people,
-				Audit: h.log, Clock: h.Clock, Texts: h.texts, Shell: h.staff, History: h.listed("audit"), Printable: h.printable, Revoker: h.revoker, Payments: h.payments,
+				Audit: h.log, Releases: h.releases, Clock: h.Clock, Texts: h.texts, Shell: h.staff, History: h.listed("audit"), Printable: h.printable, Revoker: h.revoker, Payments: h.payments,
 				StepEffect: func(sector, name string) kernel.StepEffect { return h.steps[sector][name] }, CasePage: h.casePage, SkipChecksForTest: h.SkipChecksForTest,
 			})
 			if err != nil {
@@ -165,21 +177,15 @@ func list() []entry {
 			h.unread = s.Unread
 			return s, nil
 		}},
-		{"catalogue", catalogue.Texts(), func(h *house) (module, error) {
-			return catalogue.New(catalogue.Deps{
-				DB: h.DB, Library: h.library, Directory: h.directory, Audit: h.log, Clock: h.Clock, Log: h.Log, Texts: h.texts, Shell: h.citizen, Staff: h.staff,
-				Config: catalogue.Config{Issuers: h.citizenIssuers(), Wallets: h.walletLinks()},
-			})
-		}},
 		{"civic", civic.Texts(), func(h *house) (module, error) {
 			return civic.New(civic.Deps{
-				DB: h.DB, Library: h.library, Directory: h.directory, Cases: h.cases, Documents: h.documents, People: h.people,
+				DB: h.DB, Library: h.library, Directory: h.directory, Cases: h.cases, Releases: h.releases, Documents: h.documents, People: h.people,
 				Clock: h.Clock, Texts: h.texts, Shell: h.citizen, Channel: h.channel,
 			})
 		}},
 		{"medical", medical.Texts(), func(h *house) (module, error) {
 			s, err := medical.New(medical.Deps{
-				DB: h.DB, Library: h.library, Directory: h.directory, Cases: h.cases, Documents: h.documents, People: h.people, Audit: h.log,
+				DB: h.DB, Library: h.library, Directory: h.directory, Cases: h.cases, Releases: h.releases, Documents: h.documents, People: h.people, Audit: h.log,
 				Clock: h.Clock, Log: h.Log, Texts: h.texts, Citizen: h.citizen, Staff: h.staff, Channel: h.channel,
 				Keys: filepath.Join(h.Data, "health"), Printable: h.printable,
 			})
@@ -188,7 +194,7 @@ func list() []entry {
 		}},
 		{"travel", travel.Texts(), func(h *house) (module, error) {
 			s, err := travel.New(travel.Deps{
-				DB: h.DB, Library: h.library, Directory: h.directory, Cases: h.cases, Documents: h.documents, People: h.people, Payments: h.payments,
+				DB: h.DB, Library: h.library, Directory: h.directory, Cases: h.cases, Releases: h.releases, Documents: h.documents, People: h.people, Payments: h.payments,
 				Audit: h.log, Clock: h.Clock, Log: h.Log, Texts: h.texts, Citizen: h.citizen, Staff: h.staff, Channel: h.channel, Printable: h.printable,
 			})
 			h.timetables = s
@@ -196,7 +202,7 @@ func list() []entry {
 		}},
 		{"citizen", citizen.Texts(), func(h *house) (module, error) {
 			return citizen.New(citizen.Deps{
-				DB: h.DB, Cases: h.cases, Documents: h.documents, Payments: h.payments, Clock: h.Clock, Library: h.library, Directory: h.directory, Texts: h.texts, Shell: h.citizen,
+				DB: h.DB, Cases: h.cases, Releases: h.releases, Documents: h.documents, Payments: h.payments, Clock: h.Clock, Library: h.library, Directory: h.directory, Texts: h.texts, Shell: h.citizen,
 				CasePage: h.casePage,
 			})
 		}},
@@ -292,6 +298,13 @@ func newHouse(o Options, entries []entry) (*house, error) {
 		}
 		return h.unread(ctx)
 	}}
+	links.Testing = func(ctx context.Context, app string) bool {
+		if h.releases == nil {
+			return false
+		}
+		st, err := h.releases.Standing(ctx, app) // a page that cannot know goes without
+		return err == nil && st.Testing
+	}
 	if h.citizen, err = citizen.NewShell(h.texts, links); err != nil {
 		return nil, err
 	}

@@ -109,16 +109,26 @@ func (s *Service) listOp(ctx context.Context, in *miniAppsInput) (*miniAppsOutpu
 		}
 		out.Body.MiniApps = append(out.Body.MiniApps, m)
 	}
-	return out, nil
+	var err error
+	out.Body.MiniApps, err = s.shown(ctx, t, out.Body.MiniApps)
+	return out, err
 }
 
 func (s *Service) oneOp(ctx context.Context, in *miniAppInput) (*miniAppOutput, error) {
-	m, err := s.find(kernel.TenantOf(ctx), in.App, in.Lang)
+	t := kernel.TenantOf(ctx)
+	m, err := s.find(t, in.App, in.Lang)
+	if err == nil {
+		m, err = s.shownOne(ctx, t, m)
+	}
 	return &miniAppOutput{CacheControl: cacheFor, Body: m}, err
 }
 
 func (s *Service) linkOp(ctx context.Context, in *launchLinkInput) (*launchLinkOutput, error) {
-	m, err := s.find(kernel.TenantOf(ctx), in.Body.App, kernel.LocaleOf(ctx))
+	t := kernel.TenantOf(ctx)
+	m, err := s.find(t, in.Body.App, kernel.LocaleOf(ctx))
+	if err == nil {
+		m, err = s.shownOne(ctx, t, m) // what is paused or has ended is still opened for cases that run
+	}
 	if err != nil {
 		return nil, err
 	}

@@ -35,6 +35,7 @@ type Deps struct {
 	Library   *workflows.Library
 	Directory kernel.Directory
 	Audit     kernel.Audit
+	People    kernel.People // nil: testers are named by our own ids alone
 	Clock     kernel.Clock
 	Log       *slog.Logger
 	Config    Config
@@ -47,6 +48,7 @@ type Deps struct {
 type Service struct {
 	deps  Deps
 	views *ui.Views
+	book  releaseBook
 }
 
 // New wires the module. It fails when a municipality offers a service that no definition describes, when the

@@ -89,7 +89,7 @@ func (s *Service) manifest(t kernel.Tenant, d *workflows.Definition, lang string
 			InitiateLoginURI: base + "/launch", BackchannelLogoutURI: base + "/backchannel-logout", BackchannelLogoutSID: true,
 			JWKSURI: t.Origin + "/.well-known/jwks.json", TokenEndpointAuthMethod: "private_key_jwt",
 			SubjectType: "pairwise", SectorIdentifierURI: t.Origin + "/.well-known/sector.json",
-			Municipality: t.Name, Agency: s.agency(t, d), Category: d.Category, Stage: s.deps.Config.Stage[d.Slug], Places: []string{},
+			Municipality: t.Name, Agency: s.agency(t, d), Category: d.Category, Places: []string{},
 			Services: []Offer{offer(d)},
 		},
 	}

@@ -17,9 +17,14 @@ import (
 
 // manifests serves what a host reads to list the municipality's mini-apps. It is the same for everybody.
 func (s *Service) manifests(w http.ResponseWriter, r *http.Request) error {
+	t := kernel.TenantOf(r.Context())
+	list, err := s.shown(r.Context(), t, s.list(t, kernel.Locales[0]))
+	if err != nil {
+		return err
+	}
 	return writeJSON(w, r, struct {
 		MiniApps []Manifest `json:"miniapps"`
-	}{s.list(kernel.TenantOf(r.Context()), kernel.Locales[0])})
+	}{list})
 }
 
 // sector serves the list sector_identifier_uri promises (OpenID Connect Core §8.1).
@@ -64,6 +69,7 @@ type goView struct {
 	Level                 string
 	Wallets               []ui.Button
 	Browser               ui.Button
+	Closed                *ui.Notice // nobody can begin at present
 }
 
 // goPage is where QR codes, shared and nearby links lead (LAUNCH.md): it names a thing, never a person, and lets the
@@ -74,6 +80,13 @@ func (s *Service) goPage(w http.ResponseWriter, r *http.Request) error {
 	if err != nil {
 		return err
 	}
+	standing, err := s.Standing(r.Context(), m.AppID)
+	if err != nil {
+		return err
+	}
+	if !standing.Listed && standing.Closed == "" {
+		return kernel.NotThere("mini-app")
+	}
 	target, link, ok := targetOf(m, r.PathValue("page"), r.URL.Query().Get("ref"))
 	if !ok {
 		return kernel.NotThere("page of a mini-app")
@@ -83,6 +96,9 @@ func (s *Service) goPage(w http.ResponseWriter, r *http.Request) error {
 		Name: m.Name, Summary: m.Description, Agency: kernel.Text(m.Townhall.Agency).In(locale),
 		Level:   say("catalogue.level." + m.Townhall.Services[0].Level),
 		Browser: ui.Button{Label: say("catalogue.go.browser"), Href: target, Tone: "secondary"},
+	}
+	if standing.Closed != "" {
+		v.Closed = &ui.Notice{Tone: ui.Warning, Title: say("catalogue.closed"), Body: standing.Closed}
 	}
 	for _, wallet := range s.deps.Config.Wallets {
 		v.Wallets = append(v.Wallets, ui.Button{
