@@ -29,7 +29,7 @@ CREATE TABLE catalogue.release (
   CONSTRAINT release_season_days CHECK ((season_from IS NULL) = (season_until IS NULL) AND season_from ~ '^[01]\d-[0-3]\d$' AND season_until ~ '^[01]\d-[0-3]\d$'),
   CONSTRAINT release_proposal_whole CHECK ((proposed_stage IS NULL) = (proposed_by IS NULL) AND (proposed_by IS NULL) = (proposed_at IS NULL)
     AND (proposed_by IS NULL) = (proposed_reason IS NULL) AND (proposed_by IS NULL) = (proposed_name IS NULL) AND (proposed_by IS NULL) = (proposed_share IS NULL)),
-  CONSTRAINT release_proposal_known CHECK (proposed_stage IN ('draft', 'beta', 'public', 'retired') AND proposed_share BETWEEN 1 AND 100 AND stage <> 'retired'),
+  CONSTRAINT release_proposal_known CHECK (proposed_stage IN ('draft', 'beta', 'public', 'retired') AND proposed_share BETWEEN 1 AND 100 AND (stage <> 'retired' OR proposed_stage IS NULL)),
   CONSTRAINT release_sizes CHECK (length(app) BETWEEN 1 AND 100 AND length(min_host) <= 20 AND pg_column_size(reason) <= 8192 AND jsonb_typeof(reason) = 'object'
     AND length(proposed_reason) <= 500 AND length(proposed_name) <= 200),
   CONSTRAINT release_version_counts CHECK (version >= 1)

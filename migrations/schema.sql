@@ -171,7 +171,7 @@ CREATE TABLE catalogue.release (
     version integer NOT NULL,
     updated_at timestamp with time zone NOT NULL,
     CONSTRAINT release_paused_from CHECK ((((stage = 'paused'::text) = (paused_from IS NOT NULL)) AND ((paused_from IS NULL) OR (paused_from = ANY (ARRAY['draft'::text, 'beta'::text, 'public'::text]))))),
-    CONSTRAINT release_proposal_known CHECK (((proposed_stage = ANY (ARRAY['draft'::text, 'beta'::text, 'public'::text, 'retired'::text])) AND ((proposed_share >= 1) AND (proposed_share <= 100)) AND (stage <> 'retired'::text))),
+    CONSTRAINT release_proposal_known CHECK (((proposed_stage = ANY (ARRAY['draft'::text, 'beta'::text, 'public'::text, 'retired'::text])) AND ((proposed_share >= 1) AND (proposed_share <= 100)) AND ((stage <> 'retired'::text) OR (proposed_stage IS NULL)))),
     CONSTRAINT release_proposal_whole CHECK ((((proposed_stage IS NULL) = (proposed_by IS NULL)) AND ((proposed_by IS NULL) = (proposed_at IS NULL)) AND ((proposed_by IS NULL) = (proposed_reason IS NULL)) AND ((proposed_by IS NULL) = (proposed_name IS NULL)) AND ((proposed_by IS NULL) = (proposed_share IS NULL)))),
     CONSTRAINT release_season_days CHECK ((((season_from IS NULL) = (season_until IS NULL)) AND (season_from ~ '^[01]\d-[0-3]\d$'::text) AND (season_until ~ '^[01]\d-[0-3]\d$'::text))),
     CONSTRAINT release_share_percent CHECK (((share >= 1) AND (share <= 100))),

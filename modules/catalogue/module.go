@@ -71,7 +71,7 @@ func (s *Service) Module() app.Module {
 		Name: "catalogue",
 		Contracts: []web.Contract{{
 			Name: "wallet", Prefix: "/wallet/v1", Title: "Townhall wallet API", Description: contractText, Tags: contractTags, Register: s.register,
-		}},
+		}, s.releaseContract()},
 		Pages: []web.Page{
 			{Pattern: "GET /.well-known/miniapps.json", Policy: web.Public, Handle: s.manifests},
 			{Pattern: "GET /.well-known/sector.json", Policy: web.Public, Handle: s.sector},

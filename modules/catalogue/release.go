@@ -28,8 +28,8 @@ const (
 
 // Roles of staff in a release, in the agency that the service's definition names.
 const (
-	RolePublisher = "publisher" // proposes, and widens the share
-	RoleReviewer  = "reviewer"  // approves or refuses what somebody else proposed
+	RolePublisher = kernel.RolePublisher
+	RoleReviewer  = kernel.RoleReviewer
 )
 
 // Release is how far one mini-app of a municipality has been released. The zero Version is one nobody has touched: public, for all.
