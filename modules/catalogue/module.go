@@ -72,12 +72,12 @@ func (s *Service) Module() app.Module {
 		Contracts: []web.Contract{{
 			Name: "wallet", Prefix: "/wallet/v1", Title: "Townhall wallet API", Description: contractText, Tags: contractTags, Register: s.register,
 		}, s.releaseContract()},
-		Pages: []web.Page{
+		Pages: append([]web.Page{
 			{Pattern: "GET /.well-known/miniapps.json", Policy: web.Public, Handle: s.manifests},
 			{Pattern: "GET /.well-known/sector.json", Policy: web.Public, Handle: s.sector},
 			{Pattern: "GET /apps/{app}/icon.svg", Policy: web.Public, Handle: s.icon},
 			{Pattern: "GET /go/{app}", Policy: web.Public, Handle: s.goPage},
 			{Pattern: "GET /go/{app}/{page...}", Policy: web.Public, Handle: s.goPage},
-		},
+		}, s.releasePages()...),
 	}
 }

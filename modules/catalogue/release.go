@@ -442,3 +442,37 @@ func (r Release) MayStart(person kernel.PersonID, tester bool, closed *kernel.Er
 func (r Release) tester(person kernel.PersonID, subject string) bool {
 	return slices.Contains(r.Testers, string(person)) || subject != "" && slices.Contains(r.Testers, subject)
 }
+
+// Possible lists the changes an official can make now, by trying each: the rule book alone says so.
+func (r Release) Possible(who kernel.Principal, agency kernel.AgencyID) (out []string) {
+	try := func(c Command) bool {
+		c.Version, c.Reason = r.Version, "A try."
+		_, _, err := r.step(c, who, agency, r.UpdatedAt)
+		return err == nil
+	}
+	for _, action := range []string{ActionApprove, ActionRefuse, ActionPropose, ActionShare, ActionConditions, ActionTesters, ActionBegin, ActionHalt} {
+		c := Command{Action: action, Share: 1}
+		ok := try(c)
+		switch action {
+		case ActionPropose:
+			ok = len(r.proposableBy(who, agency)) > 0
+		case ActionShare:
+			c.Share = 100
+			ok = ok || try(c)
+		}
+		if ok {
+			out = append(out, action)
+		}
+	}
+	return out
+}
+
+// proposableBy lists the stages one official can propose now.
+func (r Release) proposableBy(who kernel.Principal, agency kernel.AgencyID) (out []Stage) {
+	for _, stage := range r.Proposable() {
+		if _, _, err := r.step(Command{Action: ActionPropose, Version: r.Version, Reason: "A try.", Stage: stage, Share: 100}, who, agency, r.UpdatedAt); err == nil {
+			out = append(out, stage)
+		}
+	}
+	return out
+}

@@ -105,7 +105,7 @@ func (s *Service) goPage(w http.ResponseWriter, r *http.Request) error {
 			Label: say("catalogue.go.wallet", "wallet", wallet.Name.In(locale)), Href: wallet.fill(m.Townhall.ClientID, target, t.Origin+link),
 		})
 	}
-	return s.deps.Shell.Render(w, r, s.views, "go", ui.View{Title: m.Name, Lead: m.Description, Data: v, Active: "services"})
+	return s.deps.Shell.Render(w, r, s.views, "go", ui.View{App: m.AppID, Title: m.Name, Lead: m.Description, Data: v, Active: "services"})
 }
 
 // targetOf is the page a deep link means: the mini-app's start page, or one of those its manifest names; false when it is

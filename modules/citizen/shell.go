@@ -78,10 +78,8 @@ func (f frameLinks) Testing(app string) bool {
 func (l Links) shown(r *http.Request) frameLinks {
 	ctx := r.Context()
 	out := frameLinks{Messages: l.Messages, Access: l.Access, Payments: l.Payments}
-	for _, of := range []string{"/apps/", "/go/"} {
-		if rest, ok := strings.CutPrefix(r.URL.Path, of); ok {
-			out.app, _, _ = strings.Cut(rest, "/")
-		}
+	if rest, ok := strings.CutPrefix(r.URL.Path, "/apps/"); ok {
+		out.app, _, _ = strings.Cut(rest, "/")
 	}
 	if l.Testing != nil {
 		out.testing = func(app string) bool { return l.Testing(ctx, app) }
