@@ -644,3 +644,54 @@ func TestOnlyTheAgencyOfAServiceReleasesIt(t *testing.T) {
 		t.Errorf("a publisher opens a case: %d", got.Status)
 	}
 }
+
+// The officials' pages: what the API refuses they refuse, in words beside the field.
+func TestAMiniAppIsReleasedOnThePages(t *testing.T) {
+	t.Parallel()
+	a := newReleases(t)
+	const at = "/staff/mini-apps/residence-certificate"
+	page := func(who apptest.Who, method, path string, form url.Values) apptest.Answer {
+		if form != nil {
+			form.Set("idempotency_key", apptest.Key())
+		}
+		return a.Page(apptest.PageRequest{Tenant: "northwick", Method: method, Path: path, Form: form, Cookie: a.Cookie("northwick", who)})
+	}
+	has := func(name string, got apptest.Answer, status int, words ...string) {
+		t.Helper()
+		if got.Status != status {
+			t.Errorf("%s: %d", name, got.Status)
+		}
+		for _, w := range words {
+			if !bytes.Contains(got.Body, []byte(w)) {
+				t.Errorf("%s: %q is missing", name, w)
+			}
+		}
+	}
+	done := func(name string, got apptest.Answer) {
+		t.Helper()
+		if got.Status != http.StatusSeeOther || got.Header.Get("Location") != at {
+			t.Fatalf("%s: %d %s %s", name, got.Status, got.Header.Get("Location"), got.Body)
+		}
+	}
+	has("the list", page(apptest.Bea, http.MethodGet, "/staff/mini-apps", nil), http.StatusOK, "Residence certificate", "Public", `href="/staff/mini-apps"`)
+	has("the list of others", page(apptest.Oliver, http.MethodGet, "/staff/mini-apps", nil), http.StatusOK, "There are no mini-apps for you here")
+	for _, path := range []string{at, at + "/halt"} {
+		has(path+" of others", page(apptest.Oliver, http.MethodGet, path, nil), http.StatusNotFound)
+	}
+	has("nothing to approve", page(apptest.Marcus, http.MethodGet, at+"/approve", nil), http.StatusNotFound)
+	has("a form that is none", page(apptest.Bea, http.MethodPost, at+"/publish", url.Values{"version": {"0"}, "reason": {"It is time."}}), http.StatusNotFound)
+	has("no reason", page(apptest.Bea, http.MethodPost, at+"/begin", url.Values{"version": {"0"}, "reason": {"no"}}), http.StatusUnprocessableEntity, "Give a reason of 5 to 500 characters.", `href="#f-reason"`)
+	done("begin", page(apptest.Bea, http.MethodPost, at+"/begin", url.Values{"version": {"0"}, "reason": {"A new form is made."}}))
+	has("no stage", page(apptest.Bea, http.MethodPost, at+"/propose", url.Values{"version": {"1"}, "reason": {"It is complete."}}), http.StatusUnprocessableEntity, `href="#f-stage"`)
+	done("propose", page(apptest.Bea, http.MethodPost, at+"/propose", url.Values{"version": {"1"}, "stage": {"review"}, "reason": {"It is complete."}}))
+	has("who proposed has no button", page(apptest.Bea, http.MethodGet, at+"/approve", nil), http.StatusNotFound)
+	has("who proposed has no right", page(apptest.Bea, http.MethodPost, at+"/approve", url.Values{"version": {"2"}, "reason": {"Looked at it."}}), http.StatusForbidden, "A second official has to approve this")
+	has("what waits", page(apptest.Marcus, http.MethodGet, at+"/approve", nil), http.StatusOK, "Bea Moreau", "It is complete.")
+	done("approve", page(apptest.Marcus, http.MethodPost, at+"/approve", url.Values{"version": {"2"}, "reason": {"Looked at it."}}))
+	has("an old version", page(apptest.Marcus, http.MethodPost, at+"/halt", url.Values{"version": {"2"}, "reason": {"Something is wrong."}}), http.StatusConflict, "Somebody changed this")
+	has("a share there is none of", page(apptest.Sofia, http.MethodPost, at+"/propose", url.Values{"version": {"3"}, "stage": {"public"}, "share": {"lots"}, "reason": {"It is ready."}}), http.StatusUnprocessableEntity, `href="#f-share"`)
+	has("no such day", page(apptest.Marcus, http.MethodPost, at+"/halt", url.Values{"version": {"3"}, "reason": {"Something is wrong."}, "back_on": {"soon"}}), http.StatusUnprocessableEntity, `href="#f-back_on"`)
+	done("halt", page(apptest.Marcus, http.MethodPost, at+"/halt", url.Values{"version": {"3"}, "reason": {"Something is wrong."}, "reason_ru": {"Что-то не так."}}))
+	has("the history", page(apptest.Sofia, http.MethodGet, at, nil), http.StatusOK, "Paused", "Halted", "Marcus Adeyemi", "Proposed by", "Bea Moreau", "Что-то не так.")
+	a.history(t, "residence-certificate", []string{"halt paused", "approve beta", "propose review", "begin draft"})
+}

@@ -402,6 +402,18 @@ func (r Release) Testing() bool {
 	return r.Stage == StageDraft || r.Stage == StageReview || r.Stage == StageBeta
 }
 
+// sentence ends a text that people read before another one.
+func sentence(text string) string {
+	last, _ := utf8.DecodeLastRuneInString(text)
+	switch {
+	case strings.ContainsRune(".!?…。！？", last):
+		return text
+	case last >= 0x2E80: // Chinese
+		return text + "。"
+	}
+	return text + "."
+}
+
 // Closed is why nobody can begin on a day, the same for everybody; nil when people can. words writes a day.
 func (r Release) Closed(day time.Time, locale string, words func(time.Time) string) *kernel.Error {
 	switch {
@@ -409,9 +421,9 @@ func (r Release) Closed(day time.Time, locale string, words func(time.Time) stri
 		return errRetired
 	case r.Stage == StagePaused && r.BackOn != "":
 		back, _ := time.Parse(time.DateOnly, r.BackOn) // checked when it was set
-		return errPausedUntil.With("reason", r.Reason.In(locale)).With("day", words(back))
+		return errPausedUntil.With("reason", sentence(r.Reason.In(locale))).With("day", words(back))
 	case r.Stage == StagePaused:
-		return errPaused.With("reason", r.Reason.In(locale))
+		return errPaused.With("reason", sentence(r.Reason.In(locale)))
 	case !r.Season.Open(day):
 		return errSeason.With("day", words(r.Season.Opens(day)))
 	}

@@ -180,6 +180,15 @@ func TestAHaltSaysWhyInTheLanguagesItWasSaidIn(t *testing.T) {
 	}
 }
 
+func TestAReasonEndsBeforeTheNextSentenceBegins(t *testing.T) {
+	t.Parallel()
+	for text, want := range map[string]string{"A fault in the form": "A fault in the form.", "A fault.": "A fault.", "Why?": "Why?", "登记系统正在迁移": "登记系统正在迁移。", "登记系统正在迁移。": "登记系统正在迁移。", "Сбой": "Сбой."} {
+		if got := sentence(text); got != want {
+			t.Errorf("%q: %q", text, got)
+		}
+	}
+}
+
 func TestTheShareIsStableGrowsAndIsAboutAsLargeAsItSays(t *testing.T) {
 	t.Parallel()
 	const people = 20_000

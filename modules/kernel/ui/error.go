@@ -39,7 +39,11 @@ func NewErrorView(t *Texts, r *http.Request, status int, e *kernel.Error) ErrorV
 	case kernel.Unavailable, kernel.TooMany:
 		v.Icon = "clock"
 	}
-	if tryAgain(e.Kind) {
+	own := t.Has("error-title." + e.Slug) // it says itself when to come back
+	if own {
+		v.Icon = "clock"
+	}
+	if tryAgain(e.Kind) && !own {
 		v.Again = r.URL.RequestURI()
 		if r.Method != http.MethodGet {
 			v.Again = refererPath(r)
