@@ -94,7 +94,7 @@ func list() []entry {
 		{"identity", identity.Texts(), func(h *house) (module, error) {
 			s, err := identity.New(identity.Deps{
 				DB: h.DB, Directory: h.directory, Clock: h.Clock, Log: h.Log, Audit: h.log,
-				Config: h.identityConfig(), LevelFor: h.levelFor, ClaimsFor: h.claimsFor,
+				Config: h.identityConfig(), LevelFor: h.levelFor, ClaimsFor: h.claimsFor, Hosted: h.hosted,
 			})
 			if err != nil {
 				return nil, err
@@ -357,6 +357,15 @@ func (h *house) headers() func(http.Header) {
 		ui.SecurityHeaders(header)
 		ui.AllowForms(header, issuers...)
 	}
+}
+
+// hosted reports whether hosts list a mini-app. When that cannot be known the sign-in is tried as it is.
+func (h *house) hosted(ctx context.Context, app string) bool {
+	if h.releases == nil {
+		return true
+	}
+	st, err := h.releases.Standing(ctx, app)
+	return err != nil || st.Hosted
 }
 
 func (h *house) levelFor(_ kernel.TenantID, app string) (kernel.Level, time.Duration) {

@@ -695,3 +695,29 @@ func TestAMiniAppIsReleasedOnThePages(t *testing.T) {
 	has("the history", page(apptest.Sofia, http.MethodGet, at, nil), http.StatusOK, "Paused", "Halted", "Marcus Adeyemi", "Proposed by", "Bea Moreau", "Что-то не так.")
 	a.history(t, "residence-certificate", []string{"halt paused", "approve beta", "propose review", "begin draft"})
 }
+
+// The client of a mini-app that hosts do not list is one they do not know: another one of the municipality's speaks then.
+func TestASignInIsAskedForByAMiniAppThatHostsList(t *testing.T) {
+	t.Parallel()
+	a := newReleases(t)
+	speaks := func(target string) string {
+		t.Helper()
+		got := a.Page(apptest.PageRequest{Tenant: "northwick", Method: http.MethodGet, Path: "/sign-in?return=" + url.QueryEscape(target)})
+		u, err := url.Parse(got.Header.Get("Location"))
+		if err != nil || got.Status != http.StatusSeeOther && got.Status != http.StatusFound {
+			t.Fatalf("%d %s %v", got.Status, got.Header.Get("Location"), err)
+		}
+		return u.Query().Get("client_id")
+	}
+	for _, target := range []string{"/cases", "/apps/residence-certificate/start"} {
+		if got := speaks(target); got != "northwick.residence-certificate" {
+			t.Errorf("%s: %s", target, got)
+		}
+	}
+	a.must(t, apptest.Sofia, "residence-certificate", "begin", map[string]any{"version": 0})
+	for _, target := range []string{"/cases", "/apps/residence-certificate/start"} {
+		if got := speaks(target); got != "northwick.doctor-appointment" {
+			t.Errorf("%s of a draft: %s", target, got)
+		}
+	}
+}

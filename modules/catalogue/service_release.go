@@ -141,7 +141,7 @@ func (s *Service) Standing(ctx context.Context, service string) (kernel.Standing
 		return kernel.Standing{}, err
 	}
 	r := released(all, service)
-	out := kernel.Standing{Listed: r.Listed(), Testing: r.Testing()}
+	out := kernel.Standing{Listed: r.Listed(), Hosted: r.Listed(), Testing: r.Testing()}
 	if r.Hidden() {
 		if out.Listed, err = s.isTester(ctx, nil, r, kernel.PrincipalOf(ctx)); err != nil {
 			return kernel.Standing{}, err

@@ -17,6 +17,7 @@ type Releases interface {
 // Standing is how a service is shown to one reader.
 type Standing struct {
 	Listed  bool   // false: it is not there for them
+	Hosted  bool   // hosts list it, so that they know its client
 	Testing bool   // it is being tried out: every page of it says so
 	Closed  string // why nobody can begin at present; empty when people can
 }

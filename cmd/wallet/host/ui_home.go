@@ -164,6 +164,7 @@ type appData struct {
 	Service Service
 	StepUp  bool
 	Share   string
+	Opens   bool // there is something to open: the app, or cases that run
 }
 
 // appPage is the sheet shown before a mini-app is opened: who runs it, what it will ask and why.
@@ -176,7 +177,10 @@ func (w *Wallet) appPage(rw http.ResponseWriter, r *http.Request, s session) {
 	}
 	p := w.page(r, w.citizens, "")
 	p.Title, p.Nav, p.Back = p.In(a.Name), "home", "/"
-	p.Data = appData{App: a, Target: target, Channel: channel, StepUp: a.Level() > s.Level, Share: a.Origin + "/go/" + a.AppID}
+	if a.Closed { // nothing new: what runs
+		target = a.runningTarget(target)
+	}
+	p.Data = appData{Opens: !a.TooOld(), App: a, Target: target, Channel: channel, StepUp: a.Level() > s.Level, Share: a.Origin + "/go/" + a.AppID}
 	w.render(rw, r, http.StatusOK, "app", p)
 }
 
@@ -191,8 +195,22 @@ func (w *Wallet) launch(rw http.ResponseWriter, r *http.Request, s session) {
 		w.errorPage(rw, r, http.StatusBadRequest, "error.request")
 		return
 	}
+	if a.TooOld() || a.Closed && target != a.runningTarget(target) { // its sheet says why
+		http.Redirect(rw, r, pathQuery("/apps/"+url.PathEscape(a.Client.ID), "target", target, "channel", channel), http.StatusSeeOther)
+		return
+	}
 	who, _ := w.persona(s.Persona, false)
 	http.Redirect(rw, r, w.launchURL(a, s, target, channel, w.locale(r, who, "")), http.StatusSeeOther)
+}
+
+// runningTarget is where an app that nobody can begin with is opened: the page that was asked for, since what runs goes on,
+// but instead of its start page the person's cases.
+func (a App) runningTarget(target string) string {
+	path, _, _ := strings.Cut(target, "?")
+	if start := "/apps/" + a.AppID; path == start || path == start+"/start" {
+		return "/cases"
+	}
+	return target
 }
 
 type messageData struct {
