@@ -1,7 +1,11 @@
 // Package catalogue says what a municipality offers and how a host wallet launches it: W3C MiniApp manifests with one
 // extension member, a search over them, links that a host completes with its ticket, and the neutral page behind QR
-// codes and shared links. It owns no table: everything follows from the workflow definitions and the directory, so that
-// a new service is in every wallet's list as soon as it is deployed.
+// codes and shared links. What it lists follows from the workflow definitions and the directory, so that a new service is in
+// every wallet's list as soon as it is deployed, unless its agency holds it back: how far each mini-app is released, who
+// decided so and why is what it keeps (release.go). The states are draft, review, beta, public, paused and retired.
+//
+// Offers: kernel.Releases, which whoever begins a case asks. Uses: kernel.Directory, Audit, People. Contract: releases,
+// /releases/v1, for the officials. Pages: /staff/mini-apps and below.
 //
 // Documents: GET /.well-known/miniapps.json, GET /.well-known/sector.json (OpenID Connect Core §8.1), GET
 // /apps/{app}/icon.svg. Contract: wallet, /wallet/v1. Pages: GET /go/{app} and below.
