@@ -227,6 +227,60 @@ CREATE TABLE catalogue.offer (
 
 ALTER TABLE ONLY catalogue.offer FORCE ROW LEVEL SECURITY;
 
+CREATE TABLE catalogue.release (
+    tenant_id text NOT NULL,
+    app text NOT NULL,
+    stage text NOT NULL,
+    share integer DEFAULT 100 NOT NULL,
+    paused_from text,
+    reason jsonb DEFAULT '{}'::jsonb NOT NULL,
+    back_on date,
+    season_from text,
+    season_until text,
+    min_host text DEFAULT ''::text NOT NULL,
+    proposed_stage text,
+    proposed_share integer,
+    proposed_by uuid,
+    proposed_name text,
+    proposed_reason text,
+    proposed_at timestamp with time zone,
+    version integer NOT NULL,
+    updated_at timestamp with time zone NOT NULL,
+    CONSTRAINT release_paused_from CHECK ((((stage = 'paused'::text) = (paused_from IS NOT NULL)) AND ((paused_from IS NULL) OR (paused_from = ANY (ARRAY['draft'::text, 'beta'::text, 'public'::text]))))),
+    CONSTRAINT release_proposal_known CHECK (((proposed_stage = ANY (ARRAY['draft'::text, 'beta'::text, 'public'::text, 'retired'::text])) AND ((proposed_share >= 1) AND (proposed_share <= 100)) AND ((stage <> 'retired'::text) OR (proposed_stage IS NULL)))),
+    CONSTRAINT release_proposal_whole CHECK ((((proposed_stage IS NULL) = (proposed_by IS NULL)) AND ((proposed_by IS NULL) = (proposed_at IS NULL)) AND ((proposed_by IS NULL) = (proposed_reason IS NULL)) AND ((proposed_by IS NULL) = (proposed_name IS NULL)) AND ((proposed_by IS NULL) = (proposed_share IS NULL)))),
+    CONSTRAINT release_season_days CHECK ((((season_from IS NULL) = (season_until IS NULL)) AND (season_from ~ '^[01]\d-[0-3]\d$'::text) AND (season_until ~ '^[01]\d-[0-3]\d$'::text))),
+    CONSTRAINT release_share_percent CHECK (((share >= 1) AND (share <= 100))),
+    CONSTRAINT release_sizes CHECK ((((length(app) >= 1) AND (length(app) <= 100)) AND (length(min_host) <= 20) AND (pg_column_size(reason) <= 8192) AND (jsonb_typeof(reason) = 'object'::text) AND (length(proposed_reason) <= 500) AND (length(proposed_name) <= 200))),
+    CONSTRAINT release_stage_known CHECK ((stage = ANY (ARRAY['draft'::text, 'review'::text, 'beta'::text, 'public'::text, 'paused'::text, 'retired'::text]))),
+    CONSTRAINT release_version_counts CHECK ((version >= 1))
+);
+
+ALTER TABLE ONLY catalogue.release FORCE ROW LEVEL SECURITY;
+
+CREATE TABLE catalogue.release_change (
+    tenant_id text NOT NULL,
+    app text NOT NULL,
+    version integer NOT NULL,
+    at timestamp with time zone NOT NULL,
+    action text NOT NULL,
+    actor uuid NOT NULL,
+    actor_name text NOT NULL,
+    proposed_by uuid,
+    proposed_name text DEFAULT ''::text NOT NULL,
+    from_stage text NOT NULL,
+    to_stage text NOT NULL,
+    from_share integer NOT NULL,
+    to_share integer NOT NULL,
+    reason text NOT NULL,
+    details jsonb DEFAULT '{}'::jsonb NOT NULL,
+    CONSTRAINT release_change_action_known CHECK ((action = ANY (ARRAY['begin'::text, 'propose'::text, 'approve'::text, 'refuse'::text, 'share'::text, 'halt'::text, 'conditions'::text, 'testers'::text]))),
+    CONSTRAINT release_change_four_eyes CHECK (((action <> 'approve'::text) OR ((proposed_by IS NOT NULL) AND (proposed_by <> actor)))),
+    CONSTRAINT release_change_sizes CHECK ((((length(reason) >= 5) AND (length(reason) <= 500)) AND (length(actor_name) <= 200) AND (length(proposed_name) <= 200) AND (jsonb_typeof(details) = 'object'::text) AND (pg_column_size(details) <= 8192)))
+);
+
+ALTER TABLE ONLY catalogue.release_change FORCE ROW LEVEL SECURITY;
+
 CREATE TABLE catalogue.said (
     slug text NOT NULL,
     lang text NOT NULL,
@@ -242,6 +296,16 @@ CREATE TABLE catalogue.said (
 );
 ALTER TABLE ONLY catalogue.said ALTER COLUMN word SET STORAGE MAIN;
 ALTER TABLE ONLY catalogue.said ALTER COLUMN stem SET STORAGE MAIN;
+
+CREATE TABLE catalogue.tester (
+    tenant_id text NOT NULL,
+    app text NOT NULL,
+    who text NOT NULL,
+    added_at timestamp with time zone NOT NULL,
+    CONSTRAINT tester_who_size CHECK (((length(who) >= 1) AND (length(who) <= 255)))
+);
+
+ALTER TABLE ONLY catalogue.tester FORCE ROW LEVEL SECURITY;
 
 CREATE TABLE catalogue.word (
     word text NOT NULL COLLATE pg_catalog."C",
@@ -1378,8 +1442,17 @@ ALTER TABLE ONLY catalogue.log_record
 ALTER TABLE ONLY catalogue.offer
     ADD CONSTRAINT offer_pkey PRIMARY KEY (tenant_id, slug);
 
+ALTER TABLE ONLY catalogue.release_change
+    ADD CONSTRAINT release_change_pkey PRIMARY KEY (tenant_id, app, version);
+
+ALTER TABLE ONLY catalogue.release
+    ADD CONSTRAINT release_pkey PRIMARY KEY (tenant_id, app);
+
 ALTER TABLE ONLY catalogue.said
     ADD CONSTRAINT said_pkey PRIMARY KEY (slug, lang);
+
+ALTER TABLE ONLY catalogue.tester
+    ADD CONSTRAINT tester_pkey PRIMARY KEY (tenant_id, app, who);
 
 ALTER TABLE ONLY catalogue.word
     ADD CONSTRAINT word_pkey PRIMARY KEY (word);
@@ -1799,6 +1872,9 @@ CREATE UNIQUE INDEX ticket_one_valid ON travel.ticket USING btree (tenant_id, ca
 ALTER TABLE ONLY casework.event
     ADD CONSTRAINT event_case_fkey FOREIGN KEY (tenant_id, case_id) REFERENCES casework."case"(tenant_id, id);
 
+ALTER TABLE ONLY catalogue.tester
+    ADD CONSTRAINT tester_release_fkey FOREIGN KEY (tenant_id, app) REFERENCES catalogue.release(tenant_id, app);
+
 ALTER TABLE ONLY documents.document_check
     ADD CONSTRAINT document_check_of_document FOREIGN KEY (tenant_id, document_id) REFERENCES documents.document(tenant_id, id);
 
@@ -1982,11 +2058,23 @@ ALTER TABLE catalogue.filled ENABLE ROW LEVEL SECURITY;
 
 ALTER TABLE catalogue.offer ENABLE ROW LEVEL SECURITY;
 
+ALTER TABLE catalogue.release ENABLE ROW LEVEL SECURITY;
+
+ALTER TABLE catalogue.release_change ENABLE ROW LEVEL SECURITY;
+
 CREATE POLICY tenant ON catalogue.agency USING ((tenant_id = ( SELECT public.app_tenant() AS app_tenant))) WITH CHECK ((tenant_id = ( SELECT public.app_tenant() AS app_tenant)));
 
 CREATE POLICY tenant ON catalogue.filled USING ((tenant_id = ( SELECT public.app_tenant() AS app_tenant))) WITH CHECK ((tenant_id = ( SELECT public.app_tenant() AS app_tenant)));
 
 CREATE POLICY tenant ON catalogue.offer USING ((tenant_id = ( SELECT public.app_tenant() AS app_tenant))) WITH CHECK ((tenant_id = ( SELECT public.app_tenant() AS app_tenant)));
+
+CREATE POLICY tenant ON catalogue.release USING ((tenant_id = ( SELECT public.app_tenant() AS app_tenant))) WITH CHECK ((tenant_id = ( SELECT public.app_tenant() AS app_tenant)));
+
+CREATE POLICY tenant ON catalogue.release_change USING ((tenant_id = ( SELECT public.app_tenant() AS app_tenant))) WITH CHECK ((tenant_id = ( SELECT public.app_tenant() AS app_tenant)));
+
+CREATE POLICY tenant ON catalogue.tester USING ((tenant_id = ( SELECT public.app_tenant() AS app_tenant))) WITH CHECK ((tenant_id = ( SELECT public.app_tenant() AS app_tenant)));
+
+ALTER TABLE catalogue.tester ENABLE ROW LEVEL SECURITY;
 
 ALTER TABLE documents.document ENABLE ROW LEVEL SECURITY;
 
@@ -2288,8 +2376,17 @@ GRANT SELECT,INSERT ON TABLE catalogue.log_record TO townhall_rw;
 GRANT SELECT ON TABLE catalogue.offer TO townhall_ro;
 GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE catalogue.offer TO townhall_rw;
 
+GRANT SELECT ON TABLE catalogue.release TO townhall_ro;
+GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE catalogue.release TO townhall_rw;
+
+GRANT SELECT ON TABLE catalogue.release_change TO townhall_ro;
+GRANT SELECT,INSERT ON TABLE catalogue.release_change TO townhall_rw;
+
 GRANT SELECT ON TABLE catalogue.said TO townhall_ro;
 GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE catalogue.said TO townhall_rw;
+
+GRANT SELECT ON TABLE catalogue.tester TO townhall_ro;
+GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE catalogue.tester TO townhall_rw;
 
 GRANT SELECT ON TABLE catalogue.word TO townhall_ro;
 GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE catalogue.word TO townhall_rw;

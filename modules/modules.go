@@ -75,6 +75,7 @@ type house struct {
 	pages      map[string]app.CasePage                 // sector →
 	points     []kernel.ServicePoints
 	cases      kernel.Cases
+	releases   kernel.Releases // nil: everything is there for everybody
 	clinics    clinics
 	timetables timetables
 }
@@ -94,7 +95,7 @@ func list() []entry {
 		{"identity", identity.Texts(), func(h *house) (module, error) {
 			s, err := identity.New(identity.Deps{
 				DB: h.DB, Directory: h.directory, Clock: h.Clock, Log: h.Log, Audit: h.log,
-				Config: h.identityConfig(), LevelFor: h.levelFor, ClaimsFor: h.claimsFor,
+				Config: h.identityConfig(), LevelFor: h.levelFor, ClaimsFor: h.claimsFor, Hosted: h.hosted,
 			})
 			if err != nil {
 				return nil, err
@@ -131,10 +132,22 @@ func list() []entry {
 			}
 			return s, nil
 		}},
+		{"catalogue", catalogue.Texts(), func(h *house) (module, error) {
+			s, err := catalogue.New(catalogue.Deps{
+				DB: h.DB, Library: h.library, Directory: h.directory, Audit: h.log, People: h.people, Clock: h.Clock, Log: h.Log, Texts: h.texts, Shell: h.citizen, Staff: h.staff,
+				Keys: filepath.Join(h.Data, "catalogue"), Points: func() []kernel.ServicePoints { return h.points },
+				Config: catalogue.Config{Issuers: h.citizenIssuers(), Wallets: h.walletLinks()},
+			})
+			if err != nil {
+				return nil, err
+			}
+			h.releases = s
+			return s, nil
+		}},
 		{"casework", casework.Texts(), func(h *house) (module, error) {
 			s, err := casework.New(casework.Deps{
 				DB: h.DB, Library: h.library, Directory: h.directory, Documents: h.documents, People: h.people,
-				Audit: h.log, Clock: h.Clock, Texts: h.texts, Shell: h.staff, History: h.listed("audit"), Printable: h.printable, Revoker: h.revoker, Payments: h.payments,
+				Audit: h.log, Releases: h.releases, Clock: h.Clock, Texts: h.texts, Shell: h.staff, History: h.listed("audit"), Printable: h.printable, Revoker: h.revoker, Payments: h.payments,
 				StepEffect: func(sector, name string) kernel.StepEffect { return h.steps[sector][name] }, CasePage: h.casePage, SkipChecksForTest: h.SkipChecksForTest,
 			})
 			if err != nil {
@@ -166,22 +179,15 @@ func list() []entry {
 			h.unread = s.Unread
 			return s, nil
 		}},
-		{"catalogue", catalogue.Texts(), func(h *house) (module, error) {
-			return catalogue.New(catalogue.Deps{
-				DB: h.DB, Library: h.library, Directory: h.directory, Audit: h.log, Clock: h.Clock, Log: h.Log, Texts: h.texts, Shell: h.citizen, Staff: h.staff,
-				Keys: filepath.Join(h.Data, "catalogue"), Points: func() []kernel.ServicePoints { return h.points },
-				Config: catalogue.Config{Issuers: h.citizenIssuers(), Wallets: h.walletLinks()},
-			})
-		}},
 		{"civic", civic.Texts(), func(h *house) (module, error) {
 			return civic.New(civic.Deps{
-				DB: h.DB, Library: h.library, Directory: h.directory, Cases: h.cases, Documents: h.documents, People: h.people,
+				DB: h.DB, Library: h.library, Directory: h.directory, Cases: h.cases, Releases: h.releases, Documents: h.documents, People: h.people,
 				Clock: h.Clock, Texts: h.texts, Shell: h.citizen, Channel: h.channel,
 			})
 		}},
 		{"medical", medical.Texts(), func(h *house) (module, error) {
 			s, err := medical.New(medical.Deps{
-				DB: h.DB, Library: h.library, Directory: h.directory, Cases: h.cases, Documents: h.documents, People: h.people, Audit: h.log,
+				DB: h.DB, Library: h.library, Directory: h.directory, Cases: h.cases, Releases: h.releases, Documents: h.documents, People: h.people, Audit: h.log,
 				Clock: h.Clock, Log: h.Log, Texts: h.texts, Citizen: h.citizen, Staff: h.staff, Channel: h.channel,
 				Keys: filepath.Join(h.Data, "health"), Printable: h.printable,
 			})
@@ -190,7 +196,7 @@ func list() []entry {
 		}},
 		{"travel", travel.Texts(), func(h *house) (module, error) {
 			s, err := travel.New(travel.Deps{
-				DB: h.DB, Library: h.library, Directory: h.directory, Cases: h.cases, Documents: h.documents, People: h.people, Payments: h.payments,
+				DB: h.DB, Library: h.library, Directory: h.directory, Cases: h.cases, Releases: h.releases, Documents: h.documents, People: h.people, Payments: h.payments,
 				Audit: h.log, Clock: h.Clock, Log: h.Log, Texts: h.texts, Citizen: h.citizen, Staff: h.staff, Channel: h.channel, Printable: h.printable,
 			})
 			h.timetables = s
@@ -198,7 +204,7 @@ func list() []entry {
 		}},
 		{"citizen", citizen.Texts(), func(h *house) (module, error) {
 			return citizen.New(citizen.Deps{
-				DB: h.DB, Cases: h.cases, Documents: h.documents, Payments: h.payments, Clock: h.Clock, Library: h.library, Directory: h.directory, Texts: h.texts, Shell: h.citizen,
+				DB: h.DB, Cases: h.cases, Releases: h.releases, Documents: h.documents, Payments: h.payments, Clock: h.Clock, Library: h.library, Directory: h.directory, Texts: h.texts, Shell: h.citizen,
 				CasePage: h.casePage,
 			})
 		}},
@@ -297,6 +303,13 @@ func newHouse(o Options, entries []entry) (*house, error) {
 		}
 		return h.unread(ctx)
 	}}
+	links.Testing = func(ctx context.Context, app string) bool {
+		if h.releases == nil {
+			return false
+		}
+		st, err := h.releases.Standing(ctx, app) // a page that cannot know goes without
+		return err == nil && st.Testing
+	}
 	if h.citizen, err = citizen.NewShell(h.texts, links); err != nil {
 		return nil, err
 	}
@@ -349,6 +362,15 @@ func (h *house) headers() func(http.Header) {
 		ui.SecurityHeaders(header)
 		ui.AllowForms(header, issuers...)
 	}
+}
+
+// hosted reports whether hosts list a mini-app. When that cannot be known the sign-in is tried as it is.
+func (h *house) hosted(ctx context.Context, app string) bool {
+	if h.releases == nil {
+		return true
+	}
+	st, err := h.releases.Standing(ctx, app)
+	return err != nil || st.Hosted
 }
 
 func (h *house) levelFor(_ kernel.TenantID, app string) (kernel.Level, time.Duration) {

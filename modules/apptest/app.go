@@ -159,6 +159,11 @@ func Settings(port, citizens, staff string) modules.Settings {
 	registrar := []modules.GrantSettings{{Agency: "civil-registry", Role: "registrar"}}
 	northwick := withClinics("northwick", "northwick-registrars", registrar)
 	northwick["northwick-treasurers"] = []modules.GrantSettings{{Agency: "civil-registry", Role: "treasurer"}}
+	for _, role := range []string{kernel.RolePublisher, kernel.RoleReviewer} {
+		for _, agency := range []kernel.AgencyID{"civil-registry", "health-services"} {
+			northwick["northwick-"+role+"s"] = append(northwick["northwick-"+role+"s"], modules.GrantSettings{Agency: agency, Role: role})
+		}
+	}
 	return modules.Settings{
 		Tenants: []modules.TenantSettings{tenant("northwick", "Northwick", "Нортуик", "诺斯威克"), tenant("eastmere", "Eastmere", "Истмир", "伊斯特米尔")},
 		Issuers: []modules.IssuerSettings{
@@ -183,6 +188,9 @@ var (
 	Oliver  = Who{Subject: "oliver", Name: "Oliver Grant", ACR: "high", Groups: []string{"northwick-registrars"}, Client: "northwick.staff"}
 	Priya   = Who{Subject: "priya", Name: "Priya Shah", ACR: "high", Groups: []string{"northwick-registrars"}, Client: "northwick.staff"}
 	Tomasz  = Who{Subject: "tomasz", Name: "Tomasz Nowak", ACR: "high", Groups: []string{"eastmere-registrars"}, Client: "eastmere.staff"}
+	Sofia   = Who{Subject: "sofia", Name: "Sofia Lindqvist", ACR: "high", Groups: []string{"northwick-publishers"}, Client: "northwick.staff"}
+	Marcus  = Who{Subject: "marcus", Name: "Marcus Adeyemi", ACR: "high", Groups: []string{"northwick-reviewers"}, Client: "northwick.staff"}
+	Bea     = Who{Subject: "bea", Name: "Bea Moreau", ACR: "high", Groups: []string{"northwick-publishers", "northwick-reviewers"}, Client: "northwick.staff"}
 	Visitor = Who{Subject: "visitor", Name: "No Group", ACR: "high", Client: "northwick.staff"}
 	Program = Who{Client: "statistics", Machine: true, Scope: "workflow.read agency:civil-registry"}
 )

@@ -46,6 +46,8 @@ var columns = []column{
 	{"dispatcher", &apptest.Dina, "northwick"},
 	{"planner of fares", &apptest.Pavel, "northwick"},
 	{"conductor elsewhere", &apptest.Nora, "northwick"},
+	{"publisher", &apptest.Sofia, "northwick"},
+	{"reviewer", &apptest.Marcus, "northwick"},
 }
 
 // matrix is one town with one submitted case of Anna's, one document, one visit, and the samples that fill the paths.
@@ -62,7 +64,7 @@ type matrix struct {
 func newMatrix(t *testing.T, options ...apptest.Option) *matrix {
 	a := apptest.Start(t, append(options, apptest.WithTravel(t))...)
 	a.Know("northwick", apptest.Anna, apptest.Boris, apptest.Low, apptest.Oliver, apptest.Priya, apptest.Visitor, apptest.Tomasz,
-		apptest.Rosa, apptest.Amara, apptest.Petra, apptest.Hannah, apptest.Theresa)
+		apptest.Rosa, apptest.Amara, apptest.Petra, apptest.Hannah, apptest.Theresa, apptest.Sofia, apptest.Marcus)
 	a.Know("eastmere", apptest.Anna, apptest.Tomasz)
 	m := &matrix{App: a, practice: a.Practice(2, 0)}
 	m.visit = a.Book(patient(apptest.Anna), m.practice.Slots[0], "consultation").ID
@@ -115,6 +117,8 @@ func (m *matrix) sample(o web.Operation) (path string, form url.Values, body any
 		"{operator}": "coast-coaches", "{departure}": m.departure, "{conflict}": "0198f2a6-7e55-7c1e-9a55-3f0d4f6f1c11", "{how}": "kept", "{code}": "coast", "{agency}": "civil-registry", "{index}": "0",
 	}
 	switch {
+	case strings.HasPrefix(o.Path, "/staff/mini-apps/"):
+		ids["{action}"] = "halt"
 	case strings.Contains(o.Path, "/differences/"):
 		ids["{id}"] = m.difference
 	case strings.Contains(o.Path, "/payments/{id}"):
@@ -157,6 +161,14 @@ func (m *matrix) sample(o web.Operation) (path string, form url.Values, body any
 		path += "?q=stop"
 	case "settle-conflict":
 		body = map[string]any{"how": "kept"}
+	case "begin-release", "approve-stage", "refuse-stage", "halt-release", "set-conditions":
+		body = map[string]any{"version": 9999, "reason": "It is time for it."}
+	case "propose-stage":
+		body = map[string]any{"version": 9999, "reason": "It is time for it.", "stage": "review"}
+	case "set-share":
+		body = map[string]any{"version": 9999, "reason": "It is time for it.", "share": 10}
+	case "name-testers":
+		body = map[string]any{"version": 9999, "reason": "It is time for it.", "testers": []string{}}
 	case "start-application":
 		body = map[string]any{"service": "residence-certificate"}
 	case "create-launch-link":

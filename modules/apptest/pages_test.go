@@ -35,6 +35,7 @@ var areas = []struct {
 	{"payments", "payment", 14, true},
 	{"trips", "travel-", 20, true},
 	{"operators", "staff-travel-", 30, false},
+	{"releases", "release-", 25, true},
 }
 
 // fixtures are the pages whose names begin so, inside the layouts of citizens and staff.

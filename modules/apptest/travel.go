@@ -38,6 +38,10 @@ func SellTravel(s *modules.Settings) {
 		tenant.Agencies = append(append(tenant.Agencies, office, insurer, second), operators[tenant.ID]...)
 		s.Issuers[1].Groups[tenant.ID]["travel-insurance-adjusters"] = []modules.GrantSettings{{Agency: insurer.ID, Role: "adjuster"}}
 		s.Issuers[1].Groups[tenant.ID]["second-mutual-adjusters"] = []modules.GrantSettings{{Agency: second.ID, Role: "adjuster"}}
+		for _, role := range []string{kernel.RolePublisher, kernel.RoleReviewer} {
+			group := string(tenant.ID) + "-" + role + "s"
+			s.Issuers[1].Groups[tenant.ID][group] = append(s.Issuers[1].Groups[tenant.ID][group], modules.GrantSettings{Agency: office.ID, Role: role})
+		}
 		for _, operator := range operators[tenant.ID] {
 			for _, role := range []string{"conductor", "dispatcher", "planner"} {
 				s.Issuers[1].Groups[tenant.ID][string(operator.ID)+"-"+role+"s"] = []modules.GrantSettings{{Agency: operator.ID, Role: role}}

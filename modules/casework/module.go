@@ -37,6 +37,7 @@ type Deps struct {
 	People    kernel.People
 	Revoker   kernel.Revoker  // nil: no definition revokes documents
 	Payments  kernel.Payments // nil: no definition charges a fee
+	Releases  kernel.Releases // nil: whatever is offered can be begun
 	Audit     kernel.Audit
 	Clock     kernel.Clock
 	Texts     *ui.Texts

@@ -28,6 +28,11 @@ func (s *Service) Start(ctx context.Context, tx kernel.Tx, n kernel.NewCase) (ke
 	if !ok || !slices.Contains(s.tenant(tx).Services, n.Service) {
 		return kernel.Case{}, errNotOffered
 	}
+	if s.Releases != nil {
+		if err := s.Releases.MayStart(ctx, tx, n.Service); err != nil {
+			return kernel.Case{}, err
+		}
+	}
 	rec, person, err := s.draft(ctx, tx, def, n)
 	if err != nil {
 		return kernel.Case{}, err

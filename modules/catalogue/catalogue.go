@@ -18,8 +18,6 @@ type Config struct {
 	Issuers []string
 	// Wallets are offered on the neutral page behind a shared link.
 	Wallets []WalletLink
-	// Stage is the release stage of a service ("pilot", "beta") by slug; one that is not here is released.
-	Stage map[string]string
 }
 
 // WalletLink opens a mini-app in one wallet. In Open, {client_id}, {target} and {link} stand for the mini-app, the local
@@ -117,10 +115,23 @@ type Extension struct {
 	Agency                  map[string]string `json:"agency" example:"{\"en\":\"Northwick Civil Registry\",\"ru\":\"Отдел регистрации граждан\",\"zh\":\"民事登记处\"}" doc:"Name of the responsible agency by language."`
 	Publisher               Publisher         `json:"publisher" doc:"The agency that publishes it, and where its keys are."`
 	Category                string            `json:"category" example:"certificates" doc:"What kind of service it is."`
-	Stage                   string            `json:"stage,omitempty" example:"pilot" doc:"Release stage; absent when released."`
+	Stage                   string            `json:"stage,omitempty" enum:"beta,public,paused,retired" example:"beta" doc:"Release stage; absent when it is there for everybody. beta: named testers can begin, everybody sees it. public: for a share of the people. paused: see reason; what runs goes on."`
+	Share                   int               `json:"share,omitempty" minimum:"1" maximum:"99" example:"10" doc:"Percent of the people who can begin; absent when that is not limited. Who is among them is decided once the person has signed in."`
+	Closed                  bool              `json:"closed,omitempty" example:"true" doc:"Nobody can begin at present: it is paused or out of season. Show it with reason; open it for cases that run."`
+	Reason                  map[string]string `json:"reason,omitempty" example:"{\"en\":\"This service is paused: the register is being moved. What you have begun goes on.\"}" doc:"Why nobody can begin at present, by language, to be shown."`
+	PausedReason            map[string]string `json:"paused_reason,omitempty" example:"{\"en\":\"The register is being moved.\"}" doc:"Why it is paused in the agency's own words, in the languages it wrote them in."`
+	BackOn                  string            `json:"back_on,omitempty" format:"date" example:"2026-12-24" doc:"When it is expected back; absent when that is not known."`
+	Season                  *SeasonJSON       `json:"season,omitempty" doc:"The part of the year it is open; absent when all of it."`
+	MinHostVersion          string            `json:"min_host_version,omitempty" pattern:"^\\d{1,4}(\\.\\d{1,4}){0,2}$" example:"2.1" doc:"The oldest version of a host that can open it, compared number by number; absent when any can."`
 	Places                  []string          `json:"places" maxItems:"1000" example:"[]" doc:"Names of the places it is used at, for nearby."`
 	Services                []Offer           `json:"services" minItems:"1" maxItems:"100" doc:"What it asks for before it begins."`
 	Publication             *Publication      `json:"publication,omitempty" doc:"What proves that this manifest is the one the agency published, and that everybody was shown the same."`
+}
+
+// SeasonJSON is a part of the year.
+type SeasonJSON struct {
+	From  string `json:"from" pattern:"^\\d{2}-\\d{2}$" example:"04-15" doc:"First day, month and day."`
+	Until string `json:"until" pattern:"^\\d{2}-\\d{2}$" example:"10-31" doc:"Last day, month and day; before from when the season spans the new year."`
 }
 
 // Offer is what one service asks for before it begins.

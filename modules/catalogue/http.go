@@ -111,6 +111,9 @@ func (s *Service) listOp(ctx context.Context, in *miniAppsInput) (*miniAppsOutpu
 	if err != nil {
 		return nil, err
 	}
+	if out.Body.MiniApps, err = s.shown(ctx, t, out.Body.MiniApps); err != nil {
+		return nil, err
+	}
 	out.Body.MiniApps, err = s.prove(ctx, t, out.Body.MiniApps...)
 	return out, err
 }
@@ -118,6 +121,9 @@ func (s *Service) listOp(ctx context.Context, in *miniAppsInput) (*miniAppsOutpu
 func (s *Service) oneOp(ctx context.Context, in *miniAppInput) (*miniAppOutput, error) {
 	t := kernel.TenantOf(ctx)
 	m, err := s.find(t, in.App, in.Lang)
+	if err == nil {
+		m, err = s.shownOne(ctx, t, m)
+	}
 	if err != nil {
 		return nil, err
 	}
@@ -129,7 +135,11 @@ func (s *Service) oneOp(ctx context.Context, in *miniAppInput) (*miniAppOutput, 
 }
 
 func (s *Service) linkOp(ctx context.Context, in *launchLinkInput) (*launchLinkOutput, error) {
-	m, err := s.find(kernel.TenantOf(ctx), in.Body.App, kernel.LocaleOf(ctx))
+	t := kernel.TenantOf(ctx)
+	m, err := s.find(t, in.Body.App, kernel.LocaleOf(ctx))
+	if err == nil {
+		m, err = s.shownOne(ctx, t, m) // what is paused or has ended is still opened for cases that run
+	}
 	if err != nil {
 		return nil, err
 	}

@@ -75,12 +75,12 @@ func (s *Service) registerWays(api *web.API) {
 		Summary: "Make a link to share", Returns: "The link and what it leads to.",
 		Description: "A short link to a page of a mini-app that anybody may open, and that ends. It is signed, names no person and stores nothing, so it needs no Idempotency-Key.",
 		Errors:      []int{http.StatusBadRequest, http.StatusRequestEntityTooLarge, http.StatusUnsupportedMediaType}, MaxBody: 4 << 10,
-	}, s.shareOp)
+	}, s.shareLinkOp)
 	web.Register(api, web.Op{
 		ID: "get-share-link", Method: http.MethodGet, Path: "/share-links/{token}", Tags: []string{"Ways in"}, Policy: web.Public,
 		Summary: "Read a shared link", Returns: "What it leads to.",
 		Description: "For a host whose citizen was sent a link. 404 `share-ended` when its time is over, `share-unknown` when it is none of this municipality's or was changed on the way.",
-	}, s.sharedOp)
+	}, s.sharedLinkOp)
 }
 
 func (s *Service) nearbyOp(ctx context.Context, in *nearbyInput) (*nearbyOutput, error) {
@@ -101,13 +101,13 @@ func (s *Service) nearbyOp(ctx context.Context, in *nearbyInput) (*nearbyOutput,
 	return out, nil
 }
 
-func (s *Service) shareOp(ctx context.Context, in *shareInput) (*shareOutput, error) {
+func (s *Service) shareLinkOp(ctx context.Context, in *shareInput) (*shareOutput, error) {
 	l := Shared{App: in.Body.App, Page: in.Body.Page, Ref: in.Body.Ref, Expires: s.deps.Clock.Now().AddDate(0, 0, in.Body.Days)}
 	out, err := s.share(ctx, l)
 	return &shareOutput{out}, err
 }
 
-func (s *Service) sharedOp(ctx context.Context, in *sharedInput) (*shareOutput, error) {
+func (s *Service) sharedLinkOp(ctx context.Context, in *sharedInput) (*shareOutput, error) {
 	l, err := readShare(s.shareKey, kernel.TenantOf(ctx).ID, in.Token, s.deps.Clock.Now())
 	if err != nil {
 		return nil, err
@@ -120,6 +120,9 @@ func (s *Service) sharedOp(ctx context.Context, in *sharedInput) (*shareOutput, 
 func (s *Service) share(ctx context.Context, l Shared) (SharedLink, error) {
 	t := kernel.TenantOf(ctx)
 	m, err := s.find(t, l.App, kernel.LocaleOf(ctx))
+	if err == nil {
+		m, err = s.shownOne(ctx, t, m)
+	}
 	if err != nil {
 		return SharedLink{}, err
 	}

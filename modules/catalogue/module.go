@@ -1,9 +1,13 @@
 // Package catalogue says what a municipality offers and how a host wallet launches it: W3C MiniApp manifests with one
 // extension member, a search over them, links that a host completes with its ticket, and the neutral page behind QR
-// codes and shared links. What it offers follows from the workflow definitions and the directory, so that a new service is in
-// every wallet's list as soon as it is deployed. Every manifest is signed by its agency and written into an append-only log
-// before anybody is shown it (package published).
-// What the search looks into is filled before the server serves.
+// codes and shared links. What it lists follows from the workflow definitions and the directory, so that a new service is in
+// every wallet's list as soon as it is deployed, unless its agency holds it back: how far each mini-app is released, who
+// decided so and why is what it keeps (release.go). The states are draft, review, beta, public, paused and retired. Every
+// manifest is signed by its agency and written into an append-only log before anybody is shown it (package published). What
+// the search looks into is filled before the server serves.
+//
+// Offers: kernel.Releases, which whoever begins a case asks. Uses: kernel.Directory, Audit, People. Contract: releases,
+// /releases/v1, for the officials. Pages: /staff/mini-apps and below.
 //
 // Documents: GET /.well-known/miniapps.json, GET /.well-known/sector.json (OpenID Connect Core §8.1), GET
 // /.well-known/miniapp-manifest.schema.json, GET /.well-known/agencies/{agency}/jwks.json, GET /apps/{app}/icon.svg. Contract:
@@ -43,6 +47,7 @@ type Deps struct {
 	Library   *workflows.Library
 	Directory kernel.Directory
 	Audit     kernel.Audit
+	People    kernel.People // nil: testers are named by our own ids alone
 	Clock     kernel.Clock
 	Log       *slog.Logger
 	Config    Config
@@ -59,6 +64,7 @@ type Service struct {
 	views    *ui.Views
 	shareKey []byte
 
+	book      releaseBook
 	publisher publisher
 
 	filling sync.Mutex
@@ -91,8 +97,8 @@ func (s *Service) Module() app.Module {
 		Name: "catalogue",
 		Contracts: []web.Contract{{
 			Name: "wallet", Prefix: "/wallet/v1", Title: "Townhall wallet API", Description: contractText, Tags: contractTags, Register: s.register,
-		}},
-		Pages: []web.Page{
+		}, s.releaseContract()},
+		Pages: append([]web.Page{
 			{Pattern: "GET /.well-known/miniapps.json", Policy: web.Public, Handle: s.manifests},
 			{Pattern: "GET " + published.SchemaPath, Policy: web.Public, Handle: s.schema},
 			{Pattern: "GET " + agencyKeysPath("{agency}"), Policy: web.Public, Handle: s.agencyKeys},
@@ -101,7 +107,7 @@ func (s *Service) Module() app.Module {
 			{Pattern: "GET /go/{app}", Policy: web.Public, Handle: s.goPage},
 			{Pattern: "GET /go/{app}/{page...}", Policy: web.Public, Handle: s.goPage},
 			{Pattern: "GET /s/{token}", Policy: web.Public, Handle: s.sharedPage},
-		},
+		}, s.releasePages()...),
 		Jobs:  []app.Job{{Name: "publish-manifests", Every: time.Minute, Run: s.publishAll}},
 		Check: s.check,
 	}

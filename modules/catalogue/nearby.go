@@ -19,7 +19,7 @@ const (
 )
 
 // Nearby lists the service points of every module around somebody, nearest first, with those of their services that the
-// municipality offers. The position is asked for, used and forgotten. Anybody may ask.
+// municipality offers and shows. The position is asked for, used and forgotten. Anybody may ask.
 func (s *Service) Nearby(ctx context.Context, n kernel.Nearby) ([]kernel.ServicePoint, error) {
 	t := kernel.TenantOf(ctx)
 	var all []kernel.ServicePoint
@@ -37,9 +37,15 @@ func (s *Service) Nearby(ctx context.Context, n kernel.Nearby) ([]kernel.Service
 	if err != nil {
 		return nil, err
 	}
+	releases, err := s.releases(ctx, nil, t.ID)
+	if err != nil {
+		return nil, err
+	}
 	out := all[:0]
 	for _, p := range all {
-		p.Apps = slices.DeleteFunc(slices.Clone(p.Apps), func(app string) bool { return !slices.Contains(t.Services, app) })
+		p.Apps = slices.DeleteFunc(slices.Clone(p.Apps), func(app string) bool {
+			return !slices.Contains(t.Services, app) || !released(releases, app).Listed()
+		})
 		if len(p.Apps) > 0 {
 			out = append(out, p)
 		}

@@ -67,6 +67,9 @@ func (s *Service) prove(ctx context.Context, t kernel.Tenant, shown ...Manifest)
 			s.deps.Log.Error("mini-app not published", "tenant", t.ID, "app", m.AppID, "err", err)
 			continue
 		}
+		if kernel.KindOf(err) == kernel.NotFound { // held back a moment ago
+			continue
+		}
 		if err != nil {
 			return nil, err
 		}
@@ -78,8 +81,12 @@ func (s *Service) prove(ctx context.Context, t kernel.Tenant, shown ...Manifest)
 
 // english is the form of a mini-app's manifest that is published and signed, without its publication. NotFound when the
 // municipality shows no such mini-app.
-func (s *Service) english(_ context.Context, t kernel.Tenant, app string) (Manifest, error) {
-	return s.find(t, app, kernel.Locales[0])
+func (s *Service) english(ctx context.Context, t kernel.Tenant, app string) (Manifest, error) {
+	m, err := s.find(t, app, kernel.Locales[0])
+	if err != nil {
+		return Manifest{}, err
+	}
+	return s.shownOne(ctx, t, m)
 }
 
 // publish makes sure that the present form of a mini-app's manifest is the newest of it in the log. repair also publishes

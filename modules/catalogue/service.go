@@ -67,7 +67,7 @@ func (s *Service) manifest(t kernel.Tenant, d *workflows.Definition, lang string
 			JWKSURI: t.Origin + "/.well-known/jwks.json", TokenEndpointAuthMethod: "private_key_jwt",
 			SubjectType: "pairwise", SectorIdentifierURI: t.Origin + "/.well-known/sector.json",
 			Municipality: t.Name, Agency: s.agency(t, d),
-			Publisher: Publisher{d.Agency, t.Origin + agencyKeysPath(d.Agency)}, Category: d.Category, Stage: s.deps.Config.Stage[d.Slug], Places: []string{},
+			Publisher: Publisher{d.Agency, t.Origin + agencyKeysPath(d.Agency)}, Category: d.Category, Places: []string{},
 			Services: []Offer{offer(d)},
 		},
 	}

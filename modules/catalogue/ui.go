@@ -19,7 +19,11 @@ import (
 // manifests serves what a host reads to list the municipality's mini-apps. It is the same for everybody.
 func (s *Service) manifests(w http.ResponseWriter, r *http.Request) error {
 	t := kernel.TenantOf(r.Context())
-	list, err := s.prove(r.Context(), t, s.list(t, kernel.Locales[0])...)
+	list, err := s.shown(r.Context(), t, s.list(t, kernel.Locales[0]))
+	if err != nil {
+		return err
+	}
+	list, err = s.prove(r.Context(), t, list...)
 	if err != nil {
 		return err
 	}
@@ -70,6 +74,7 @@ type goView struct {
 	Level                 string
 	Wallets               []ui.Button
 	Browser               ui.Button
+	Closed                *ui.Notice // nobody can begin at present
 }
 
 // goPage is where QR codes, shared and nearby links lead (LAUNCH.md): it names a thing, never a person, and lets the
@@ -109,6 +114,13 @@ func (s *Service) showGo(w http.ResponseWriter, r *http.Request, app, page, ref,
 	if err != nil {
 		return err
 	}
+	standing, err := s.Standing(r.Context(), m.AppID)
+	if err != nil {
+		return err
+	}
+	if !standing.Listed && standing.Closed == "" {
+		return kernel.NotThere("mini-app")
+	}
 	target, link, ok := targetOf(m, page, ref)
 	if !ok {
 		return kernel.NotThere("page of a mini-app")
@@ -122,12 +134,15 @@ func (s *Service) showGo(w http.ResponseWriter, r *http.Request, app, page, ref,
 		Level:   say("catalogue.level." + m.Townhall.Services[0].Level),
 		Browser: ui.Button{Label: say("catalogue.go.browser"), Href: target, Tone: "secondary"},
 	}
+	if standing.Closed != "" {
+		v.Closed = &ui.Notice{Tone: ui.Warning, Title: say("catalogue.closed"), Body: standing.Closed}
+	}
 	for _, wallet := range s.deps.Config.Wallets {
 		v.Wallets = append(v.Wallets, ui.Button{
 			Label: say("catalogue.go.wallet", "wallet", wallet.Name.In(locale)), Href: wallet.fill(m.Townhall.ClientID, target, link),
 		})
 	}
-	return s.deps.Shell.Render(w, r, s.views, "go", ui.View{Title: m.Name, Lead: m.Description, Data: v, Active: "services"})
+	return s.deps.Shell.Render(w, r, s.views, "go", ui.View{App: m.AppID, Title: m.Name, Lead: m.Description, Data: v, Active: "services"})
 }
 
 // targetOf is the page a deep link means: the mini-app's start page, or one of those its manifest names; false when it is

@@ -22,6 +22,7 @@ import (
 type Deps struct {
 	DB        *pg.DB
 	Cases     kernel.Cases
+	Releases  kernel.Releases // nil: everything is there for everybody
 	Documents kernel.Documents
 	Payments  kernel.Payments // nil: nobody pays for anything
 	Clock     kernel.Clock    // with Payments

@@ -5,6 +5,7 @@ import (
 	"embed"
 	"io/fs"
 	"net/http"
+	"strings"
 
 	"townhall/modules/kernel"
 	"townhall/modules/kernel/ui"
@@ -35,6 +36,8 @@ type Links struct {
 	Unread   func(context.Context) (int, error) // messages the signed-in person has not read; nil: no badge
 	Access   bool                               // /access, who looked at my data
 	Payments bool                               // /payments, what I paid
+	// Testing reports that a mini-app is being tried out; nil: none is.
+	Testing func(ctx context.Context, app string) bool
 }
 
 // NewShell makes the layout. It needs no other part of the module, because those need it.
@@ -50,7 +53,7 @@ func NewShell(t *ui.Texts, links Links) (*Shell, error) {
 			return name
 		}
 		return t.T(locale, "citizen.house")
-	}, Extra: func(r *http.Request) any { return links.shown(r.Context()) }}
+	}, Extra: func(r *http.Request) any { return links.shown(r) }}
 	return s, nil
 }
 
@@ -58,10 +61,29 @@ func NewShell(t *ui.Texts, links Links) (*Shell, error) {
 type frameLinks struct {
 	Messages, Access, Payments bool
 	Unread                     int
+
+	app     string // whose page it is, by its address
+	testing func(app string) bool
 }
 
-func (l Links) shown(ctx context.Context) frameLinks {
+// Testing reports whether a page says that its mini-app is being tried out. app is what the page is about, where its address
+// does not say so.
+func (f frameLinks) Testing(app string) bool {
+	if app == "" {
+		app = f.app
+	}
+	return app != "" && f.testing != nil && f.testing(app)
+}
+
+func (l Links) shown(r *http.Request) frameLinks {
+	ctx := r.Context()
 	out := frameLinks{Messages: l.Messages, Access: l.Access, Payments: l.Payments}
+	if rest, ok := strings.CutPrefix(r.URL.Path, "/apps/"); ok {
+		out.app, _, _ = strings.Cut(rest, "/")
+	}
+	if l.Testing != nil {
+		out.testing = func(app string) bool { return l.Testing(ctx, app) }
+	}
 	if l.Unread != nil && kernel.PrincipalOf(ctx).Kind == kernel.Citizen {
 		out.Unread, _ = l.Unread(ctx) // a badge that cannot be counted is left out: the page matters more
 	}

@@ -41,7 +41,10 @@ func (s *Service) showHome(w http.ResponseWriter, r *http.Request, cases []kerne
 		}
 	}
 	p.Cases = p.Cases[:min(len(p.Cases), 3)]
-	p.Groups = s.groups(r)
+	var err error
+	if p.Groups, err = s.groups(r); err != nil {
+		return err
+	}
 	return s.Shell.Render(w, r, s.views, "home", ui.View{
 		Title: s.t(r, "citizen.home.title"), Lead: s.t(r, "citizen.home.lead"), Data: p, Active: "services", Wide: true,
 	})
@@ -49,12 +52,29 @@ func (s *Service) showHome(w http.ResponseWriter, r *http.Request, cases []kerne
 
 var sectorIcons = map[string]string{"civic": "certificate", "medical": "health", "travel": "travel"}
 
-// groups puts the services under the heading of their sector, in the municipality's order.
-func (s *Service) groups(r *http.Request) []group {
+// groups puts the services under the heading of their sector, in the municipality's order. One that nobody can begin with at
+// present says why; one that is not released is not there.
+func (s *Service) groups(r *http.Request) ([]group, error) {
 	locale := kernel.LocaleOf(r.Context())
 	var out []group
 	at := map[string]int{}
 	for _, d := range s.offered(kernel.TenantOf(r.Context())) {
+		card := ui.Card{Href: "/apps/" + d.Slug, Title: d.Text(locale, "title"), Text: d.Text(locale, "summary"), Icon: sectorIcons[d.Sector]}
+		if s.Releases != nil {
+			st, err := s.Releases.Standing(r.Context(), d.Slug)
+			if err != nil {
+				return nil, err
+			}
+			if !st.Listed {
+				continue
+			}
+			switch {
+			case st.Closed != "":
+				card.Tag, card.Meta = ui.Tag{Text: s.t(r, "citizen.home.closed"), Tone: ui.Warning}, st.Closed
+			case st.Testing:
+				card.Tag = ui.Tag{Text: s.t(r, "citizen.test-mode"), Tone: ui.Info}
+			}
+		}
 		i, ok := at[d.Sector]
 		if !ok {
 			i = len(out)
@@ -65,11 +85,9 @@ func (s *Service) groups(r *http.Request) []group {
 			}
 			out = append(out, group{Title: title})
 		}
-		out[i].Cards = append(out[i].Cards, ui.Card{
-			Href: "/apps/" + d.Slug, Title: d.Text(locale, "title"), Text: d.Text(locale, "summary"), Icon: sectorIcons[d.Sector],
-		})
+		out[i].Cards = append(out[i].Cards, card)
 	}
-	return out
+	return out, nil
 }
 
 // caseCard is one case in a list; turn says that it waits for the person.
@@ -186,7 +204,7 @@ func (s *Service) casePage(w http.ResponseWriter, r *http.Request) error {
 // showCase renders the case; problem is the error of an action the person has just tried here.
 func (s *Service) showCase(w http.ResponseWriter, r *http.Request, o opened, problem error) error {
 	locale := kernel.LocaleOf(r.Context())
-	view := ui.View{Title: o.def.Text(locale, "title"), Back: "/cases", Active: "cases", Data: s.caseView(r, o, problem)}
+	view := ui.View{App: o.Service, Title: o.def.Text(locale, "title"), Back: "/cases", Active: "cases", Data: s.caseView(r, o, problem)}
 	if problem != nil {
 		view.Status = statusOf(problem)
 	}
@@ -376,7 +394,7 @@ func (s *Service) showAction(w http.ResponseWriter, r *http.Request, o opened, p
 	locale := kernel.LocaleOf(r.Context())
 	form := s.form(r, o, a, problem)
 	view := ui.View{
-		Title: o.def.Text(locale, "action."+a.Name), Back: "/cases/" + string(o.ID), Active: "cases", Task: true,
+		App: o.Service, Title: o.def.Text(locale, "action."+a.Name), Back: "/cases/" + string(o.ID), Active: "cases", Task: true,
 		Data: actionView{actionForm: form.actionForm, Problems: form.problems, Service: o.def.Text(locale, "title"), Number: o.Number, Case: o.ID},
 	}
 	if problem != nil {

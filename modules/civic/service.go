@@ -26,6 +26,15 @@ func (s *Service) service(ctx context.Context, slug string) (*workflows.Definiti
 	return d, nil
 }
 
+// begun is service for a page that begins something: whoever reads it may. Errors besides: those of kernel.Releases.
+func (s *Service) begun(ctx context.Context, slug string) (*workflows.Definition, error) {
+	d, err := s.service(ctx, slug)
+	if err == nil && s.Releases != nil {
+		err = s.Releases.MayStart(ctx, nil, slug)
+	}
+	return d, err
+}
+
 // services lists what the municipality offers, in its own order.
 func (s *Service) services(ctx context.Context) []*workflows.Definition {
 	var out []*workflows.Definition

@@ -43,7 +43,7 @@ type startView struct {
 
 func (s *Service) startPage(w http.ResponseWriter, r *http.Request) error {
 	ctx := r.Context()
-	d, err := s.service(ctx, r.PathValue("app"))
+	d, err := s.begun(ctx, r.PathValue("app"))
 	if err != nil {
 		return err
 	}
@@ -106,7 +106,7 @@ type beginView struct {
 // draft is left to a form, because following a link must not create anything.
 func (s *Service) beginPage(w http.ResponseWriter, r *http.Request) error {
 	ctx := r.Context()
-	d, err := s.service(ctx, r.PathValue("app"))
+	d, err := s.begun(ctx, r.PathValue("app"))
 	if err != nil {
 		return err
 	}

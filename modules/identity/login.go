@@ -91,6 +91,7 @@ func (s *Service) signIn(w http.ResponseWriter, r *http.Request, area Area) erro
 	if err := s.strength(tenant.ID, q, &want); err != nil {
 		return err
 	}
+	want.app = s.speaker(ctx, tenant, area, want.app)
 	who := kernel.PrincipalOf(ctx)
 	if who.Session != "" {
 		if strongEnough(who, want, s.clock.Now()) {
@@ -190,6 +191,20 @@ func appFor(tenant kernel.Tenant, area Area, named, target string) (string, erro
 		return "", kernel.NotThere("service")
 	}
 	return tenant.Services[0], nil
+}
+
+// speaker is the mini-app whose client asks for a sign-in: the one it is for, or, when no host lists that one, the first that
+// hosts do list. One session covers all of them.
+func (s *Service) speaker(ctx context.Context, tenant kernel.Tenant, area Area, app string) string {
+	if area == AreaStaff || s.hosted == nil || s.hosted(ctx, app) {
+		return app
+	}
+	for _, other := range tenant.Services {
+		if s.hosted(ctx, other) {
+			return other
+		}
+	}
+	return app
 }
 
 // single reads query parameters that may come once; a repeated one means two readers could see two values.

@@ -39,4 +39,7 @@ type Deps struct {
 
 	// ClaimsFor lists the OIDC claims (Core §5.1) a service has a purpose for; nil, or an empty answer: name only.
 	ClaimsFor func(tenant kernel.TenantID, app string) []string
+
+	// Hosted reports whether hosts list a mini-app of the request's municipality: only then do they know its client. nil: they list all.
+	Hosted func(ctx context.Context, app string) bool
 }

@@ -23,6 +23,7 @@ type Service struct {
 	config    Config
 	levelFor  func(kernel.TenantID, string) (kernel.Level, time.Duration)
 	claimsFor func(kernel.TenantID, string) []string
+	hosted    func(context.Context, string) bool
 	providers []*provider
 	keys      *clientKeys
 	tokens    tokenCache
@@ -38,7 +39,7 @@ func New(d Deps) (*Service, error) {
 	}
 	s := &Service{
 		db: d.DB, directory: d.Directory, clock: d.Clock, log: d.Log, audit: d.Audit, config: d.Config,
-		levelFor: d.LevelFor, claimsFor: d.ClaimsFor, keys: &clientKeys{dir: d.Config.ClientKeys},
+		levelFor: d.LevelFor, claimsFor: d.ClaimsFor, hosted: d.Hosted, keys: &clientKeys{dir: d.Config.ClientKeys},
 	}
 	if s.clock == nil {
 		s.clock = kernel.SystemClock{}

@@ -24,7 +24,7 @@ type Directory interface {
 // Cases is offered by casework: every service a citizen uses is a case of a declared workflow.
 type Cases interface {
 	// Start opens a draft for the signed-in citizen, and takes its first action with it when there is one. Errors:
-	// NotFound when the tenant does not offer the service, StepUp when the sign-in is too weak for it, those of Act.
+	// NotFound when the tenant does not offer the service, those of Releases.MayStart, StepUp when the sign-in is too weak for it, those of Act.
 	Start(ctx context.Context, tx Tx, n NewCase) (Case, error)
 	// Act takes one declared action. Errors: Invalid with fields, Conflict (changed-meanwhile,
 	// action-not-possible), StepUp, NotFound when the case is not the principal's to see.

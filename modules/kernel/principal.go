@@ -87,10 +87,19 @@ func (p Principal) Has(agency AgencyID, role string) bool {
 	})
 }
 
-// Agencies lists the agencies p works for, each once, in order.
+// Roles that release an agency's mini-apps. They look after no cases, so that they open none.
+const (
+	RolePublisher = "publisher" // proposes, and widens the share of people
+	RoleReviewer  = "reviewer"  // approves or refuses what somebody else proposed
+)
+
+// Agencies lists the agencies whose cases p looks after, each once, in order.
 func (p Principal) Agencies() []AgencyID {
 	var out []AgencyID
 	for _, g := range p.Grants {
+		if g.Role == RolePublisher || g.Role == RoleReviewer {
+			continue
+		}
 		if !slices.Contains(out, g.Agency) {
 			out = append(out, g.Agency)
 		}

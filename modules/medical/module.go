@@ -34,6 +34,7 @@ type Deps struct {
 	Library   *workflows.Library
 	Directory kernel.Directory
 	Cases     kernel.Cases
+	Releases  kernel.Releases // nil: whatever is offered can be begun
 	Documents kernel.Documents
 	People    kernel.People
 	Audit     kernel.Audit

@@ -35,9 +35,9 @@ func (s *Service) pagesOf(d *workflows.Definition) []web.Page {
 		}}
 	}
 	return []web.Page{
-		at("GET", "", web.Public, s.startPage),
-		at("GET", "/times", web.Public, s.timesPage),
-		at("GET", "/hold", citizens, s.holdPage),
+		at("GET", "", web.Public, s.begins(s.startPage)),
+		at("GET", "/times", web.Public, s.begins(s.timesPage)),
+		at("GET", "/hold", citizens, s.begins(s.holdPage)),
 		at("POST", "/hold", citizens, s.postHold),
 		at("GET", "/book/{case}", applicant, s.detailsPage),
 		at("POST", "/book/{case}", applicant, s.postDetails),
@@ -52,8 +52,21 @@ func (s *Service) pagesOf(d *workflows.Definition) []web.Page {
 		at("POST", "/appointments/{case}/pass", applicant, s.postPass),
 		at("POST", "/appointments/{case}/check-in", applicant, s.postArrive),
 		at("GET", "/check-in/{code}", citizens, s.doorPage),
-		at("GET", "/waiting", citizens, s.waitingPage),
+		at("GET", "/waiting", citizens, s.begins(s.waitingPage)),
 		at("POST", "/waiting", citizens, s.postWaiting),
+	}
+}
+
+// begins is a page that leads to a new case: it is shown to whoever may start one. Times that are looked for to move an
+// appointment are about a case that runs.
+func (s *Service) begins(fn func(http.ResponseWriter, *http.Request, *workflows.Definition) error) func(http.ResponseWriter, *http.Request, *workflows.Definition) error {
+	return func(w http.ResponseWriter, r *http.Request, d *workflows.Definition) error {
+		if s.Releases != nil && r.FormValue("case") == "" {
+			if err := s.Releases.MayStart(r.Context(), nil, d.Slug); err != nil {
+				return err
+			}
+		}
+		return fn(w, r, d)
 	}
 }
 

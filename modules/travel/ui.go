@@ -36,9 +36,9 @@ func (s *Service) pagesOf(d *workflows.Definition) []web.Page {
 		}}
 	}
 	return []web.Page{
-		at("GET", "", web.Public, s.startPage),
-		at("GET", "/departures", web.Public, s.departuresPage),
-		at("GET", "/ride", citizens, s.ridePage),
+		at("GET", "", web.Public, s.begins(s.startPage)),
+		at("GET", "/departures", web.Public, s.begins(s.departuresPage)),
+		at("GET", "/ride", citizens, s.begins(s.ridePage)),
 		at("POST", "/ride", citizens, s.postRide),
 		at("GET", "/book/{case}", applicant, s.namesPage),
 		at("POST", "/book/{case}", applicant, s.postNames),
@@ -61,6 +61,18 @@ func bookPath(slug string, c kernel.CaseID) string { return appPath(slug) + "/bo
 // t is a text of the citizens' pages: "start.search" is travel.citizen.start.search.
 func (s *Service) t(r *http.Request, key string, args ...any) string {
 	return s.say(kernel.LocaleOf(r.Context()), "citizen."+key, args...)
+}
+
+// begins is a page that leads to a new case: it is shown to whoever may start one. What runs has pages of its own.
+func (s *Service) begins(fn func(http.ResponseWriter, *http.Request, *workflows.Definition) error) func(http.ResponseWriter, *http.Request, *workflows.Definition) error {
+	return func(w http.ResponseWriter, r *http.Request, d *workflows.Definition) error {
+		if s.Releases != nil {
+			if err := s.Releases.MayStart(r.Context(), nil, d.Slug); err != nil {
+				return err
+			}
+		}
+		return fn(w, r, d)
+	}
 }
 
 // versionOf is the version of the case that the page was made from.

@@ -11,6 +11,7 @@ import (
 	"net/http"
 	"net/url"
 	"slices"
+	"strconv"
 	"strings"
 	"sync"
 	"time"
@@ -29,6 +30,9 @@ type App struct {
 	Origin       string // the municipality's
 	Category     string
 	Stage        string // release stage, e.g. "beta"; empty means released
+	Closed       bool   // nobody can begin at present; Reason says why
+	Reason       kernel.Text
+	MinHost      string // oldest version of a host that can open it; empty: any
 	Places       []string
 	Pages        []string // the paths of its pages: what a code or a link may lead to is one of them, or below one
 	Services     []Service
@@ -68,6 +72,36 @@ func (a App) RetentionDays() int {
 	return days
 }
 
+// Version is this wallet's, which mini-apps may ask for.
+const Version = "1.0"
+
+// TooOld reports that the app needs a newer wallet. A version that cannot be read is no hindrance.
+func (a App) TooOld() bool {
+	need, ok := versionOf(a.MinHost)
+	ours, _ := versionOf(Version)
+	return ok && slices.Compare(ours, need) < 0
+}
+
+// Opens reports whether something new can be begun.
+func (a App) Opens() bool { return !a.Closed && !a.TooOld() }
+
+// versionOf reads numbers with dots between them; missing ones are 0.
+func versionOf(s string) ([]int, bool) {
+	if s == "" {
+		return nil, false
+	}
+	parts := strings.Split(s, ".")
+	out := make([]int, max(3, len(parts)))
+	for i, p := range parts {
+		n, err := strconv.Atoi(p)
+		if err != nil || n < 0 {
+			return nil, false
+		}
+		out[i] = n
+	}
+	return out, true
+}
+
 // catalogue reads the municipalities' lists. It keeps the last good one of each, so that a municipality which is
 // away stays in the list, and asks again after freshFor.
 type catalogue struct {
@@ -78,6 +112,7 @@ type catalogue struct {
 
 	mu    sync.Mutex
 	lists map[string][]App
+	gone  map[string]App // by client: not in a list any more, but cases of theirs may run
 	read  map[string]time.Time
 	keys  map[string]*remoteKeys
 }
@@ -108,7 +143,9 @@ func (c *catalogue) app(ctx context.Context, client string) (App, bool) {
 		}
 		c.refresh(ctx, retryAfter)
 	}
-	return App{}, false
+	a, ok := c.gone[client]
+	a.Closed = true
+	return a, ok
 }
 
 // all joins the lists. A client id belongs to the first municipality that names it: a second one cannot take it over.
@@ -144,8 +181,23 @@ func (c *catalogue) refresh(ctx context.Context, age time.Duration) {
 			c.log.WarnContext(ctx, "catalogue not read", "origin", o, "error", err)
 			continue
 		}
-		c.lists[o] = apps
+		c.keep(o, apps)
 	}
+}
+
+// keep takes a new list over. What is not in it any more is not shown; its client stays known, because people go on with what
+// they have begun.
+func (c *catalogue) keep(origin string, apps []App) {
+	if c.gone == nil {
+		c.gone = map[string]App{}
+	}
+	for _, a := range c.lists[origin] {
+		c.gone[a.Client.ID] = a
+	}
+	for _, a := range apps {
+		delete(c.gone, a.Client.ID)
+	}
+	c.lists[origin] = apps
 }
 
 func (c *catalogue) fetch(ctx context.Context, origin string) ([]App, error) {
@@ -291,6 +343,10 @@ type extension struct {
 	Publication            *publication      `json:"publication"`
 	Category               string            `json:"category"`
 	Stage                  string            `json:"stage"`
+	Closed                 bool              `json:"closed"`
+	Reason                 words             `json:"reason"`
+	PausedReason           words             `json:"paused_reason"`
+	MinHostVersion         string            `json:"min_host_version"`
 	Places                 []json.RawMessage `json:"places"`
 	Services               []serviceJSON     `json:"services"`
 }
@@ -356,6 +412,7 @@ func (m manifest) app(origin string) (App, error) {
 	}
 	a := App{
 		AppID: cmp.Or(m.AppID, m.ID, t.ClientID), Origin: origin, Category: cmp.Or(t.Category, "other"), Stage: t.Stage, Pages: m.Pages,
+		Closed: t.Closed || t.Stage == "paused" || t.Stage == "retired", Reason: text(m.Lang, t.Reason, t.PausedReason), MinHost: t.MinHostVersion,
 		Name:         text(m.Lang, t.Name, t.Title, t.ClientName, m.NameLocalized, m.Name, m.ShortName),
 		Description:  text(m.Lang, t.Description, t.Summary, m.DescriptionLocalized, m.Description),
 		Municipality: text(m.Lang, t.Municipality),

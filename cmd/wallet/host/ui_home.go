@@ -199,6 +199,7 @@ type appData struct {
 	Starred bool
 	Sharing bool   // somebody asked for a link
 	Share   string // a link that ends; empty when its municipality makes none just now
+	Opens   bool   // there is something to open: the app, or cases that run
 }
 
 // appPage is the sheet shown before a mini-app is opened: who runs it, what it will ask and why.
@@ -211,7 +212,10 @@ func (w *Wallet) appPage(rw http.ResponseWriter, r *http.Request, s session) {
 	}
 	p := w.page(r, w.citizens, "")
 	p.Title, p.Nav, p.Back = p.In(a.Name), "home", "/"
-	d := appData{App: a, Target: target, Channel: channel, StepUp: a.Level() > s.Level, Starred: slices.Contains(w.journal.favourites(s.Persona), a.Client.ID)}
+	if a.Closed { // nothing new: what runs
+		target = a.runningTarget(target)
+	}
+	d := appData{Opens: !a.TooOld(), App: a, Target: target, Channel: channel, StepUp: a.Level() > s.Level, Starred: slices.Contains(w.journal.favourites(s.Persona), a.Client.ID)}
 	if q.Has("share") {
 		l, err := w.shareLink(r.Context(), a)
 		if err != nil {
@@ -235,8 +239,22 @@ func (w *Wallet) launch(rw http.ResponseWriter, r *http.Request, s session) {
 		w.errorPage(rw, r, http.StatusBadRequest, "error.request")
 		return
 	}
+	if a.TooOld() || a.Closed && target != a.runningTarget(target) { // its sheet says why
+		http.Redirect(rw, r, pathQuery("/apps/"+url.PathEscape(a.Client.ID), "target", target, "channel", channel), http.StatusSeeOther)
+		return
+	}
 	who, _ := w.persona(s.Persona, false)
 	http.Redirect(rw, r, w.launchURL(a, s, target, channel, w.locale(r, who, "")), http.StatusSeeOther)
+}
+
+// runningTarget is where an app that nobody can begin with is opened: the page that was asked for, since what runs goes on,
+// but instead of its start page the person's cases.
+func (a App) runningTarget(target string) string {
+	path, _, _ := strings.Cut(target, "?")
+	if start := "/apps/" + a.AppID; path == start || path == start+"/start" {
+		return "/cases"
+	}
+	return target
 }
 
 type messageData struct {

@@ -9,7 +9,7 @@ import (
 )
 
 // ErrorView is the data of the block "error": a page that says what went wrong, that nothing is lost, and where
-// to go on. Its title depends on the status alone, its body on the error.
+// to go on. Its title depends on the status, or on an error that has a title of its own; its body on the error.
 type ErrorView struct {
 	Icon, Title, Body string
 	Fields            []string // what was wrong, for input no page could show beside its field
@@ -18,10 +18,18 @@ type ErrorView struct {
 	Request           string   // what the log knows the request by; for asking for help
 }
 
+// titleOf names a page after its error, where it has a name of its own ("error-title.<slug>"), else after the status.
+func titleOf(t *Texts, locale string, status int, slug string) string {
+	if key := "error-title." + slug; t.Has(key) {
+		return t.T(locale, key)
+	}
+	return t.T(locale, "ui.error."+errorClass(status))
+}
+
 // NewErrorView puts an error into words. e is already in the reader's language (kernel/web has seen to it).
 func NewErrorView(t *Texts, r *http.Request, status int, e *kernel.Error) ErrorView {
 	locale := kernel.LocaleOf(r.Context())
-	v := ErrorView{Icon: "danger", Title: t.T(locale, "ui.error."+errorClass(status)), Body: e.Message, Home: "/"}
+	v := ErrorView{Icon: "danger", Title: titleOf(t, locale, status, e.Slug), Body: e.Message, Home: "/"}
 	for _, f := range e.Fields {
 		v.Fields = append(v.Fields, f.Message)
 	}
@@ -31,7 +39,11 @@ func NewErrorView(t *Texts, r *http.Request, status int, e *kernel.Error) ErrorV
 	case kernel.Unavailable, kernel.TooMany:
 		v.Icon = "clock"
 	}
-	if tryAgain(e.Kind) {
+	own := t.Has("error-title." + e.Slug) // it says itself when to come back
+	if own {
+		v.Icon = "clock"
+	}
+	if tryAgain(e.Kind) && !own {
 		v.Again = r.URL.RequestURI()
 		if r.Method != http.MethodGet {
 			v.Again = refererPath(r)

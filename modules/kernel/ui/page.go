@@ -20,6 +20,7 @@ type View struct {
 	Active  string // the navigation item, e.g. "services", "cases", "documents"; "queue" for staff
 	Wide    bool   // uses the width of a desktop
 	Task    bool   // one thing to finish: on a phone the navigation stays away until it is done
+	App     string // the mini-app the page is about, where its address does not say so
 	Refresh int    // seconds until the browser looks again; 0: never
 }
 
