@@ -10,14 +10,6 @@ import (
 	"townhall/modules/kernel/pg"
 )
 
-// Bounds of a look around.
-const (
-	nearbyMetres    = 2_000
-	maxNearbyMetres = 50_000
-	nearbyPlaces    = 20
-	maxNearbyPlaces = 50
-)
-
 // Nearby lists the service points of every module around somebody, nearest first, with those of their services that the
 // municipality offers and shows. The position is asked for, used and forgotten. Anybody may ask.
 func (s *Service) Nearby(ctx context.Context, n kernel.Nearby) ([]kernel.ServicePoint, error) {

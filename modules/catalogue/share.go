@@ -27,12 +27,6 @@ type Shared struct {
 	Expires time.Time
 }
 
-// How long a shared link leads anywhere.
-const (
-	shareDays    = 30
-	maxShareDays = 90
-)
-
 // A link that is not this municipality's, and one that was and has ended.
 var (
 	errNoShare    = kernel.NewError(kernel.NotFound, "share-unknown", "This link is not one of ours. Ask for it again.")
