@@ -140,4 +140,9 @@ func TestEachWayInArrivesOnItsPageOnceWithItsChannel(t *testing.T) {
 		t.Error("the favourite is not there")
 	}
 	p.see("wallet-home-favourite")
+	for _, want := range []string{"GET /.well-known/miniapps.json", "GET /wallet/v1/miniapps", "POST /wallet/v1/nearby", "POST /wallet/v1/share-links", "GET /wallet/v1/share-links/{token}"} {
+		if w.between.asked(want) == 0 {
+			t.Errorf("the wallet never asked %s", want)
+		}
+	}
 }

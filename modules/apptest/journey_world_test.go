@@ -35,6 +35,7 @@ type world struct {
 	browser      *browser.Browser
 	app          *App
 	host         *host.Wallet
+	between      *Between // everything the wallet asks of the towns goes through it
 	service      *workflows.Definition
 	texts        *ui.Texts
 	shots        string // folder of the screenshots; empty: none are taken
@@ -61,6 +62,8 @@ func newWorld(t *testing.T) *world {
 	}
 	cfg.Towns = []host.Town{{Origins: cfg.Catalogues, Secrets: []string{paymentSecret}, EventSecrets: []string{eventSecret}}}
 	cfg.Spots = []host.Spot{{Name: kernel.Text{"en": "The quay", "ru": "Набережная", "zh": "码头"}, Position: kernel.Position{Latitude: 51.5009, Longitude: -0.1205}}}
+	between := app.between(t)
+	cfg.DialContext = between.dial(t)
 	w, err := host.New(cfg)
 	if err != nil {
 		t.Fatal(err)
@@ -82,7 +85,7 @@ func newWorld(t *testing.T) *world {
 	if files == "" {
 		files = t.TempDir()
 	}
-	return &world{town: app.Origin("northwick"), wallet: origin, browser: b, app: app, host: w, service: service, texts: app.Texts, shots: shots, files: files}
+	return &world{town: app.Origin("northwick"), wallet: origin, browser: b, app: app, host: w, between: between, service: service, texts: app.Texts, shots: shots, files: files}
 }
 
 // withoutScripts is Anna's double, who has switched JavaScript off: nothing Anna allows is remembered for her.
