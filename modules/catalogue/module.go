@@ -16,6 +16,7 @@ package catalogue
 
 import (
 	"embed"
+	"errors"
 	"fmt"
 	"io/fs"
 	"log/slog"
@@ -80,6 +81,9 @@ func New(d Deps) (*Service, error) {
 	views, err := ui.NewViews(d.Texts, pages)
 	if err != nil {
 		return nil, err
+	}
+	if d.DB != nil && d.Keys == "" {
+		return nil, errors.New("catalogue: no folder for its keys")
 	}
 	s := &Service{deps: d, views: views}
 	if d.Keys != "" {
