@@ -89,6 +89,9 @@ func (s *Service) sharedPage(w http.ResponseWriter, r *http.Request) error {
 	l, err := readShare(s.shareKey, t.ID, r.PathValue("token"), s.deps.Clock.Now())
 	if errors.Is(err, errShareEnded) {
 		m, err := s.find(t, l.App, locale)
+		if err == nil {
+			m, err = s.shownOne(r.Context(), t, m) // what is held back by now is not named
+		}
 		if err != nil {
 			return err
 		}
