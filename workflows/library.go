@@ -7,10 +7,14 @@ import (
 	"encoding/hex"
 	"fmt"
 	"io/fs"
+	"maps"
 	"path"
 	"slices"
 	"strings"
 	"sync"
+	"sync/atomic"
+
+	"townhall/modules/kernel"
 )
 
 //go:embed versions.lock */*
@@ -20,21 +24,33 @@ var embedded embed.FS
 // change to Go.
 func Embedded() fs.FS { return embedded }
 
-// LoadEmbedded is Load of the definitions that come with the program; several towns in one process share the Library.
+// LoadEmbedded is Load of the definitions that come with the program; several towns in one process share the Library, and
+// whoever lets definitions be added while it runs takes a Fork.
 var LoadEmbedded = sync.OnceValues(func() (*Library, error) { return Load(embedded) })
 
+// TemplatesDir holds the templates, which are no definitions yet. No sector has this name.
+const TemplatesDir = "templates"
+
 // Library holds the definitions of an installation: the newest of each service and every older one that a case
-// may still be pinned to. It is immutable and safe for concurrent use.
+// may still be pinned to. It is safe for concurrent use: whoever reads sees one state of it, before an addition or after,
+// and waits for nobody.
 type Library struct {
-	current []*Definition
-	bySlug  map[string]*Definition
-	byHash  map[string]*Definition
+	now atomic.Pointer[shelf]
+	mu  sync.Mutex // of those who add
+}
+
+// shelf is one state of a Library. It is immutable once it is put there.
+type shelf struct {
+	embedded map[string]bool // slugs of what the library began with: nothing added takes their place
+	current  []*Definition   // by folder, that is sector and slug
+	bySlug   map[string]*Definition
+	byHash   map[string]*Definition
 }
 
 // Load reads and checks every definition below fsys: <sector>/<slug>/service.yaml, and its older versions in
 // versions/<first 12 characters of the hash>/. The error is Problems: all that were found.
 func Load(fsys fs.FS) (*Library, error) {
-	l := &Library{bySlug: map[string]*Definition{}, byHash: map[string]*Definition{}}
+	s := &shelf{embedded: map[string]bool{}, bySlug: map[string]*Definition{}, byHash: map[string]*Definition{}}
 	var problems Problems
 	for _, dir := range folders(fsys) {
 		d, ps := Parse(fsys, dir)
@@ -42,22 +58,25 @@ func Load(fsys fs.FS) (*Library, error) {
 			problems = append(problems, ps...)
 			continue
 		}
-		if other := l.bySlug[d.Slug]; other != nil {
+		if other := s.bySlug[d.Slug]; other != nil {
 			problems = append(problems, Problem{File: dir + "/service.yaml", Key: "slug", Text: "is also the slug of " + other.Dir})
 			continue
 		}
-		l.current = append(l.current, d)
-		l.bySlug[d.Slug], l.byHash[d.Hash] = d, d
-		problems = append(problems, l.archived(fsys, dir)...)
+		s.current = append(s.current, d)
+		s.embedded[d.Slug] = true
+		s.bySlug[d.Slug], s.byHash[d.Hash] = d, d
+		problems = append(problems, s.archived(fsys, dir)...)
 	}
 	if len(problems) > 0 {
 		return nil, problems
 	}
+	l := &Library{}
+	l.now.Store(s)
 	return l, nil
 }
 
 // archived loads the older versions of one service.
-func (l *Library) archived(fsys fs.FS, dir string) []Problem {
+func (s *shelf) archived(fsys fs.FS, dir string) []Problem {
 	var problems []Problem
 	old, _ := fs.Glob(fsys, dir+"/versions/*/service.yaml")
 	for _, file := range old {
@@ -70,7 +89,7 @@ func (l *Library) archived(fsys fs.FS, dir string) []Problem {
 			problems = append(problems, Problem{File: at, Text: "holds a definition whose hash begins with " + shortHash(d.Hash)})
 		default:
 			d.Dir = dir
-			l.byHash[d.Hash] = d
+			s.byHash[d.Hash] = d
 		}
 	}
 	return problems
@@ -81,7 +100,9 @@ func folders(fsys fs.FS) []string {
 	files, _ := fs.Glob(fsys, "*/*/service.yaml")
 	var out []string
 	for _, f := range files {
-		out = append(out, path.Dir(f))
+		if dir := path.Dir(f); path.Dir(dir) != TemplatesDir {
+			out = append(out, dir)
+		}
 	}
 	slices.Sort(out)
 	return out
@@ -89,18 +110,64 @@ func folders(fsys fs.FS) []string {
 
 // Get returns the newest definition of a service.
 func (l *Library) Get(slug string) (*Definition, bool) {
-	d, ok := l.bySlug[slug]
+	d, ok := l.now.Load().bySlug[slug]
 	return d, ok
 }
 
 // ByHash returns the definition a case is pinned to, however old.
 func (l *Library) ByHash(hash string) (*Definition, bool) {
-	d, ok := l.byHash[hash]
+	d, ok := l.now.Load().byHash[hash]
 	return d, ok
 }
 
 // All returns the newest definition of each service, by sector and slug.
-func (l *Library) All() []*Definition { return slices.Clone(l.current) }
+func (l *Library) All() []*Definition { return slices.Clone(l.now.Load().current) }
+
+// Fork returns a library that begins with what l holds now and grows by itself: what is added to one is not in the other.
+// The definitions are shared.
+func (l *Library) Fork() *Library {
+	f := &Library{}
+	f.now.Store(l.now.Load())
+	return f
+}
+
+// ErrEmbeddedSlug is the answer to a definition whose slug belongs to a service that comes with the program.
+var ErrEmbeddedSlug = kernel.NewError(kernel.Conflict, "slug-taken", "A service that comes with the program has this name. Choose another one.")
+
+// Add makes d the newest definition of its service from now on; the one it replaces stays reachable by its hash. Adding the
+// same again changes nothing. d must have been parsed without a problem. ErrEmbeddedSlug when the service came with Load.
+func (l *Library) Add(d *Definition) error {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	old := l.now.Load()
+	if old.embedded[d.Slug] {
+		return ErrEmbeddedSlug
+	}
+	s := old.with(d)
+	s.bySlug = maps.Clone(old.bySlug)
+	s.bySlug[d.Slug] = s.byHash[d.Hash]
+	s.current = slices.SortedFunc(maps.Values(s.bySlug), func(a, b *Definition) int { return strings.Compare(a.Dir, b.Dir) })
+	l.now.Store(s)
+	return nil
+}
+
+// AddOlder makes a version reachable by its hash alone: cases are pinned to it, and new ones get another. d must have been
+// parsed without a problem.
+func (l *Library) AddOlder(d *Definition) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.now.Store(l.now.Load().with(d))
+}
+
+// with returns a copy that knows d by its hash. A version that is there already stays the one definition of its hash.
+func (s *shelf) with(d *Definition) *shelf {
+	c := *s
+	if c.byHash[d.Hash] == nil {
+		c.byHash = maps.Clone(s.byHash)
+		c.byHash[d.Hash] = d
+	}
+	return &c
+}
 
 // canonicalFile is one file that makes the definition what it is; case scripts do not.
 type canonicalFile struct {
