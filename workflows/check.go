@@ -241,11 +241,13 @@ func (c *checker) by(key string, a *Action) {
 		}
 	}
 	if slices.Contains(a.By, BySystem) {
-		if len(a.By) > 1 {
-			c.say(key+".by", "a person's action cannot be the system's too")
+		// What an official does in one case the system may do in many, on an official's word: it decides nothing.
+		if slices.Contains(a.By, ByApplicant) || a.ByStaff() && a.Decision != "" {
+			c.say(key+".by", "the applicant's action, and a decision, cannot be the system's too")
 		}
-		// What goes through the sector's module is filled in by it: a program of ours, which knows what happened.
-		if a.Form != "" && a.Through != ThroughSector || a.Declare || len(a.FourEyes) > 0 || a.Assign != "" && a.Assign != "none" {
+		// What goes through the sector's module is filled in by it: a program of ours, which knows what happened. What is
+		// also an official's has been filled in by one.
+		if a.Form != "" && a.Through != ThroughSector && !a.ByStaff() || a.Declare || len(a.FourEyes) > 0 || a.Assign != "" && a.Assign != "none" {
 			c.say(key, "the system fills in no form, declares nothing and checks nobody")
 		}
 	}

@@ -41,7 +41,7 @@ func (c *checker) reach(from string) map[string]bool {
 
 // happens reports that somebody takes the action in the state: a person, a payment, or a timer for the system.
 func (c *checker) happens(a *Action, state string) bool {
-	if !slices.Contains(a.By, BySystem) || a.When != "" {
+	if !a.bySystemAlone() || a.When != "" {
 		return true
 	}
 	return slices.ContainsFunc(c.d.Timers, func(t Timer) bool { return t.State == state && t.Action == a.Name }) || a.Through != ""
@@ -91,7 +91,7 @@ func (c *checker) used() {
 		mark(documents, a.Documents)
 		mark(effects, a.Effects)
 		mark(roles, a.By)
-		if slices.Contains(a.By, BySystem) && a.Through == "" && a.When == "" && !slices.ContainsFunc(d.Timers, func(t Timer) bool { return t.Action == a.Name }) {
+		if a.bySystemAlone() && a.Through == "" && a.When == "" && !slices.ContainsFunc(d.Timers, func(t Timer) bool { return t.Action == a.Name }) {
 			c.say("actions."+a.Name, "the system never takes it: no timer names it")
 		}
 	}

@@ -94,7 +94,7 @@ func (c *checker) textKeys() (required, optional []string) {
 	for _, a := range d.Actions {
 		key := "action." + a.Name
 		required = append(required, key+".past")
-		if !slices.Contains(a.By, BySystem) {
+		if !a.bySystemAlone() {
 			required = append(required, key)
 			optional = append(optional, key+".hint")
 		}

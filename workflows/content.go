@@ -32,7 +32,7 @@ func (d *Definition) Content(document, locale string, s Snapshot, by Issuer) (ke
 	w := writer{d: d, s: &s, answers: answers, locale: locale, by: by}
 	key := "document." + doc.Name
 	c := kernel.DocumentContent{
-		Locale: locale, Title: w.text(key + ".title"), ValidDays: doc.ValidDays, Attach: doc.Attach,
+		Locale: locale, Title: w.text(key + ".title"), ValidDays: doc.ValidDays, Attach: doc.Attach, Beside: doc.Beside,
 		Municipality: by.Municipality.In(locale), Issuer: by.Agency.In(locale),
 	}
 	if d.HasText(key + ".subject") {

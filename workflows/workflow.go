@@ -215,6 +215,7 @@ type Document struct {
 	ValidDays int     `yaml:"valid_days"` // 0: no end
 	Language  string  `yaml:"language"`   // the choice field that holds its locale; empty: the case's language
 	Attach    bool    `yaml:"attach"`     // the same as JSON goes along inside the file (PDF/A-3a)
+	Beside    bool    `yaml:"beside"`     // stands beside the earlier ones of its type in the case; else it takes their place
 	Blocks    []Block `yaml:"blocks"`
 }
 
@@ -356,6 +357,9 @@ func (f *Form) FieldNames() []string {
 func (a *Action) ByStaff() bool {
 	return slices.ContainsFunc(a.By, func(b string) bool { return b != ByApplicant && b != BySystem })
 }
+
+// bySystemAlone reports that no person takes the action.
+func (a *Action) bySystemAlone() bool { return slices.Contains(a.By, BySystem) && !a.ByStaff() }
 
 // ApplicationForm returns the form the applicant fills in the initial state: the one of the first partial
 // action there, else of the first action with a form; nil when there is none.

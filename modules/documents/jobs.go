@@ -139,7 +139,14 @@ func (s *Service) publish(ctx context.Context, tx *pg.Tx, id kernel.DocumentID) 
 	if err := s.record(ctx, tx, "document.issue", r, nil); err != nil {
 		return err
 	}
-	newer, err := newerValid(ctx, tx, r)
+	beside, err := r.standsBeside()
+	if err != nil {
+		return err
+	}
+	newer := kernel.DocumentID("")
+	if !beside {
+		newer, err = newerValid(ctx, tx, r)
+	}
 	switch {
 	case err != nil:
 	case old.ID != "" && old.State != stateValid:
@@ -147,21 +154,33 @@ func (s *Service) publish(ctx context.Context, tx *pg.Tx, id kernel.DocumentID) 
 	case newer != "": // asked for later, and ready sooner
 		err = supersedeDocument(ctx, tx, r.ID, newer, now)
 	default:
-		err = s.succeed(ctx, tx, r, old, now)
+		err = s.succeed(ctx, tx, r, old, beside, now)
 	}
 	s.step("published")
 	return err
 }
 
-// succeed lets a new document take the place of the one it re-issues and of older ones of its kind in its case.
-func (s *Service) succeed(ctx context.Context, tx *pg.Tx, r, old record, now time.Time) error {
+// standsBeside reports that a document that is still to be published takes the place of none of its kind in its case.
+func (r record) standsBeside() (bool, error) {
+	var c kernel.DocumentContent
+	if err := json.Unmarshal(r.Content, &c); err != nil {
+		return false, fmt.Errorf("content of document %s: %w", r.ID, err)
+	}
+	return c.Beside, nil
+}
+
+// succeed lets a new document take the place of the one it re-issues and, unless it stands beside them, of older ones of its
+// kind in its case.
+func (s *Service) succeed(ctx context.Context, tx *pg.Tx, r, old record, beside bool, now time.Time) error {
 	if old.ID != "" {
 		if err := supersedeDocument(ctx, tx, old.ID, r.ID, now); err != nil {
 			return err
 		}
 	}
-	if err := supersedeOlder(ctx, tx, r, now); err != nil {
-		return err
+	if !beside {
+		if err := supersedeOlder(ctx, tx, r, now); err != nil {
+			return err
+		}
 	}
 	return pg.Emit(ctx, tx, kernel.Event{Name: kernel.EventDocumentIssued, Key: string(r.ID), Case: r.Case,
 		Payload: kernel.DocumentIssued{Document: r.ID, Case: r.Case, Person: r.Holder, Number: r.Number, Type: r.Type}})

@@ -265,6 +265,24 @@ func TestANewerDocumentOfTheSameCaseTakesThePlaceOfTheOlder(t *testing.T) {
 	}
 }
 
+func TestADocumentThatStandsBesideOthersTakesNoPlace(t *testing.T) {
+	t.Parallel()
+	h := newHouse(t)
+	anna, c := newPerson(), newCase()
+	beside := sample("en")
+	beside.Beside = true
+	first := h.intend(t, anna, c, beside)
+	h.drain(t)
+	second := h.intend(t, anna, c, beside)
+	third := h.intend(t, anna, c, beside)
+	h.drain(t)
+	for _, id := range []kernel.DocumentID{first, second, third} {
+		if got := h.read(t, id).State; got != stateValid {
+			t.Errorf("one of three: %s", got)
+		}
+	}
+}
+
 func TestTextThatNoFontCanShowStopsTheStepAndNamesTheBlock(t *testing.T) {
 	t.Parallel()
 	h := newHouse(t)

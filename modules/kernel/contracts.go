@@ -164,6 +164,7 @@ type DocumentContent struct {
 	Blocks       []DocumentBlock `json:"blocks"`
 	ValidDays    int             `json:"valid_days,omitempty"` // 0: no end of validity
 	Attach       bool            `json:"attach,omitempty"`     // the same as JSON goes along inside the file
+	Beside       bool            `json:"beside,omitempty"`     // takes the place of no earlier document of its type in the case
 }
 
 // DocumentBlock is one block of the layout. Kind: "heading", "paragraph", "fields", "table", "notice" or "codes".
