@@ -14,6 +14,8 @@ CREATE SCHEMA medical;
 
 CREATE SCHEMA notify;
 
+CREATE SCHEMA partners;
+
 CREATE SCHEMA payments;
 
 CREATE SCHEMA travel;
@@ -869,6 +871,81 @@ CREATE TABLE notify.message (
 
 ALTER TABLE ONLY notify.message FORCE ROW LEVEL SECURITY;
 
+CREATE TABLE partners.app (
+    tenant_id text NOT NULL,
+    id uuid NOT NULL,
+    partner uuid NOT NULL,
+    template text NOT NULL,
+    blanks jsonb NOT NULL,
+    slug text,
+    hash text,
+    version integer NOT NULL,
+    created_at timestamp with time zone NOT NULL,
+    updated_at timestamp with time zone NOT NULL,
+    CONSTRAINT app_made_whole CHECK (((slug IS NULL) = (hash IS NULL))),
+    CONSTRAINT app_sizes CHECK (((pg_column_size(blanks) <= 262144) AND (jsonb_typeof(blanks) = 'object'::text) AND (length(template) <= 60))),
+    CONSTRAINT app_version_counts CHECK ((version >= 1))
+);
+
+ALTER TABLE ONLY partners.app FORCE ROW LEVEL SECURITY;
+
+CREATE TABLE partners.definition (
+    tenant_id text NOT NULL,
+    slug text NOT NULL,
+    hash text NOT NULL,
+    files jsonb NOT NULL,
+    made_by uuid NOT NULL,
+    made_at timestamp with time zone NOT NULL,
+    CONSTRAINT definition_sizes CHECK (((hash ~ '^[0-9a-f]{64}$'::text) AND (jsonb_typeof(files) = 'object'::text)))
+);
+
+ALTER TABLE ONLY partners.definition FORCE ROW LEVEL SECURITY;
+
+CREATE TABLE partners.partner (
+    tenant_id text NOT NULL,
+    id uuid NOT NULL,
+    agency text NOT NULL,
+    state text NOT NULL,
+    kind text NOT NULL,
+    name jsonb NOT NULL,
+    registration text NOT NULL,
+    licence text DEFAULT ''::text NOT NULL,
+    licence_until date,
+    categories text[] NOT NULL,
+    purposes text[] NOT NULL,
+    email text NOT NULL,
+    address text NOT NULL,
+    latitude double precision,
+    longitude double precision,
+    representative uuid NOT NULL,
+    sign_in jsonb DEFAULT '{}'::jsonb NOT NULL,
+    reason text DEFAULT ''::text NOT NULL,
+    version integer NOT NULL,
+    created_at timestamp with time zone NOT NULL,
+    updated_at timestamp with time zone NOT NULL,
+    CONSTRAINT partner_kind_known CHECK ((kind = ANY (ARRAY['public-body'::text, 'company'::text]))),
+    CONSTRAINT partner_licence_of_companies CHECK ((((kind = 'company'::text) = (licence_until IS NOT NULL)) AND ((kind = 'company'::text) = (licence <> ''::text)))),
+    CONSTRAINT partner_position_whole CHECK ((((latitude IS NULL) = (longitude IS NULL)) AND ((latitude >= ('-90'::integer)::double precision) AND (latitude <= (90)::double precision)) AND ((longitude >= ('-180'::integer)::double precision) AND (longitude <= (180)::double precision)))),
+    CONSTRAINT partner_reason_given CHECK (((state = 'suspended'::text) = (reason <> ''::text))),
+    CONSTRAINT partner_sizes CHECK (((agency ~ '^[a-z][a-z0-9]*(-[a-z0-9]+)*$'::text) AND (length(agency) <= 31) AND (jsonb_typeof(name) = 'object'::text) AND (jsonb_typeof(sign_in) = 'object'::text) AND (pg_column_size(name) <= 4096) AND (pg_column_size(sign_in) <= 8192) AND (length(reason) <= 500) AND ((cardinality(categories) >= 1) AND (cardinality(categories) <= 20)) AND ((cardinality(purposes) >= 1) AND (cardinality(purposes) <= 20)))),
+    CONSTRAINT partner_state_known CHECK ((state = ANY (ARRAY['applied'::text, 'approved'::text, 'active'::text, 'suspended'::text, 'dropped'::text]))),
+    CONSTRAINT partner_version_counts CHECK ((version >= 1))
+);
+
+ALTER TABLE ONLY partners.partner FORCE ROW LEVEL SECURITY;
+
+CREATE TABLE partners.slug (
+    slug text NOT NULL,
+    tenant text NOT NULL,
+    CONSTRAINT slug_shape CHECK (((slug ~ '^[a-z][a-z0-9]*(-[a-z0-9]+)*$'::text) AND ((length(slug) >= 3) AND (length(slug) <= 60))))
+);
+
+CREATE TABLE partners.turn (
+    tenant text NOT NULL,
+    n bigint NOT NULL,
+    CONSTRAINT turn_counts CHECK ((n >= 1))
+);
+
 CREATE TABLE payments.account (
     tenant_id text NOT NULL,
     code text NOT NULL,
@@ -1595,6 +1672,24 @@ ALTER TABLE ONLY notify.delivery
 ALTER TABLE ONLY notify.message
     ADD CONSTRAINT message_pkey PRIMARY KEY (tenant_id, id);
 
+ALTER TABLE ONLY partners.app
+    ADD CONSTRAINT app_pkey PRIMARY KEY (tenant_id, id);
+
+ALTER TABLE ONLY partners.app
+    ADD CONSTRAINT app_slug_once UNIQUE (tenant_id, slug);
+
+ALTER TABLE ONLY partners.definition
+    ADD CONSTRAINT definition_pkey PRIMARY KEY (tenant_id, slug, hash);
+
+ALTER TABLE ONLY partners.partner
+    ADD CONSTRAINT partner_pkey PRIMARY KEY (tenant_id, id);
+
+ALTER TABLE ONLY partners.slug
+    ADD CONSTRAINT slug_pkey PRIMARY KEY (slug);
+
+ALTER TABLE ONLY partners.turn
+    ADD CONSTRAINT turn_pkey PRIMARY KEY (tenant);
+
 ALTER TABLE ONLY payments.account
     ADD CONSTRAINT account_pkey PRIMARY KEY (tenant_id, code, currency);
 
@@ -1811,6 +1906,12 @@ CREATE INDEX message_inbox ON notify.message USING btree (tenant_id, person, cre
 
 CREATE INDEX message_unread ON notify.message USING btree (tenant_id, person) WHERE (read_at IS NULL);
 
+CREATE INDEX app_of_partner ON partners.app USING btree (tenant_id, partner);
+
+CREATE UNIQUE INDEX partner_agency_once ON partners.partner USING btree (tenant_id, agency) WHERE (state <> 'dropped'::text);
+
+CREATE INDEX partner_of_person ON partners.partner USING btree (tenant_id, representative);
+
 CREATE INDEX difference_day ON payments.difference USING btree (tenant_id, provider, day);
 
 CREATE INDEX difference_open ON payments.difference USING btree (tenant_id, day, id) WHERE (settled_at IS NULL);
@@ -1931,6 +2032,9 @@ ALTER TABLE ONLY medical.slot
 
 ALTER TABLE ONLY notify.delivery
     ADD CONSTRAINT delivery_message_fkey FOREIGN KEY (tenant_id, message_id) REFERENCES notify.message(tenant_id, id) ON DELETE CASCADE;
+
+ALTER TABLE ONLY partners.app
+    ADD CONSTRAINT app_partner_fkey FOREIGN KEY (tenant_id, partner) REFERENCES partners.partner(tenant_id, id);
 
 ALTER TABLE ONLY payments.difference
     ADD CONSTRAINT difference_payment_fkey FOREIGN KEY (tenant_id, payment_id) REFERENCES payments.payment(tenant_id, id);
@@ -2196,6 +2300,18 @@ CREATE POLICY tenant ON notify.delivery USING ((tenant_id = ( SELECT public.app_
 
 CREATE POLICY tenant ON notify.message USING ((tenant_id = ( SELECT public.app_tenant() AS app_tenant))) WITH CHECK ((tenant_id = ( SELECT public.app_tenant() AS app_tenant)));
 
+ALTER TABLE partners.app ENABLE ROW LEVEL SECURITY;
+
+ALTER TABLE partners.definition ENABLE ROW LEVEL SECURITY;
+
+ALTER TABLE partners.partner ENABLE ROW LEVEL SECURITY;
+
+CREATE POLICY tenant ON partners.app USING ((tenant_id = ( SELECT public.app_tenant() AS app_tenant))) WITH CHECK ((tenant_id = ( SELECT public.app_tenant() AS app_tenant)));
+
+CREATE POLICY tenant ON partners.definition USING ((tenant_id = ( SELECT public.app_tenant() AS app_tenant))) WITH CHECK ((tenant_id = ( SELECT public.app_tenant() AS app_tenant)));
+
+CREATE POLICY tenant ON partners.partner USING ((tenant_id = ( SELECT public.app_tenant() AS app_tenant))) WITH CHECK ((tenant_id = ( SELECT public.app_tenant() AS app_tenant)));
+
 ALTER TABLE payments.account ENABLE ROW LEVEL SECURITY;
 
 ALTER TABLE payments.difference ENABLE ROW LEVEL SECURITY;
@@ -2340,6 +2456,9 @@ GRANT USAGE ON SCHEMA medical TO townhall_ro;
 GRANT USAGE ON SCHEMA notify TO townhall_rw;
 GRANT USAGE ON SCHEMA notify TO townhall_ro;
 
+GRANT USAGE ON SCHEMA partners TO townhall_rw;
+GRANT USAGE ON SCHEMA partners TO townhall_ro;
+
 GRANT USAGE ON SCHEMA payments TO townhall_rw;
 GRANT USAGE ON SCHEMA payments TO townhall_ro;
 
@@ -2480,6 +2599,21 @@ GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE notify.delivery TO townhall_rw;
 
 GRANT SELECT ON TABLE notify.message TO townhall_ro;
 GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE notify.message TO townhall_rw;
+
+GRANT SELECT ON TABLE partners.app TO townhall_ro;
+GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE partners.app TO townhall_rw;
+
+GRANT SELECT ON TABLE partners.definition TO townhall_ro;
+GRANT SELECT,INSERT ON TABLE partners.definition TO townhall_rw;
+
+GRANT SELECT ON TABLE partners.partner TO townhall_ro;
+GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE partners.partner TO townhall_rw;
+
+GRANT SELECT ON TABLE partners.slug TO townhall_ro;
+GRANT SELECT,INSERT ON TABLE partners.slug TO townhall_rw;
+
+GRANT SELECT ON TABLE partners.turn TO townhall_ro;
+GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE partners.turn TO townhall_rw;
 
 GRANT SELECT ON TABLE payments.account TO townhall_ro;
 GRANT SELECT,INSERT ON TABLE payments.account TO townhall_rw;

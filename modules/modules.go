@@ -29,6 +29,7 @@ import (
 	"townhall/modules/kernel/web"
 	"townhall/modules/medical"
 	"townhall/modules/notify"
+	"townhall/modules/partners"
 	"townhall/modules/payments"
 	"townhall/modules/staff"
 	"townhall/modules/travel"
@@ -55,7 +56,7 @@ type Options struct {
 // house is what the modules are joined with while they are built, in the order of the list.
 type house struct {
 	Options
-	directory kernel.Directory
+	directory *directory
 	library   *workflows.Library
 	texts     *ui.Texts
 	citizen   *citizen.Shell
@@ -76,6 +77,8 @@ type house struct {
 	points     []kernel.ServicePoints
 	cases      kernel.Cases
 	releases   kernel.Releases // nil: everything is there for everybody
+	catalogue  *catalogue.Service
+	signIns    sync.Map // municipality → []partners.StaffSignIn
 	clinics    clinics
 	timetables timetables
 }
@@ -141,8 +144,14 @@ func list() []entry {
 			if err != nil {
 				return nil, err
 			}
-			h.releases = s
+			h.releases, h.catalogue = s, s
 			return s, nil
+		}},
+		{"partners", partners.Texts(), func(h *house) (module, error) {
+			return partners.New(partners.Deps{
+				DB: h.DB, Library: h.library, Directory: h.directory, Holds: h.catalogue, Audit: h.log, Clock: h.Clock, Texts: h.texts, Citizen: h.citizen, Staff: h.staff,
+				Office: partnerOffice, Apply: h.follow,
+			})
 		}},
 		{"casework", casework.Texts(), func(h *house) (module, error) {
 			s, err := casework.New(casework.Deps{
@@ -279,11 +288,13 @@ func New(o Options) (*Town, error) {
 }
 
 func newHouse(o Options, entries []entry) (*house, error) {
-	h := &house{Options: o, steps: map[string]map[string]kernel.StepEffect{}, pages: map[string]app.CasePage{}, directory: o.Settings.Directory(), log: audit.NewLog(o.Clock)}
-	var err error
-	if h.library, err = workflows.LoadEmbedded(); err != nil {
+	h := &house{Options: o, steps: map[string]map[string]kernel.StepEffect{}, pages: map[string]app.CasePage{}, log: audit.NewLog(o.Clock)}
+	h.directory = o.Settings.directory()
+	embedded, err := workflows.LoadEmbedded()
+	if err != nil {
 		return nil, err
 	}
+	h.library = embedded.Fork() // partners make definitions while the house runs
 	if err := o.Settings.checkServices(h.library); err != nil {
 		return nil, err
 	}

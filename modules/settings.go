@@ -15,6 +15,7 @@ import (
 	"go.yaml.in/yaml/v4"
 
 	"townhall/modules/kernel"
+	"townhall/modules/partners"
 	"townhall/workflows"
 )
 
@@ -47,7 +48,15 @@ type TenantSettings struct {
 type AgencySettings struct {
 	ID     kernel.AgencyID `yaml:"id"`
 	Name   kernel.Text     `yaml:"name"`
+	Kind   kernel.BodyKind `yaml:"kind"`   // public-body (default) or company: what it may offer depends on it
 	Office *OfficeSettings `yaml:"office"` // where it sees people; nil: nowhere they are told of
+}
+
+func (a AgencySettings) kind() kernel.BodyKind {
+	if a.Kind == "" {
+		return kernel.PublicBody
+	}
+	return a.Kind
 }
 
 // OfficeSettings is one office; see kernel.Office.
@@ -216,8 +225,13 @@ func (s Settings) checkServices(l *workflows.Library) error {
 				errs = append(errs, fmt.Errorf("settings: %s offers %q: there is no such definition", t.ID, slug))
 				continue
 			}
-			if !slices.ContainsFunc(t.Agencies, func(a AgencySettings) bool { return string(a.ID) == d.Agency }) {
+			i := slices.IndexFunc(t.Agencies, func(a AgencySettings) bool { return string(a.ID) == d.Agency })
+			if i < 0 {
 				errs = append(errs, fmt.Errorf("settings: %s offers %s but has no agency %q", t.ID, slug, d.Agency))
+				continue
+			}
+			if kind := t.Agencies[i].kind(); !partners.MayOffer(kind, d.Category) {
+				errs = append(errs, fmt.Errorf("settings: %s offers %s, but its agency %q is of the kind %q, which may not offer services of the category %q", t.ID, slug, d.Agency, kind, d.Category))
 			}
 		}
 	}
@@ -234,46 +248,6 @@ func checkOrigin(origin string) error {
 		return fmt.Errorf("%q: clear text is allowed on this machine only; use https", origin)
 	}
 	return nil
-}
-
-// Directory answers for the municipalities of the settings.
-func (s Settings) Directory() kernel.Directory {
-	d := &directory{byHost: map[string]kernel.Tenant{}, agencies: map[kernel.TenantID]map[kernel.AgencyID]kernel.Agency{}}
-	for _, t := range s.Tenants {
-		u, err := url.Parse(t.Origin)
-		if err != nil {
-			continue // check refused it
-		}
-		tenant := kernel.Tenant{
-			ID: t.ID, Host: u.Host, Origin: t.Origin, Name: t.Name, Zone: t.Zone,
-			Country: t.Country, Colour: t.Colour, Crest: t.Crest, Services: slices.Clone(t.Services),
-		}.Located()
-		d.tenants = append(d.tenants, tenant)
-		d.byHost[hostKey(u.Host)] = tenant
-		d.agencies[t.ID] = map[kernel.AgencyID]kernel.Agency{}
-		for _, a := range t.Agencies {
-			d.agencies[t.ID][a.ID] = kernel.Agency{ID: a.ID, Name: a.Name, Office: mapped(a.Office, OfficeSettings.office)}
-		}
-	}
-	return d
-}
-
-type directory struct {
-	tenants  []kernel.Tenant
-	byHost   map[string]kernel.Tenant
-	agencies map[kernel.TenantID]map[kernel.AgencyID]kernel.Agency
-}
-
-func (d *directory) Tenants() []kernel.Tenant { return slices.Clone(d.tenants) }
-
-func (d *directory) ByHost(host string) (kernel.Tenant, bool) {
-	t, ok := d.byHost[hostKey(host)]
-	return t, ok
-}
-
-func (d *directory) Agency(t kernel.TenantID, a kernel.AgencyID) (kernel.Agency, bool) {
-	agency, ok := d.agencies[t][a]
-	return agency, ok
 }
 
 // hostKey makes two spellings of one Host header equal (RFC 9110 §4.2.3): case, default port, trailing dot.

@@ -250,7 +250,7 @@ func (s *Service) handTo(ctx context.Context, tx kernel.Tx, rec *record, to kern
 func taken(st step, out workflows.Outcome) kernel.StepTaken {
 	return kernel.StepTaken{
 		Case: st.ID, Number: st.Number, Service: st.Service, Agency: st.Agency, Applicant: st.Applicant, Locale: st.Locale,
-		Action: st.event.Action, From: out.From, To: out.To, Version: st.Version, At: st.event.At, Input: st.event.Input,
+		Action: st.event.Action, From: out.From, To: out.To, Version: st.Version, At: st.event.At, Input: st.event.Input, Answers: st.Answers,
 	}
 }
 

@@ -62,16 +62,41 @@ func (s *Service) fillSearch(ctx context.Context) error {
 	if s.filled || s.deps.DB == nil {
 		return nil
 	}
-	store := searchStore{s.deps.DB}
-	if _, err := store.say(ctx, sayingsOf(s.deps.Library), synonyms()); err != nil {
+	if err := s.fillWords(ctx); err != nil {
 		return err
 	}
 	for _, t := range s.deps.Directory.Tenants() {
-		if err := store.offer(ctx, t.ID, s.offeringOf(t)); err != nil {
+		if err := (searchStore{s.deps.DB}).offer(ctx, t.ID, s.offeringOf(t)); err != nil {
 			return err
 		}
 	}
 	s.filled = true
+	return nil
+}
+
+func (s *Service) fillWords(ctx context.Context) error {
+	_, err := searchStore{s.deps.DB}.say(ctx, sayingsOf(s.deps.Library), synonyms())
+	return err
+}
+
+// Offered makes the search follow when a municipality offers something else than when the server started. For the house itself.
+func (s *Service) Offered(ctx context.Context, id kernel.TenantID) error {
+	if s.deps.DB == nil {
+		return nil
+	}
+	s.filling.Lock()
+	defer s.filling.Unlock()
+	if !s.filled { // the check fills in everything
+		return nil
+	}
+	if err := s.fillWords(ctx); err != nil {
+		return err
+	}
+	for _, t := range s.deps.Directory.Tenants() {
+		if t.ID == id {
+			return searchStore{s.deps.DB}.offer(ctx, t.ID, s.offeringOf(t))
+		}
+	}
 	return nil
 }
 

@@ -289,12 +289,17 @@ func (s *Service) change(ctx context.Context, app string, c Command) (Release, e
 }
 
 func (s *Service) write(ctx context.Context, tx *pg.Tx, m managed, c Command) (Release, error) {
+	return s.writeAs(ctx, tx, kernel.PrincipalOf(ctx), m, c)
+}
+
+// writeAs is write for an official who is not taken from the context.
+func (s *Service) writeAs(ctx context.Context, tx *pg.Tx, who kernel.Principal, m managed, c Command) (Release, error) {
 	before, err := releaseOf(ctx, tx, m.App)
 	if err != nil {
 		return Release{}, err
 	}
 	now := s.deps.Clock.Now().UTC().Truncate(time.Microsecond)
-	after, h, err := before.step(c, kernel.PrincipalOf(ctx), m.agency, now)
+	after, h, err := before.step(c, who, m.agency, now)
 	if err != nil {
 		return Release{}, err
 	}

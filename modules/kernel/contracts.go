@@ -70,6 +70,7 @@ type StepTaken struct {
 	Version   int // the case's, after the step
 	At        time.Time
 	Input     map[string]any // what was said with it
+	Answers   map[string]any // everything that has been said in the case, with it
 
 	// HandTo gives the case to another agency of the municipality: from this step on its people look after it, and no others.
 	// Only from within the effect. Errors: NotFound when there is no such agency.

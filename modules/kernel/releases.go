@@ -21,3 +21,14 @@ type Standing struct {
 	Testing bool   // it is being tried out: every page of it says so
 	Closed  string // why nobody can begin at present; empty when people can
 }
+
+// ReleaseHolds is offered by catalogue, for who makes mini-apps while the house runs and may have to stop one. Who may was decided by the
+// caller; the change stands in the release's history as theirs. Calls take part in the caller's transaction.
+type ReleaseHolds interface {
+	// Draft makes sure that nobody but named testers is offered a mini-app: one that nobody has touched is taken into draft. reason
+	// stands in the history. Error: Conflict release-not-draft when it has gone further.
+	Draft(ctx context.Context, tx Tx, app string, agency AgencyID, reason string) error
+	// Halt pauses a mini-app at once, with a reason everybody reads, in the languages it is given in. One that is paused or retired stays as
+	// it is.
+	Halt(ctx context.Context, tx Tx, app string, agency AgencyID, reason Text) error
+}

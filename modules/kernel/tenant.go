@@ -75,12 +75,21 @@ func (t Tenant) Location() *time.Location {
 	return time.UTC
 }
 
-// Agency is a public body of a municipality; cases are decided by its staff.
+// Agency is a body of a municipality that offers services; cases are decided by its staff.
 type Agency struct {
 	ID     AgencyID
 	Name   Text
+	Kind   BodyKind
 	Office *Office // nil: none that people are told of
 }
+
+// BodyKind is what kind of body an agency is: what it may offer depends on it. Persons are none.
+type BodyKind string
+
+const (
+	PublicBody BodyKind = "public-body"
+	Company    BodyKind = "company" // with a licence for what it offers
+)
 
 // Office is where an agency sees people.
 type Office struct {

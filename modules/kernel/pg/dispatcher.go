@@ -202,6 +202,9 @@ func (d *Dispatcher) Drain(ctx context.Context) error {
 
 // run does what a claimed effect asks for and completes it, or records the failure that it returns.
 func (d *Dispatcher) run(ctx context.Context, t kernel.Tenant, e kernel.Effect) error {
+	if now, ok := d.dir.ByHost(t.Host); ok && now.ID == t.ID { // what it offers may have changed since this process began
+		t = now
+	}
 	ctx = kernel.WithTenant(kernel.WithPrincipal(ctx, kernel.SystemPrincipal(t.ID)), t)
 	complete, err := d.handle(ctx, e)
 	if err == nil {

@@ -1,0 +1,575 @@
+package partners
+
+import (
+	"fmt"
+	"net/http"
+	"slices"
+	"strconv"
+	"strings"
+
+	"townhall/modules/kernel"
+	"townhall/modules/kernel/ui"
+	"townhall/modules/kernel/web"
+	"townhall/workflows"
+)
+
+// The parts in which a mini-app is drawn, each a page of its own.
+const (
+	partWords     = "words"
+	partData      = "data"
+	partQuestions = "questions"
+	partDocument  = "document"
+	partCheck     = "check"
+)
+
+func (s *Service) parts(t *workflows.Template) []string {
+	out := []string{partWords, partData}
+	if t.Asks {
+		out = append(out, partQuestions)
+	}
+	if t.Prints {
+		out = append(out, partDocument)
+	}
+	return append(out, partCheck)
+}
+
+// partOf is the part in which a blank is typed, by the path of its error.
+func partOf(path string) string {
+	first, _, _ := strings.Cut(path, ".")
+	switch first {
+	case "claims", "closed_days", "level", "purpose":
+		return partData
+	case "questions":
+		return partQuestions
+	case "document":
+		return partDocument
+	}
+	return partWords
+}
+
+func (s *Service) templatesPage(w http.ResponseWriter, r *http.Request) error {
+	o, err := s.organisation(r.Context(), kernel.AgencyID(r.PathValue("agency")))
+	if err != nil {
+		return err
+	}
+	return s.showTemplates(w, r, o.Partner, nil)
+}
+
+func (s *Service) showTemplates(w http.ResponseWriter, r *http.Request, p Partner, problem error) error {
+	locale := kernel.LocaleOf(r.Context())
+	choice := ui.Field{Name: "template", Kind: "radio", Label: s.say(r, "templates.choose"), Required: true}
+	for _, t := range s.open(p) {
+		choice.Options = append(choice.Options, ui.Option{Value: t.Name, Label: t.Text(locale, "title"), Hint: t.Text(locale, "summary")})
+	}
+	v := formView{Path: organisationPath(p.Agency, "mini-apps", "new"), Parts: []formPart{{Fields: []ui.Field{choice}}}, Buttons: []ui.Button{{Label: s.say(r, "next")}}}
+	view := ui.View{Title: s.say(r, "task.app"), Lead: s.say(r, "templates.lead"), Back: organisationPath(p.Agency), Active: "services", Task: true}
+	if problem != nil {
+		view.Status = web.Status(kernel.KindOf(problem))
+		v.withErrors(s.Texts.FieldErrors(locale, problem))
+	}
+	view.Data = v
+	return s.Citizen.Render(w, r, s.views, "wizard", view)
+}
+
+func (s *Service) postTemplate(w http.ResponseWriter, r *http.Request) error {
+	agency := kernel.AgencyID(r.PathValue("agency"))
+	a, err := s.draw(r.Context(), agency, r.PostFormValue("template"))
+	if kernel.KindOf(err) == kernel.Invalid {
+		o, again := s.organisation(r.Context(), agency)
+		if again != nil {
+			return again
+		}
+		return s.showTemplates(w, r, o.Partner, err)
+	}
+	if err != nil {
+		return err
+	}
+	http.Redirect(w, r, organisationPath(agency, "mini-apps", a.ID, partWords), http.StatusSeeOther)
+	return nil
+}
+
+// partPage shows one part with what was typed so far.
+func (s *Service) partPage(w http.ResponseWriter, r *http.Request) error {
+	p, a, err := s.drawn(r.Context(), kernel.AgencyID(r.PathValue("agency")), r.PathValue("id"))
+	if err != nil {
+		return err
+	}
+	t, ok := s.template(a.Template)
+	if !ok || !slices.Contains(s.parts(t), r.PathValue("part")) {
+		return kernel.NotThere("part")
+	}
+	if r.PathValue("part") == partCheck {
+		return s.showCheck(w, r, p, a, nil)
+	}
+	return s.showPart(w, r, p, a, t, r.PathValue("part"), nil)
+}
+
+// postPart keeps what was typed, whatever it is, and goes on when nothing of this part is wrong.
+func (s *Service) postPart(w http.ResponseWriter, r *http.Request) error {
+	agency, id, part := kernel.AgencyID(r.PathValue("agency")), r.PathValue("id"), r.PathValue("part")
+	p, a, err := s.drawn(r.Context(), agency, id)
+	if err != nil {
+		return err
+	}
+	t, ok := s.template(a.Template)
+	if !ok || !slices.Contains(s.parts(t), part) {
+		return kernel.NotThere("part")
+	}
+	if part == partCheck {
+		return s.postCheck(w, r, p, a)
+	}
+	if err := r.ParseForm(); err != nil {
+		return kernel.NewError(kernel.Malformed, "malformed-request", "The request cannot be read.").Wrap(err)
+	}
+	if a, err = s.write(r.Context(), agency, id, func(b *workflows.Blanks) { typed(r, t, part, b) }); err != nil {
+		return err
+	}
+	do := r.PostFormValue("do")
+	if part == partQuestions && do != "next" {
+		return s.afterQuestion(w, r, p, a, t, do)
+	}
+	if _, _, err := s.filled(p, a); err != nil {
+		if kernel.KindOf(err) != kernel.Invalid {
+			return err
+		}
+		if mine := ofPart(err, part); mine != nil {
+			return s.showPart(w, r, p, a, t, part, mine)
+		}
+	}
+	parts := s.parts(t)
+	http.Redirect(w, r, organisationPath(agency, "mini-apps", id, parts[slices.Index(parts, part)+1]), http.StatusSeeOther)
+	return nil
+}
+
+// ofPart is what is wrong with one part; nil when nothing is.
+func ofPart(err error, part string) error {
+	var mine []kernel.FieldError
+	for _, f := range kernel.AsError(err).Fields {
+		if partOf(f.Path) == part {
+			mine = append(mine, f)
+		}
+	}
+	if len(mine) == 0 {
+		return nil
+	}
+	return kernel.InvalidFields(mine...)
+}
+
+// typed reads one part of the form into the blanks.
+func typed(r *http.Request, t *workflows.Template, part string, b *workflows.Blanks) {
+	text := func(name string) kernel.Text {
+		out := kernel.Text{}
+		for _, l := range kernel.Locales {
+			out[l] = strings.TrimSpace(r.PostFormValue(name + "." + l))
+		}
+		return out
+	}
+	days := func(name string) int {
+		n, err := strconv.Atoi(strings.TrimSpace(r.PostFormValue(name)))
+		if err != nil {
+			return 0 // which is refused, naming the field
+		}
+		return n
+	}
+	switch part {
+	case partWords:
+		b.Slug, b.Category = strings.TrimSpace(r.PostFormValue("slug")), r.PostFormValue("category")
+		b.Title, b.Summary, b.Search, b.Start = text("title"), text("summary"), text("search"), text("start")
+	case partData:
+		b.ClosedDays = days("closed_days")
+		if b.Level.UnmarshalText([]byte(r.PostFormValue("level"))) != nil {
+			b.Level = kernel.NoLevel
+		}
+		old := b.Claims
+		b.Claims = nil
+		for _, offered := range t.Claims() {
+			if !offered.Required && r.PostFormValue("ask."+offered.Name) != "true" {
+				continue
+			}
+			c := t.ClaimBlank(offered.Name)
+			if i := slices.IndexFunc(old, func(o workflows.ClaimBlank) bool { return o.Name == offered.Name }); i >= 0 {
+				c.Required = old[i].Required || offered.Required
+			}
+			if name := "claims." + offered.Name; r.PostForm.Has(name + ".retention_days") { // what was not on the page begins with the template's
+				c.RetentionDays, c.Purpose = days(name+".retention_days"), text(name+".purpose")
+			}
+			b.Claims = append(b.Claims, c)
+		}
+	case partQuestions:
+		typedQuestion(r, b, text)
+	case partDocument:
+		b.Document = workflows.DocumentBlank{Title: text("document.title"), Text: text("document.text")}
+	}
+}
+
+// typedQuestion adds, changes or removes one question.
+func typedQuestion(r *http.Request, b *workflows.Blanks, text func(string) kernel.Text) {
+	at, err := strconv.Atoi(r.PostFormValue("at"))
+	if err != nil || at < 0 || at > len(b.Questions) {
+		at = len(b.Questions)
+	}
+	switch r.PostFormValue("do") {
+	case "remove":
+		if at < len(b.Questions) {
+			b.Questions = slices.Delete(slices.Clone(b.Questions), at, at+1)
+		}
+	case "keep":
+		q := workflows.Question{Label: text("label"), Hint: text("hint"), Type: r.PostFormValue("type"), Required: r.PostFormValue("required") == "true"}
+		if q.Type == workflows.TypeChoice {
+			q.Options = optionsOf(text("options"))
+		}
+		if q.Hint["en"]+q.Hint["ru"]+q.Hint["zh"] == "" {
+			q.Hint = nil
+		}
+		if at == len(b.Questions) && at < workflows.MaxQuestions {
+			b.Questions = append(slices.Clone(b.Questions), q)
+		} else if at < len(b.Questions) {
+			b.Questions = slices.Clone(b.Questions)
+			b.Questions[at] = q
+		}
+	}
+}
+
+// optionsOf reads one answer a line: the first lines of all languages are the first answer.
+func optionsOf(lines kernel.Text) []kernel.Text {
+	var out []kernel.Text
+	for _, l := range kernel.Locales {
+		n := 0
+		for line := range strings.SplitSeq(strings.ReplaceAll(lines[l], "\r", ""), "\n") {
+			if line = strings.TrimSpace(line); line == "" {
+				continue
+			}
+			if n == len(out) {
+				out = append(out, kernel.Text{})
+			}
+			out[n][l] = line
+			n++
+		}
+	}
+	return out
+}
+
+func linesOf(options []kernel.Text) kernel.Text {
+	out := kernel.Text{}
+	for _, l := range kernel.Locales {
+		var lines []string
+		for _, o := range options {
+			lines = append(lines, o[l])
+		}
+		out[l] = strings.Join(lines, "\n")
+	}
+	return out
+}
+
+// afterQuestion shows what is wrong with the question that was just typed, or the list again.
+func (s *Service) afterQuestion(w http.ResponseWriter, r *http.Request, p Partner, a App, t *workflows.Template, do string) error {
+	at, err := strconv.Atoi(r.PostFormValue("at"))
+	if err != nil || at < 0 || at >= len(a.Blanks.Questions) {
+		at = len(a.Blanks.Questions) - 1
+	}
+	if _, _, err := s.filled(p, a); do == "keep" && kernel.KindOf(err) == kernel.Invalid {
+		prefix := fmt.Sprintf("questions.%d.", at)
+		var mine []kernel.FieldError
+		for _, f := range kernel.AsError(err).Fields {
+			if strings.HasPrefix(f.Path, prefix) {
+				f.Path = strings.TrimPrefix(f.Path, prefix)
+				mine = append(mine, f)
+			}
+		}
+		if len(mine) > 0 {
+			return s.showQuestion(w, r, p, a, t, at, kernel.InvalidFields(mine...))
+		}
+	}
+	http.Redirect(w, r, organisationPath(p.Agency, "mini-apps", a.ID, partQuestions), http.StatusSeeOther)
+	return nil
+}
+
+// inLanguages is one text in every language, as fields named "<name>.<language>".
+func (s *Service) inLanguages(r *http.Request, name, label, hint string, value kernel.Text, f ui.Field) []ui.Field {
+	var out []ui.Field
+	for i, l := range kernel.Locales {
+		one := f
+		one.Name, one.Label, one.Value = name+"."+l, label+" – "+s.say(r, "language."+l), value[l]
+		if i == 0 {
+			one.Hint = hint
+		}
+		out = append(out, one)
+	}
+	return out
+}
+
+func (s *Service) showPart(w http.ResponseWriter, r *http.Request, p Partner, a App, t *workflows.Template, part string, problem error) error {
+	if part == partQuestions {
+		at, err := strconv.Atoi(r.URL.Query().Get("at"))
+		if err == nil && at >= 0 && at <= len(a.Blanks.Questions) && at < workflows.MaxQuestions {
+			return s.showQuestion(w, r, p, a, t, at, nil)
+		}
+		return s.showQuestions(w, r, p, a, t, problem)
+	}
+	b := a.Blanks
+	v := formView{Path: organisationPath(p.Agency, "mini-apps", a.ID, part), Buttons: []ui.Button{{Label: s.say(r, "next"), Name: "do", Value: "next"}}}
+	one := ui.Field{Required: true, MaxLength: 200}
+	long := ui.Field{Required: true, Kind: "textarea", Rows: 4, MaxLength: 2000}
+	switch part {
+	case partWords:
+		slug := ui.Field{Name: "slug", Label: s.say(r, "app.slug"), Hint: s.say(r, "app.slug-hint", "prefix", string(p.Agency)+"-"), Value: b.Slug, Required: true, MaxLength: 60, Autocomplete: "off", Verified: a.Made()}
+		category := ui.Field{Name: "category", Kind: "select", Label: s.say(r, "app.category"), Value: b.Category, Required: true}
+		for _, c := range p.Categories {
+			category.Options = append(category.Options, ui.Option{Value: c, Label: s.say(r, "category."+c)})
+		}
+		v.Parts = []formPart{
+			{Title: s.say(r, "app.title"), Fields: s.inLanguages(r, "title", s.say(r, "app.title"), s.say(r, "app.title-hint"), b.Title, one)},
+			{Title: s.say(r, "app.summary"), Fields: s.inLanguages(r, "summary", s.say(r, "app.summary"), s.say(r, "app.summary-hint"), b.Summary, one)},
+			{Title: s.say(r, "app.start"), Fields: s.inLanguages(r, "start", s.say(r, "app.start"), s.say(r, "app.start-hint"), b.Start, long)},
+			{Title: s.say(r, "app.search"), Fields: s.inLanguages(r, "search", s.say(r, "app.search"), s.say(r, "app.search-hint"), b.Search, one)},
+			{Title: s.say(r, "app.place"), Fields: []ui.Field{category, slug}},
+		}
+	case partData:
+		v.About = &ui.Notice{Tone: ui.Info, Title: s.say(r, "purpose."+t.Purpose), Body: s.say(r, "app.data-about")}
+		v.Parts = s.dataParts(r, b, t)
+	case partDocument:
+		v.Parts = []formPart{
+			{Title: s.say(r, "app.document-title"), Fields: s.inLanguages(r, "document.title", s.say(r, "app.document-title"), s.say(r, "app.document-title-hint"), b.Document.Title, one)},
+			{Title: s.say(r, "app.document-text"), Fields: s.inLanguages(r, "document.text", s.say(r, "app.document-text"), s.say(r, "app.document-text-hint"), b.Document.Text, long)},
+		}
+	}
+	return s.renderPart(w, r, p, a, t, part, v, problem)
+}
+
+// dataParts ask which verified data the mini-app needs, why and for how long.
+func (s *Service) dataParts(r *http.Request, b workflows.Blanks, t *workflows.Template) []formPart {
+	locale := kernel.LocaleOf(r.Context())
+	ask := formPart{Title: s.say(r, "app.ask"), Hint: s.say(r, "app.ask-hint")}
+	var out []formPart
+	for _, offered := range t.Claims() {
+		label := t.Text(locale, "claim."+offered.Name)
+		i := slices.IndexFunc(b.Claims, func(c workflows.ClaimBlank) bool { return c.Name == offered.Name })
+		if !offered.Required {
+			f := ui.Field{Name: "ask." + offered.Name, Kind: "checkbox", Label: label}
+			if i >= 0 {
+				f.Value = "true"
+			}
+			ask.Fields = append(ask.Fields, f)
+		}
+		if i < 0 {
+			continue
+		}
+		name := "claims." + offered.Name
+		part := formPart{Title: label, Fields: s.inLanguages(r, name+".purpose", s.say(r, "app.why"), s.say(r, "app.why-hint"), b.Claims[i].Purpose, ui.Field{Required: true, MaxLength: 300})}
+		part.Fields = append(part.Fields, ui.Field{Name: name + ".retention_days", Kind: "number", Label: s.say(r, "app.days"), Hint: s.say(r, "app.days-hint", "n", offered.LongestDays), Suffix: s.say(r, "app.days-unit"), Required: true, Value: strconv.Itoa(b.Claims[i].RetentionDays)})
+		out = append(out, part)
+	}
+	level := ui.Field{Name: "level", Kind: "radio", Label: s.say(r, "app.level"), Required: true, Value: b.Level.String()}
+	for _, l := range signInLevels {
+		level.Options = append(level.Options, ui.Option{Value: l.String(), Label: s.say(r, "app.level."+l.String()), Hint: s.say(r, "app.level-hint."+l.String())})
+	}
+	closed := ui.Field{Name: "closed_days", Kind: "number", Label: s.say(r, "app.closed-days"), Hint: s.say(r, "app.days-hint", "n", t.LongestDays()), Suffix: s.say(r, "app.days-unit"), Required: true, Value: strconv.Itoa(b.ClosedDays)}
+	if len(ask.Fields) > 0 {
+		out = append([]formPart{ask}, out...)
+	}
+	return append(out, formPart{Title: s.say(r, "app.more"), Fields: []ui.Field{level, closed}})
+}
+
+func (s *Service) renderPart(w http.ResponseWriter, r *http.Request, p Partner, a App, t *workflows.Template, part string, v formView, problem error) error {
+	locale := kernel.LocaleOf(r.Context())
+	parts := s.parts(t)
+	steps := ui.Steps{Current: slices.Index(parts, part) + 1}
+	for _, name := range parts {
+		steps.Labels = append(steps.Labels, s.say(r, "part."+name))
+	}
+	v.Steps = &steps
+	view := ui.View{Title: s.say(r, "part."+part), Lead: p.Name.In(locale) + " · " + t.Text(locale, "title"), Back: organisationPath(p.Agency), Active: "services", Task: true}
+	if at := slices.Index(parts, part); at > 0 {
+		view.Back = organisationPath(p.Agency, "mini-apps", a.ID, parts[at-1])
+	}
+	if problem != nil {
+		view.Status = web.Status(kernel.KindOf(problem))
+		v.withErrors(s.Texts.FieldErrors(locale, problem))
+	}
+	view.Data = v
+	return s.Citizen.Render(w, r, s.views, "wizard", view)
+}
+
+// questionsView is the data of ui/questions.html.
+type questionsView struct {
+	Problems []ui.Problem
+	Steps    *ui.Steps
+	Path     string
+	Rows     []questionRow
+	Add      *ui.Button
+}
+
+type questionRow struct {
+	Label, Note, Change string
+	At                  int
+}
+
+func (s *Service) showQuestions(w http.ResponseWriter, r *http.Request, p Partner, a App, t *workflows.Template, problem error) error {
+	locale := kernel.LocaleOf(r.Context())
+	parts := s.parts(t)
+	v := questionsView{Path: organisationPath(p.Agency, "mini-apps", a.ID, partQuestions), Steps: &ui.Steps{Current: slices.Index(parts, partQuestions) + 1}}
+	for _, name := range parts {
+		v.Steps.Labels = append(v.Steps.Labels, s.say(r, "part."+name))
+	}
+	for i, q := range a.Blanks.Questions {
+		row := questionRow{Label: q.Label.In(locale), Note: s.say(r, "question.type."+q.Type), At: i, Change: v.Path + "?at=" + strconv.Itoa(i)}
+		if !q.Required {
+			row.Note += ", " + s.say(r, "question.optional")
+		}
+		v.Rows = append(v.Rows, row)
+	}
+	if len(a.Blanks.Questions) < workflows.MaxQuestions {
+		v.Add = &ui.Button{Label: s.say(r, "question.add"), Href: v.Path + "?at=" + strconv.Itoa(len(a.Blanks.Questions)), Tone: "secondary"}
+	}
+	view := ui.View{Title: s.say(r, "part.questions"), Lead: s.say(r, "questions-lead"), Back: organisationPath(p.Agency, "mini-apps", a.ID, partData), Active: "services", Task: true}
+	if problem != nil {
+		view.Status = web.Status(kernel.KindOf(problem))
+		for _, f := range kernel.AsError(problem).Fields {
+			at, _, _ := strings.Cut(strings.TrimPrefix(f.Path, "questions."), ".")
+			n, err := strconv.Atoi(at)
+			text := s.Texts.FieldErrors(locale, kernel.InvalidFields(f))[f.Path]
+			if err == nil {
+				text = s.say(r, "question.wrong", "n", n+1, "text", text)
+			}
+			v.Problems = append(v.Problems, ui.Problem{Text: text})
+		}
+	}
+	view.Data = v
+	return s.Citizen.Render(w, r, s.views, "questions", view)
+}
+
+// showQuestion is the form of one question, a new one when there are at of them.
+func (s *Service) showQuestion(w http.ResponseWriter, r *http.Request, p Partner, a App, t *workflows.Template, at int, problem error) error {
+	locale := kernel.LocaleOf(r.Context())
+	q := workflows.Question{Type: workflows.TypeText, Required: true}
+	if at < len(a.Blanks.Questions) {
+		q = a.Blanks.Questions[at]
+	}
+	kind := ui.Field{Name: "type", Kind: "select", Label: s.say(r, "question.type"), Value: q.Type, Required: true}
+	for _, name := range workflows.QuestionTypes {
+		kind.Options = append(kind.Options, ui.Option{Value: name, Label: s.say(r, "question.type."+name)})
+	}
+	required := ui.Field{Name: "required", Kind: "checkbox", Label: s.say(r, "question.required"), Value: strconv.FormatBool(q.Required)}
+	options := linesOf(q.Options)
+	path := organisationPath(p.Agency, "mini-apps", a.ID, partQuestions)
+	v := formView{Path: path + "?at=" + strconv.Itoa(at), Version: at, Parts: []formPart{
+		{Title: s.say(r, "question.label"), Fields: append(s.inLanguages(r, "label", s.say(r, "question.label"), s.say(r, "question.label-hint"), q.Label, ui.Field{Required: true, MaxLength: 150}), kind, required)},
+		{Title: s.say(r, "question.hint"), Fields: s.inLanguages(r, "hint", s.say(r, "question.hint"), s.say(r, "question.hint-hint"), q.Hint, ui.Field{MaxLength: 300})},
+		{Title: s.say(r, "question.options"), Fields: s.inLanguages(r, "options", s.say(r, "question.options"), s.say(r, "question.options-hint"), options, ui.Field{Kind: "textarea", Rows: 5, MaxLength: 2100})},
+	}, Buttons: []ui.Button{{Label: s.say(r, "question.keep"), Name: "do", Value: "keep"}}}
+	view := ui.View{Title: s.say(r, "question.title", "n", at+1), Lead: t.Text(locale, "title"), Back: path, Active: "services", Task: true}
+	if problem != nil {
+		view.Status = web.Status(kernel.KindOf(problem))
+		wrong := map[string]string{}
+		for field, text := range s.Texts.FieldErrors(locale, problem) {
+			if rest, ok := strings.CutPrefix(field, "options."); ok && !slices.Contains(kernel.Locales, rest) { // "options.1.ru": the box of that language
+				field = "options." + rest[strings.LastIndex(rest, ".")+1:]
+			}
+			if field == "options" {
+				field = "options." + kernel.Locales[0]
+			}
+			wrong[field] = text
+		}
+		v.withErrors(wrong)
+	}
+	view.Data = v
+	return s.Citizen.Render(w, r, s.views, "wizard", view)
+}
+
+// checkView is the data of ui/check.html.
+type checkView struct {
+	Problems []ui.Problem
+	Steps    *ui.Steps
+	Path     string
+	Made     *ui.Notice
+	Rows     []ui.SummaryRow
+	Asks     []ui.Fact
+	Keeps    string
+	Button   string
+}
+
+// showCheck shows the mini-app as people will meet it, and everything that is still wrong with it, each with the way to where it is typed.
+func (s *Service) showCheck(w http.ResponseWriter, r *http.Request, p Partner, a App, problem error) error {
+	t, ok := s.template(a.Template)
+	if !ok {
+		return kernel.NotThere("template")
+	}
+	locale, b := kernel.LocaleOf(r.Context()), a.Blanks
+	at := func(part string) string { return organisationPath(p.Agency, "mini-apps", a.ID, part) }
+	parts := s.parts(t)
+	v := checkView{Path: at(partCheck), Steps: &ui.Steps{Current: len(parts)}, Button: s.say(r, "app.make")}
+	for _, name := range parts {
+		v.Steps.Labels = append(v.Steps.Labels, s.say(r, "part."+name))
+	}
+	if a.Made() {
+		v.Made = &ui.Notice{Tone: ui.Success, Title: s.say(r, "app.made-title"), Body: s.say(r, "app.made-body"), Link: ui.Link{Label: s.say(r, "app.to-release"), Href: "/staff/mini-apps/" + a.Slug}}
+		v.Button = s.say(r, "app.make-again")
+	}
+	row := func(key, value, part string) {
+		v.Rows = append(v.Rows, ui.SummaryRow{Key: s.say(r, key), Value: value, Change: at(part)})
+	}
+	row("app.title", b.Title.In(locale), partWords)
+	row("app.summary", b.Summary.In(locale), partWords)
+	row("app.start", b.Start.In(locale), partWords)
+	row("app.category", s.say(r, "category."+b.Category), partWords)
+	row("app.slug", b.Slug, partWords)
+	row("app.level", s.say(r, "app.level."+b.Level.String()), partData)
+	row("app.closed-days", s.say(r, "app.days-value", "n", b.ClosedDays), partData)
+	if t.Asks {
+		row("part.questions", s.say(r, "questions-count", "n", len(b.Questions)), partQuestions)
+	}
+	if t.Prints {
+		row("app.document-title", b.Document.Title.In(locale), partDocument)
+	}
+	for _, c := range b.Claims {
+		v.Asks = append(v.Asks, ui.Fact{Key: t.Text(locale, "claim."+c.Name), Value: c.Purpose.In(locale) + " " + s.say(r, "app.kept", "n", c.RetentionDays)})
+	}
+	if problem == nil {
+		_, _, problem = s.filled(p, a)
+		if problem != nil && kernel.KindOf(problem) != kernel.Invalid {
+			return problem
+		}
+	}
+	view := ui.View{Title: s.say(r, "part.check"), Lead: s.say(r, "check-lead"), Back: at(parts[len(parts)-2]), Active: "services", Task: true}
+	if problem != nil {
+		if r.Method == http.MethodPost {
+			view.Status = web.Status(kernel.KindOf(problem))
+		}
+		v.Problems = s.toParts(r, t, problem)
+	}
+	view.Data = v
+	return s.Citizen.Render(w, r, s.views, "check", view)
+}
+
+// toParts lists what is wrong, with where it is typed; what has no field stands by itself.
+func (s *Service) toParts(r *http.Request, t *workflows.Template, problem error) []ui.Problem {
+	locale := kernel.LocaleOf(r.Context())
+	e := kernel.AsError(problem)
+	if len(e.Fields) == 0 {
+		return []ui.Problem{{Text: s.Texts.Error(locale, problem)}}
+	}
+	var out []ui.Problem
+	for _, f := range e.Fields {
+		text := s.Texts.FieldErrors(locale, kernel.InvalidFields(f))[f.Path]
+		what := s.say(r, "part."+partOf(f.Path))
+		if claim, ok := strings.CutPrefix(f.Path, "claims."); ok {
+			name, _, _ := strings.Cut(claim, ".")
+			what = t.Text(locale, "claim."+name)
+		}
+		out = append(out, ui.Problem{Text: what + ": " + text})
+	}
+	return out
+}
+
+func (s *Service) postCheck(w http.ResponseWriter, r *http.Request, p Partner, a App) error {
+	_, err := s.make(r.Context(), p.Agency, a.ID)
+	switch kernel.KindOf(err) {
+	case kernel.Invalid, kernel.Conflict:
+		return s.showCheck(w, r, p, a, err)
+	}
+	if err != nil {
+		return err
+	}
+	http.Redirect(w, r, organisationPath(p.Agency, "mini-apps", a.ID, partCheck), http.StatusSeeOther)
+	return nil
+}
