@@ -44,6 +44,9 @@
 // A case is pinned to Definition.Hash. When a definition changes, the old files move to versions/<hash12>/ and
 // versions.lock names both (CheckLock, a test); Library.ByHash finds either.
 //
+// A Template is a definition with blanks (templates/<name>). Template.Fill makes the files of a definition from what an agency
+// typed, ParseFiles reads them, and Library.Add lets a running installation offer them.
+//
 // Promise 12, "a person decides, not a program", is kept three times: by Check on the declaration, by Step at run
 // time, and by tests that walk every path of every definition.
 package workflows

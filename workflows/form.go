@@ -49,6 +49,11 @@ var Messages = map[string]string{
 	"field.unknown":        "This is not asked here.",
 	"field.verified":       "This comes from your verified identity and cannot be changed here.",
 	"field.not-verified":   "Your verified identity does not hold this.",
+	"field.braces":         "Leave out curly brackets.",
+	"field.twice":          "This is there twice.",
+	"field.too-many":       "Give no more than {max}.",
+	"field.too-few":        "Give at least {min}.",
+	"field.too-many-lines": "Use no more than {max} lines.",
 	kernel.CardNumberSlug:  kernel.CardNumberMessage,
 }
 

@@ -53,20 +53,51 @@ func check(_ context.Context, c *console, args []string) error {
 	if len(library.All()) == 0 {
 		return errors.New("no definition found: want <sector>/<slug>/service.yaml below the folder")
 	}
-	failed := false
+	ok := true
 	for _, d := range library.All() {
-		for _, s := range d.Scripts {
-			if err := workflows.RunScript(d, s.Data); err != nil {
-				fmt.Fprintf(c.err, "%s/%s: %v\n", d.Dir, s.Name, err)
-				failed = true
-			}
-		}
-		fmt.Fprintf(c.out, "%s  %.12s  %d scripts\n", d.Dir, d.Hash, len(d.Scripts))
+		ok = play(c, d.Dir, d) && ok
 	}
-	if failed {
+	if *dir == "" {
+		whole, err := checkTemplates(c)
+		if err != nil {
+			return err
+		}
+		ok = whole && ok
+	}
+	if !ok {
 		return exitError(1)
 	}
 	return nil
+}
+
+// play runs the case scripts of one definition and reports whether all went as written.
+func play(c *console, name string, d *workflows.Definition) bool {
+	ok := true
+	for _, s := range d.Scripts {
+		if err := workflows.RunScript(d, s.Data); err != nil {
+			fmt.Fprintf(c.err, "%s/%s: %v\n", name, s.Name, err)
+			ok = false
+		}
+	}
+	fmt.Fprintf(c.out, "%s  %.12s  %d scripts\n", name, d.Hash, len(d.Scripts))
+	return ok
+}
+
+// checkTemplates checks the definition that the example of each template makes.
+func checkTemplates(c *console) (bool, error) {
+	templates, err := workflows.Templates()
+	if err != nil {
+		return false, err
+	}
+	ok := true
+	for _, t := range templates {
+		d, err := t.Example()
+		if err != nil {
+			return false, fmt.Errorf("template %s: %w", t.Name, err)
+		}
+		ok = play(c, workflows.TemplatesDir+"/"+t.Name, d) && ok
+	}
+	return ok, nil
 }
 
 // described is the town without a database: enough to describe its contracts and pages.

@@ -118,7 +118,7 @@ func TestCommandsSayWhatIsWrong(t *testing.T) {
 		{[]string{"keys"}, 1, []string{"keys init"}},
 		{[]string{"check", "--dir", t.TempDir()}, 1, nil},
 		{[]string{"version"}, 0, []string{"townhall"}},
-		{[]string{"check"}, 0, []string{"civic/residence-certificate"}},
+		{[]string{"check"}, 0, []string{"civic/residence-certificate", "templates/appointments", "templates/application", "templates/notices"}},
 		{nil, 0, []string{"demo", "serve", "verify"}},
 	} {
 		code, out := townhall(t, tc.args...)

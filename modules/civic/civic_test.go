@@ -26,6 +26,7 @@ type memory struct {
 	lib   *workflows.Library
 	clock kernel.Clock
 	who   fakePeople
+	slug  string // of the one service whose cases these are
 	cases map[kernel.CaseID]workflows.Snapshot
 }
 
@@ -74,7 +75,7 @@ func (m *memory) Read(ctx context.Context, _ kernel.Tx, q kernel.CaseQuery) ([]k
 }
 
 func (m *memory) def() *workflows.Definition {
-	d, _ := m.lib.Get(slug)
+	d, _ := m.lib.Get(m.slug)
 	return d
 }
 
@@ -135,28 +136,49 @@ type site struct {
 	locale  string
 }
 
-func newSite(t *testing.T) *site {
+// offering is the test directory whose municipalities offer one more service.
+type offering struct {
+	kernel.Directory
+	slug string
+}
+
+func (o offering) ByHost(host string) (kernel.Tenant, bool) {
+	t, ok := o.Directory.ByHost(host)
+	t.Services = append(t.Services, o.slug)
+	return t, ok
+}
+
+func newSite(t *testing.T) *site { return newSiteOf(t, slug) }
+
+// newSiteOf is a site whose cases are of the service slug, one of the library's or of those that are added.
+func newSiteOf(t *testing.T, slug string, added ...*workflows.Definition) *site {
 	t.Helper()
 	lib, err := workflows.Load(workflows.Embedded())
 	if err != nil {
 		t.Fatal(err)
 	}
+	for _, d := range added {
+		if err := lib.Add(d); err != nil {
+			t.Fatal(err)
+		}
+	}
+	directory := offering{kerneltest.Directory(), slug}
 	clock := kerneltest.NewClock(time.Date(2026, 11, 22, 9, 0, 0, 0, time.UTC))
 	anna := kernel.Principal{Kind: kernel.Citizen, Tenant: kerneltest.Northwick, Person: kernel.PersonID(kernel.NewID()), Name: "Anna Whitfield", Level: kernel.Substantial, AuthTime: clock.Now()}
 	people := fakePeople{anna.Person: {ID: anna.Person, Claims: map[string]string{"name": "Anna Whitfield", "birthdate": "1988-04-17",
 		"address.street_address": "12 Mill Lane", "address.locality": "Northwick", "address.postal_code": "NW7 2QH", "address.country": "GB"}}}
-	m := &memory{lib: lib, clock: clock, who: people, cases: map[kernel.CaseID]workflows.Snapshot{}}
+	m := &memory{lib: lib, clock: clock, who: people, slug: slug, cases: map[kernel.CaseID]workflows.Snapshot{}}
 	words, err := ui.LoadTexts(web.Texts(), Texts(), fieldTexts())
 	if err != nil {
 		t.Fatal(err)
 	}
-	s, err := New(Deps{DB: kerneltest.DB(t), Library: lib, Directory: kerneltest.Directory(), Cases: m, Documents: noDocuments{}, People: people, Clock: clock, Texts: words, Shell: bare{}})
+	s, err := New(Deps{DB: kerneltest.DB(t), Library: lib, Directory: directory, Cases: m, Documents: noDocuments{}, People: people, Clock: clock, Texts: words, Shell: bare{}})
 	if err != nil {
 		t.Fatal(err)
 	}
 	module := s.Module()
 	out := &site{t: t, who: &kernel.Principal{}, anna: anna, memory: m, clock: clock, locale: "en"}
-	server, err := web.New(web.Options{Directory: kerneltest.Directory(), Auth: doorman{out.who}, Clock: clock, Log: slog.New(slog.DiscardHandler), Headers: func(http.Header) {},
+	server, err := web.New(web.Options{Directory: directory, Auth: doorman{out.who}, Clock: clock, Log: slog.New(slog.DiscardHandler), Headers: func(http.Header) {},
 		ErrorPage: func(w http.ResponseWriter, _ *http.Request, _ string, status int, e *kernel.Error) {
 			http.Error(w, e.Slug, status)
 		},

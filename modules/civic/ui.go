@@ -143,11 +143,18 @@ func (s *Service) postStart(w http.ResponseWriter, r *http.Request) error {
 		return err
 	}
 	next := "/check"
-	if form := d.ApplicationForm(); form != nil && len(form.Pages) > 0 {
+	if form := d.ApplicationForm(); form != nil && len(form.Pages) > 0 && !asksNothing(d) {
 		next = "/" + form.Pages[0].Name
 	}
 	http.Redirect(w, r, appPath(d)+"/apply/"+a.ID+next, http.StatusSeeOther)
 	return nil
+}
+
+// asksNothing reports that the application form only shows what is verified: then there is one page, which shows it, and one
+// button.
+func asksNothing(d *workflows.Definition) bool {
+	form := d.ApplicationForm()
+	return form != nil && len(form.Pages) == 1 && !slices.ContainsFunc(form.FieldNames(), func(n string) bool { return !d.Field(n).Verified })
 }
 
 var errSent = errors.New("the application is no draft any more")

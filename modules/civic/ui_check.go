@@ -54,10 +54,16 @@ func (s *Service) showCheck(w http.ResponseWriter, r *http.Request, a applicatio
 	if send.Declare {
 		v.Declare = &ui.Field{Kind: "checkbox", Name: workflows.Declaration, Required: true, Label: a.def.Text(locale, "action."+send.Name+".declare"), Error: wrong[workflows.Declaration]}
 	}
-	if agency, ok := s.Directory.Agency(kernel.TenantOf(ctx).ID, a.Agency); ok {
+	view := ui.View{Title: s.t(r, "civic.check.title"), Lead: s.t(r, "civic.check.lead"), Active: "services", Back: s.lastPage(a)}
+	if asksNothing(a.def) { // there are no answers to check, and no application: the page says what it is
+		page := "page." + a.def.ApplicationForm().Pages[0].Name
+		view.Title, view.Lead, view.Back = a.def.Text(locale, page), "", appPath(a.def)
+		if a.def.HasText(page + ".hint") {
+			view.Lead = a.def.Text(locale, page+".hint")
+		}
+	} else if agency, ok := s.Directory.Agency(kernel.TenantOf(ctx).ID, a.Agency); ok {
 		v.Agency = agency.Name.In(locale)
 	}
-	view := ui.View{Title: s.t(r, "civic.check.title"), Lead: s.t(r, "civic.check.lead"), Active: "services", Back: s.lastPage(a)}
 	if problem != nil {
 		view.Status = web.Status(kernel.KindOf(problem))
 		v.Problems = s.checkProblems(locale, v, wrong, problem)
@@ -149,6 +155,7 @@ type doneView struct {
 	Next  string
 	Due   string
 	Case  string
+	Label string // of the way to the case, where it is no application
 }
 
 func (s *Service) donePage(w http.ResponseWriter, r *http.Request) error {
@@ -171,7 +178,10 @@ func (s *Service) donePage(w http.ResponseWriter, r *http.Request) error {
 	if !a.DueAt.IsZero() {
 		v.Due = ui.Date(locale, kernel.TenantOf(ctx).Location(), a.DueAt)
 	}
-	return s.Shell.Render(w, r, s.views, "done", ui.View{Title: s.t(r, "civic.done.title"), Data: v, Active: "cases"})
+	if asksNothing(a.def) {
+		v.Panel.Title, v.Label = a.def.Text(locale, "state."+a.State), a.def.Text(locale, "title")
+	}
+	return s.Shell.Render(w, r, s.views, "done", ui.View{Title: v.Panel.Title, Data: v, Active: "cases"})
 }
 
 var kinds = map[string]string{
