@@ -58,7 +58,7 @@ const (
 	MaxQuestions = 20
 	MaxOptions   = 20
 
-	maxSlug         = 40
+	maxSlug         = 60
 	maxTitle        = 80
 	maxSummary      = 200
 	maxSearch       = 300
