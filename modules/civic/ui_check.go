@@ -213,7 +213,11 @@ func question(locale string, d *workflows.Definition, f *workflows.Field, answer
 		q.Kind = "select"
 	}
 	for _, o := range f.Options {
-		q.Options = append(q.Options, ui.Option{Value: o, Label: d.Text(locale, key+".option."+o), Selected: chosen(answers[f.Name], o)})
+		option := ui.Option{Value: o, Label: d.Text(locale, key+".option."+o), Selected: chosen(answers[f.Name], o)}
+		if hint := key + ".option." + o + ".hint"; d.HasText(hint) {
+			option.Hint = d.Text(locale, hint)
+		}
+		q.Options = append(q.Options, option)
 	}
 	return q
 }
