@@ -170,3 +170,33 @@ func TestReadersAndWritersOfOneLibrary(t *testing.T) {
 		}
 	}
 }
+
+// Two who add at the same moment both find theirs afterwards.
+func TestNoAdditionIsLost(t *testing.T) {
+	t.Parallel()
+	const writers = 8
+	var mine []*Definition
+	for w := range writers {
+		mine = append(mine, version(t, fmt.Sprintf("cat-registration-%d", w), "Version"))
+	}
+	for range 300 {
+		l := library(t).Fork()
+		start := make(chan struct{})
+		var all sync.WaitGroup
+		for _, d := range mine {
+			all.Go(func() {
+				<-start
+				if err := l.Add(d); err != nil {
+					t.Error(err)
+				}
+			})
+		}
+		close(start)
+		all.Wait()
+		for _, d := range mine {
+			if got, _ := l.Get(d.Slug); got != d {
+				t.Fatalf("%s was lost", d.Slug)
+			}
+		}
+	}
+}

@@ -124,7 +124,9 @@ func TestClaimsComeAndGoWithTheirTexts(t *testing.T) {
 			b.Claims = nil
 			for i, c := range offered {
 				if c.Required || mask>>i&1 == 1 {
-					b.Claims = append(b.Claims, one.ClaimBlank(c.Name))
+					blank := one.ClaimBlank(c.Name)
+					blank.Required = c.Required || mask&1 == 1
+					b.Claims = append(b.Claims, blank)
 				}
 			}
 			d := filled(t, one, b)

@@ -44,6 +44,12 @@ func newHouse(t testing.TB) *house {
 	if err != nil {
 		t.Fatal(err)
 	}
+	return newHouseWith(t, lib, kerneltest.Directory())
+}
+
+func newHouseWith(t testing.TB, lib *workflows.Library, directory kernel.Directory) *house {
+	t.Helper()
+	var err error
 	h := &house{t: t, documents: &fakeDocuments{}, audit: &fakeAudit{}, clock: kerneltest.NewClock(time.Now()), notices: &notices{}}
 	h.anna, h.mei = h.citizen("Anna Whitfield"), h.citizen("王小明")
 	h.oliver, h.priya, h.tomasz = h.registrar(kerneltest.Northwick, "Oliver Grant"), h.registrar(kerneltest.Northwick, "Priya Shah"), h.registrar(kerneltest.Eastmere, "Tomasz Nowak")
@@ -53,7 +59,7 @@ func newHouse(t testing.TB) *house {
 			"address.street_address": "12 Mill Lane", "address.locality": "Northwick", "address.postal_code": "NW7 2QH", "address.country": "GB"}}
 	}
 	db := kerneltest.DB(t)
-	if h.Service, err = New(Deps{DB: db, Library: lib, Directory: kerneltest.Directory(), Documents: h.documents, People: people, Audit: h.audit, Clock: h.clock}); err != nil {
+	if h.Service, err = New(Deps{DB: db, Library: lib, Directory: directory, Documents: h.documents, People: people, Audit: h.audit, Clock: h.clock}); err != nil {
 		t.Fatal(err)
 	}
 	subs := map[string]pg.Effects{

@@ -16,14 +16,22 @@ import (
 	"townhall/workflows"
 )
 
-// documentTypes are all the types the product issues, each as some case script issues it. A type that no script issues
+// documentTypes are all the types the product issues, those of its templates too, each as some case script issues it. A type that no script issues
 // fails the test: nobody would have judged it.
 func documentTypes(t testing.TB) map[string]workflows.ScriptDocument {
 	t.Helper()
 	library, err := workflows.Load(workflows.Embedded())
 	must(t, err)
+	templates, err := workflows.Templates()
+	must(t, err)
+	definitions := library.All()
+	for _, one := range templates {
+		d, err := one.Example()
+		must(t, err)
+		definitions = append(definitions, d)
+	}
 	out := map[string]workflows.ScriptDocument{}
-	for _, d := range library.All() {
+	for _, d := range definitions {
 		for _, s := range d.Scripts {
 			issued, err := workflows.ScriptDocuments(d, s.Data)
 			must(t, err)
