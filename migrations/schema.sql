@@ -871,6 +871,22 @@ CREATE TABLE notify.message (
 
 ALTER TABLE ONLY notify.message FORCE ROW LEVEL SECURITY;
 
+CREATE TABLE partners.announcement (
+    tenant_id text NOT NULL,
+    id uuid NOT NULL,
+    app text NOT NULL,
+    agency text NOT NULL,
+    heading jsonb NOT NULL,
+    body jsonb NOT NULL,
+    by uuid NOT NULL,
+    by_name text NOT NULL,
+    at timestamp with time zone NOT NULL,
+    reached integer DEFAULT 0 NOT NULL,
+    CONSTRAINT announcement_sizes CHECK (((jsonb_typeof(heading) = 'object'::text) AND (jsonb_typeof(body) = 'object'::text) AND (pg_column_size(heading) <= 4096) AND (pg_column_size(body) <= 65536) AND (length(by_name) <= 200) AND (reached >= 0)))
+);
+
+ALTER TABLE ONLY partners.announcement FORCE ROW LEVEL SECURITY;
+
 CREATE TABLE partners.app (
     tenant_id text NOT NULL,
     id uuid NOT NULL,
@@ -1672,6 +1688,9 @@ ALTER TABLE ONLY notify.delivery
 ALTER TABLE ONLY notify.message
     ADD CONSTRAINT message_pkey PRIMARY KEY (tenant_id, id);
 
+ALTER TABLE ONLY partners.announcement
+    ADD CONSTRAINT announcement_pkey PRIMARY KEY (tenant_id, id);
+
 ALTER TABLE ONLY partners.app
     ADD CONSTRAINT app_pkey PRIMARY KEY (tenant_id, id);
 
@@ -1905,6 +1924,8 @@ CREATE INDEX waiting_line ON medical.waiting USING btree (tenant_id, facility, v
 CREATE INDEX message_inbox ON notify.message USING btree (tenant_id, person, created_at, id);
 
 CREATE INDEX message_unread ON notify.message USING btree (tenant_id, person) WHERE (read_at IS NULL);
+
+CREATE INDEX announcement_of_app ON partners.announcement USING btree (tenant_id, app, at);
 
 CREATE INDEX app_of_partner ON partners.app USING btree (tenant_id, partner);
 
@@ -2300,11 +2321,15 @@ CREATE POLICY tenant ON notify.delivery USING ((tenant_id = ( SELECT public.app_
 
 CREATE POLICY tenant ON notify.message USING ((tenant_id = ( SELECT public.app_tenant() AS app_tenant))) WITH CHECK ((tenant_id = ( SELECT public.app_tenant() AS app_tenant)));
 
+ALTER TABLE partners.announcement ENABLE ROW LEVEL SECURITY;
+
 ALTER TABLE partners.app ENABLE ROW LEVEL SECURITY;
 
 ALTER TABLE partners.definition ENABLE ROW LEVEL SECURITY;
 
 ALTER TABLE partners.partner ENABLE ROW LEVEL SECURITY;
+
+CREATE POLICY tenant ON partners.announcement USING ((tenant_id = ( SELECT public.app_tenant() AS app_tenant))) WITH CHECK ((tenant_id = ( SELECT public.app_tenant() AS app_tenant)));
 
 CREATE POLICY tenant ON partners.app USING ((tenant_id = ( SELECT public.app_tenant() AS app_tenant))) WITH CHECK ((tenant_id = ( SELECT public.app_tenant() AS app_tenant)));
 
@@ -2599,6 +2624,9 @@ GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE notify.delivery TO townhall_rw;
 
 GRANT SELECT ON TABLE notify.message TO townhall_ro;
 GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE notify.message TO townhall_rw;
+
+GRANT SELECT ON TABLE partners.announcement TO townhall_ro;
+GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE partners.announcement TO townhall_rw;
 
 GRANT SELECT ON TABLE partners.app TO townhall_ro;
 GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE partners.app TO townhall_rw;

@@ -147,12 +147,6 @@ func list() []entry {
 			h.releases, h.catalogue = s, s
 			return s, nil
 		}},
-		{"partners", partners.Texts(), func(h *house) (module, error) {
-			return partners.New(partners.Deps{
-				DB: h.DB, Library: h.library, Directory: h.directory, Holds: h.catalogue, Audit: h.log, Clock: h.Clock, Texts: h.texts, Citizen: h.citizen, Staff: h.staff,
-				Office: partnerOffice, Apply: h.follow,
-			})
-		}},
 		{"casework", casework.Texts(), func(h *house) (module, error) {
 			s, err := casework.New(casework.Deps{
 				DB: h.DB, Library: h.library, Directory: h.directory, Documents: h.documents, People: h.people,
@@ -164,6 +158,12 @@ func list() []entry {
 			}
 			h.cases = s
 			return s, nil
+		}},
+		{"partners", partners.Texts(), func(h *house) (module, error) {
+			return partners.New(partners.Deps{
+				DB: h.DB, Library: h.library, Directory: h.directory, Holds: h.catalogue, Audit: h.log, Clock: h.Clock, Texts: h.texts, Citizen: h.citizen, Staff: h.staff,
+				Office: partnerOffice, Apply: h.follow, Cases: h.cases, Printable: h.printable,
+			})
 		}},
 		{"audit", audit.Texts(), func(h *house) (module, error) {
 			return audit.New(audit.Deps{

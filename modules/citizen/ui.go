@@ -423,7 +423,7 @@ func (s *Service) form(r *http.Request, o opened, a *workflows.Action, problem e
 	if o.def.HasText("action." + a.Name + ".hint") {
 		f.Hint = o.def.Text(locale, "action."+a.Name+".hint")
 	}
-	if to := stateOf(o.def, a.To); to.Final && to.Outcome != workflows.Favourable {
+	if to := stateOf(o.def, a.To); to.Final && to.Outcome != workflows.Favourable && len(a.Documents) == 0 { // what ends with nothing in hand
 		f.Tone = "danger"
 	}
 	for _, field := range fieldsOf(o.def, a) {

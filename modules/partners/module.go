@@ -15,6 +15,7 @@ import (
 	"context"
 	"embed"
 	"io/fs"
+	"slices"
 	"sync"
 	"time"
 
@@ -51,6 +52,10 @@ type Deps struct {
 	Office kernel.AgencyID
 	// Apply makes the house follow: its agencies, mini-apps and sign-ins of one municipality are those of the settings and these.
 	Apply func(context.Context, kernel.TenantID, Roster) error
+	// Cases takes the steps of announcements. nil: nothing is announced.
+	Cases kernel.Cases
+	// Printable reports whether documents can show a character. nil: all.
+	Printable func(rune) bool
 	// TryIssuer asks an OpenID provider once whether staff could sign in there. Error: Invalid issuer_url. nil: it is not asked.
 	TryIssuer func(ctx context.Context, url string) error
 }
@@ -81,12 +86,12 @@ func (s *Service) Module() app.Module {
 	return app.Module{
 		Name:      Sector,
 		Contracts: []web.Contract{s.contract()},
-		Pages:     append(s.citizenPages(), s.staffPages()...),
+		Pages:     slices.Concat(s.citizenPages(), s.staffPages(), s.announcePages()),
 		Jobs: []app.Job{
 			{Name: "follow-partners", Every: refreshEvery, Run: s.refresh},
 			{Name: "end-licences", Every: time.Hour, Run: s.endLicences},
 		},
-		Effects:  pg.Effects{eventChanged: s.onChanged},
+		Effects:  pg.Effects{eventChanged: s.onChanged, eventAnnounce: s.onAnnounce, eventAnnounceTo: s.onAnnounceTo},
 		Steps:    s.steps(),
 		CasePage: casePage,
 		Check:    s.refresh,

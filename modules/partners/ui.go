@@ -188,7 +188,6 @@ type formView struct {
 	About    *ui.Notice
 	Path     string
 	Version  int
-	Copies   []ui.Copy
 	Parts    []formPart
 	Buttons  []ui.Button
 }
@@ -196,6 +195,9 @@ type formView struct {
 type formPart struct {
 	Title, Hint string
 	Fields      []ui.Field
+	Copies      []ui.Copy
+	Folded      bool // for some people only: unfolded when asked for
+	Open        bool
 }
 
 // withErrors writes what is wrong into the fields, and lists it in their order.
@@ -311,17 +313,17 @@ func (s *Service) showSignIn(w http.ResponseWriter, r *http.Request, p Partner, 
 	for _, role := range s.rolesFor(p) {
 		groups.Fields = append(groups.Fields, ui.Field{Name: "group." + role, Label: s.say(r, "role."+role), Hint: s.say(r, "role-hint."+role), Value: in.Groups[role], Required: role == kernel.RolePublisher, MaxLength: 100, Autocomplete: "off"})
 	}
-	own := formPart{Title: s.say(r, "sign-in.own-title"), Hint: s.say(r, "sign-in.own-body")}
+	own := formPart{Title: s.say(r, "sign-in.own-title"), Hint: s.say(r, "sign-in.own-body"), Folded: true, Open: where == "own"}
 	own.Fields = append(own.Fields, ui.Field{Name: "issuer_url", Label: s.say(r, "sign-in.issuer"), Hint: s.say(r, "sign-in.issuer-hint"), Value: in.Issuer, MaxLength: 300, Autocomplete: "off", InputMode: "url"})
 	for _, l := range signInLevels {
 		own.Fields = append(own.Fields, ui.Field{Name: "acr." + l.String(), Label: s.say(r, "sign-in.acr-"+l.String()), Value: in.ACR[l.String()], MaxLength: 200, Autocomplete: "off"})
 	}
-	v.Parts = append(v.Parts, groups, own)
-	v.Copies = []ui.Copy{
+	own.Copies = []ui.Copy{
 		{Name: "client", Label: s.say(r, "sign-in.client"), Value: string(tenant.ID) + ".staff"},
 		{Name: "redirect", Label: s.say(r, "sign-in.redirect"), Value: tenant.Origin + "/staff/callback"},
 		{Name: "keys", Label: s.say(r, "sign-in.keys"), Value: tenant.Origin + "/.well-known/jwks.json"},
 	}
+	v.Parts = append(v.Parts, groups, own)
 	view := ui.View{Title: s.say(r, "task.sign-in"), Lead: p.Name.In(locale), Back: organisationPath(p.Agency), Active: "services", Task: true}
 	if problem != nil {
 		view.Status = web.Status(kernel.KindOf(problem))
