@@ -78,6 +78,10 @@ type house struct {
 	releases   kernel.Releases // nil: everything is there for everybody
 	clinics    clinics
 	timetables timetables
+
+	signIns      kernel.SignInTester
+	staffIssuers func(kernel.TenantID) []kernel.StaffIssuer // of partners; nil: there are none
+	staffOrigins func(kernel.Tenant) []string
 }
 
 type module interface{ Module() app.Module }
@@ -96,11 +100,12 @@ func list() []entry {
 			s, err := identity.New(identity.Deps{
 				DB: h.DB, Directory: h.directory, Clock: h.Clock, Log: h.Log, Audit: h.log,
 				Config: h.identityConfig(), LevelFor: h.levelFor, ClaimsFor: h.claimsFor, Hosted: h.hosted,
+				StaffIssuers: h.partnersIssuers, Texts: h.texts, Staff: h.staff,
 			})
 			if err != nil {
 				return nil, err
 			}
-			h.people, h.auth, h.channel = s, s, s.Channel
+			h.people, h.auth, h.channel, h.signIns, h.staffOrigins = s, s, s.Channel, s, s.StaffOrigins
 			return s, nil
 		}},
 		{"documents", documents.Texts(), func(h *house) (module, error) {
@@ -347,8 +352,9 @@ func (h *house) errorPage(w http.ResponseWriter, r *http.Request, area string, s
 }
 
 // headers are the security headers of every page. A form of ours may end at an issuer: signing in or stepping up on
-// the way is a redirect, and form-action covers redirects too. So is the way to where a payment is paid.
-func (h *house) headers() func(http.Header) {
+// the way is a redirect, and form-action covers redirects too. So is the way to where a payment is paid. Those of partners come
+// and go, so they are asked for with each page of staff.
+func (h *house) headers() func(http.Header, *http.Request) {
 	var issuers []string
 	for _, i := range h.Settings.Issuers {
 		if u, err := url.Parse(i.URL); err == nil {
@@ -358,10 +364,22 @@ func (h *house) headers() func(http.Header) {
 	issuers = append(issuers, h.Settings.payingOrigins()...)
 	slices.Sort(issuers)
 	issuers = slices.Compact(issuers)
-	return func(header http.Header) {
+	return func(header http.Header, r *http.Request) {
 		ui.SecurityHeaders(header)
-		ui.AllowForms(header, issuers...)
+		origins := issuers
+		if h.staffOrigins != nil && web.AreaOf(r.URL.Path) == string(identity.AreaStaff) {
+			origins = slices.Concat(issuers, h.staffOrigins(kernel.TenantOf(r.Context())))
+		}
+		ui.AllowForms(header, origins...)
 	}
+}
+
+// partnersIssuers asks whoever keeps the partners; identity is built before them.
+func (h *house) partnersIssuers(t kernel.TenantID) []kernel.StaffIssuer {
+	if h.staffIssuers == nil {
+		return nil
+	}
+	return h.staffIssuers(t)
 }
 
 // hosted reports whether hosts list a mini-app. When that cannot be known the sign-in is tried as it is.

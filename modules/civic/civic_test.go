@@ -156,7 +156,7 @@ func newSite(t *testing.T) *site {
 	}
 	module := s.Module()
 	out := &site{t: t, who: &kernel.Principal{}, anna: anna, memory: m, clock: clock, locale: "en"}
-	server, err := web.New(web.Options{Directory: kerneltest.Directory(), Auth: doorman{out.who}, Clock: clock, Log: slog.New(slog.DiscardHandler), Headers: func(http.Header) {},
+	server, err := web.New(web.Options{Directory: kerneltest.Directory(), Auth: doorman{out.who}, Clock: clock, Log: slog.New(slog.DiscardHandler), Headers: func(http.Header, *http.Request) {},
 		ErrorPage: func(w http.ResponseWriter, _ *http.Request, _ string, status int, e *kernel.Error) {
 			http.Error(w, e.Slug, status)
 		},
