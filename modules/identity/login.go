@@ -420,7 +420,7 @@ func (s *Service) redeem(ctx context.Context, tenant kernel.Tenant, p *provider,
 	if err != nil {
 		return nil, err
 	}
-	if q["iss"] != p.URL && (q["iss"] != "" || meta.IssParam || p.partner) { // RFC 9207 §2.4
+	if q["iss"] != p.URL && (q["iss"] != "" || meta.IssParam) { // RFC 9207 §2.4
 		return nil, errors.New("iss of the answer is another issuer")
 	}
 	if q["error"] != "" {

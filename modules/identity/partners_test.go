@@ -254,6 +254,11 @@ func TestAttackPartnerFetchesTheTownsCode(t *testing.T) {
 	if crew.Redeemed != 0 || b.cookies["__Host-staff"] != "" {
 		t.Error("the town's code reached the partner")
 	}
+	// It cannot spare itself the duty: no sign-in begins at a partner's provider that does not promise to name itself.
+	silent := h.provider("sam", "crew")
+	silent.NoIss = true
+	h.onboard("northwick", ferries(silent.URL))
+	want(t, b.get(at(silent.URL)), http.StatusServiceUnavailable, "sign-in-unavailable")
 }
 
 func TestAttackPartnerImpersonatesTheMunicipalitysStaff(t *testing.T) {
