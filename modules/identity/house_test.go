@@ -39,6 +39,7 @@ type house struct {
 	citizens *identitytest.Issuer
 	staff    *identitytest.Issuer
 	others   []*identitytest.Issuer // partners'
+	second   string                 // URL of a provider we did not write, in the tests that have one
 	partners map[kernel.TenantID][]kernel.StaffIssuer
 	log      *lockedBuffer
 	level    kernel.Level
