@@ -78,9 +78,12 @@ type house struct {
 	cases      kernel.Cases
 	releases   kernel.Releases // nil: everything is there for everybody
 	catalogue  *catalogue.Service
-	signIns    sync.Map // municipality → []partners.StaffSignIn
+	roster     sync.Map // municipality → []kernel.StaffIssuer, its partners'
 	clinics    clinics
 	timetables timetables
+
+	signIns      kernel.SignInTester
+	staffOrigins func(kernel.Tenant) []string
 }
 
 type module interface{ Module() app.Module }
@@ -99,11 +102,12 @@ func list() []entry {
 			s, err := identity.New(identity.Deps{
 				DB: h.DB, Directory: h.directory, Clock: h.Clock, Log: h.Log, Audit: h.log,
 				Config: h.identityConfig(), LevelFor: h.levelFor, ClaimsFor: h.claimsFor, Hosted: h.hosted,
+				StaffIssuers: h.staffIssuers, Texts: h.texts, Staff: h.staff,
 			})
 			if err != nil {
 				return nil, err
 			}
-			h.people, h.auth, h.channel = s, s, s.Channel
+			h.people, h.auth, h.channel, h.signIns, h.staffOrigins = s, s, s.Channel, s, s.StaffOrigins
 			return s, nil
 		}},
 		{"documents", documents.Texts(), func(h *house) (module, error) {
@@ -162,7 +166,7 @@ func list() []entry {
 		{"partners", partners.Texts(), func(h *house) (module, error) {
 			return partners.New(partners.Deps{
 				DB: h.DB, Library: h.library, Directory: h.directory, Holds: h.catalogue, Audit: h.log, Clock: h.Clock, Texts: h.texts, Citizen: h.citizen, Staff: h.staff,
-				Office: partnerOffice, Apply: h.follow, Cases: h.cases, Printable: h.printable,
+				Office: partnerOffice, Apply: h.follow, SignIns: h.signIns, Cases: h.cases, Printable: h.printable,
 			})
 		}},
 		{"audit", audit.Texts(), func(h *house) (module, error) {
@@ -358,8 +362,9 @@ func (h *house) errorPage(w http.ResponseWriter, r *http.Request, area string, s
 }
 
 // headers are the security headers of every page. A form of ours may end at an issuer: signing in or stepping up on
-// the way is a redirect, and form-action covers redirects too. So is the way to where a payment is paid.
-func (h *house) headers() func(http.Header) {
+// the way is a redirect, and form-action covers redirects too. So is the way to where a payment is paid. Those of partners come
+// and go, so they are asked for with each page of staff.
+func (h *house) headers() func(http.Header, *http.Request) {
 	var issuers []string
 	for _, i := range h.Settings.Issuers {
 		if u, err := url.Parse(i.URL); err == nil {
@@ -369,9 +374,13 @@ func (h *house) headers() func(http.Header) {
 	issuers = append(issuers, h.Settings.payingOrigins()...)
 	slices.Sort(issuers)
 	issuers = slices.Compact(issuers)
-	return func(header http.Header) {
+	return func(header http.Header, r *http.Request) {
 		ui.SecurityHeaders(header)
-		ui.AllowForms(header, issuers...)
+		origins := issuers
+		if h.staffOrigins != nil && web.AreaOf(r.URL.Path) == string(identity.AreaStaff) {
+			origins = slices.Concat(issuers, h.staffOrigins(kernel.TenantOf(r.Context())))
+		}
+		ui.AllowForms(header, origins...)
 	}
 }
 

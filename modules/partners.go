@@ -2,7 +2,9 @@ package modules
 
 import (
 	"context"
+	"slices"
 
+	"townhall/modules/identity"
 	"townhall/modules/kernel"
 	"townhall/modules/partners"
 )
@@ -23,6 +25,67 @@ func (h *house) follow(ctx context.Context, t kernel.TenantID, r partners.Roster
 	}
 	h.catalogue.ForgetReleases(t)
 	h.directory.follow(t, r)
-	h.signIns.Store(t, r.SignIns)
+	h.roster.Store(t, h.staffIssuersOf(t, r))
 	return h.catalogue.Offered(ctx, t)
+}
+
+// staffIssuers are the sign-ins of a municipality's partners, for identity, which is built before them.
+func (h *house) staffIssuers(t kernel.TenantID) []kernel.StaffIssuer {
+	all, _ := h.roster.Load(t)
+	out, _ := all.([]kernel.StaffIssuer)
+	return out
+}
+
+// staffIssuersOf are the sign-ins of a roster. Where the municipality's own staff sign in, whoever reviews releases for the partner office
+// does so for every partner as well: nobody else approves what a partner publishes.
+func (h *house) staffIssuersOf(t kernel.TenantID, r partners.Roster) []kernel.StaffIssuer {
+	own, reviewers := h.ownStaffIssuer(t)
+	var out []kernel.StaffIssuer
+	if own != "" && len(reviewers) > 0 && len(r.Agencies) > 0 {
+		office := kernel.StaffIssuer{ID: string(partnerOffice), URL: own, Groups: map[string][]kernel.Grant{}}
+		for _, group := range reviewers {
+			for _, a := range r.Agencies {
+				office.Groups[group] = append(office.Groups[group], kernel.Grant{Agency: a.ID, Role: kernel.RoleReviewer})
+			}
+		}
+		out = append(out, office)
+	}
+	for _, s := range r.SignIns {
+		i := kernel.StaffIssuer{ID: string(s.Agency), URL: s.Issuer, Name: s.Name, ACR: map[string]kernel.Level{}, Groups: map[string][]kernel.Grant{}}
+		if i.URL == "" {
+			i.URL = own
+		}
+		for name, value := range s.ACR {
+			var level kernel.Level
+			if level.UnmarshalText([]byte(name)) == nil {
+				i.ACR[value] = max(i.ACR[value], level)
+			}
+		}
+		for _, role := range partners.Roles {
+			if group := s.Groups[role]; group != "" {
+				i.Groups[group] = append(i.Groups[group], kernel.Grant{Agency: s.Agency, Role: role})
+			}
+		}
+		if i.URL != "" {
+			out = append(out, i)
+		}
+	}
+	return out
+}
+
+// ownStaffIssuer is where a municipality's own staff sign in, and the groups there whose members review releases for the partner office.
+func (h *house) ownStaffIssuer(t kernel.TenantID) (url string, reviewers []string) {
+	for _, i := range h.Settings.Issuers {
+		if identity.Area(i.Area) != identity.AreaStaff || len(i.Tenants) > 0 && !slices.Contains(i.Tenants, t) {
+			continue
+		}
+		for group, grants := range i.Groups[t] {
+			if slices.Contains(grants, GrantSettings{Agency: partnerOffice, Role: kernel.RoleReviewer}) {
+				reviewers = append(reviewers, group)
+			}
+		}
+		slices.Sort(reviewers)
+		return i.URL, reviewers
+	}
+	return "", nil
 }

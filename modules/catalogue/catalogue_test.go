@@ -84,7 +84,7 @@ func handlerOf(t testing.TB, s *Service, d kernel.Directory) http.Handler {
 	m := s.Module()
 	server, err := web.New(web.Options{
 		Directory: d, Auth: nobody{}, Clock: &kerneltest.FakeClock{}, Log: slog.New(slog.DiscardHandler),
-		Headers: func(http.Header) {}, Contracts: m.Contracts, Pages: m.Pages,
+		Headers: func(http.Header, *http.Request) {}, Contracts: m.Contracts, Pages: m.Pages,
 		ErrorPage: func(w http.ResponseWriter, _ *http.Request, _ string, status int, e *kernel.Error) {
 			w.WriteHeader(status)
 			fmt.Fprint(w, e.Slug)

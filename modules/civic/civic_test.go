@@ -178,7 +178,7 @@ func newSiteOf(t *testing.T, slug string, added ...*workflows.Definition) *site 
 	}
 	module := s.Module()
 	out := &site{t: t, who: &kernel.Principal{}, anna: anna, memory: m, clock: clock, locale: "en"}
-	server, err := web.New(web.Options{Directory: directory, Auth: doorman{out.who}, Clock: clock, Log: slog.New(slog.DiscardHandler), Headers: func(http.Header) {},
+	server, err := web.New(web.Options{Directory: directory, Auth: doorman{out.who}, Clock: clock, Log: slog.New(slog.DiscardHandler), Headers: func(http.Header, *http.Request) {},
 		ErrorPage: func(w http.ResponseWriter, _ *http.Request, _ string, status int, e *kernel.Error) {
 			http.Error(w, e.Slug, status)
 		},

@@ -134,7 +134,7 @@ func newHouse(t *testing.T, change ...func(*Deps)) *house {
 	h.run = pg.NewDispatcher(db, kerneltest.Directory(), subs, pg.DispatchOptions{Backoff: time.Microsecond, MaxTries: 100})
 	m := h.Module()
 	srv, err := web.New(web.Options{Directory: kerneltest.Directory(), Auth: signIn{}, Translate: h.Texts.Lookup, Clock: h.clock, Log: slog.New(slog.DiscardHandler),
-		Headers: func(http.Header) {}, Contracts: m.Contracts, Pages: m.Pages,
+		Headers: func(http.Header, *http.Request) {}, Contracts: m.Contracts, Pages: m.Pages,
 		ErrorPage: func(w http.ResponseWriter, _ *http.Request, _ string, status int, e *kernel.Error) {
 			w.WriteHeader(status)
 			io.WriteString(w, e.Slug)

@@ -22,10 +22,12 @@ func TestAttackForeignIssuer(t *testing.T) {
 	for name, iss := range map[string]string{
 		"unknown": "https://evil.example", "staff's": h.staff.URL, "none": "", "with a slash": h.citizens.URL + "/", "upper case": strings.ToUpper(h.citizens.URL),
 	} {
-		a := b.get("/apps/" + service + "/launch?" + url.Values{"iss": {iss}, "target_link_uri": {"/whoami"}}.Encode())
-		if want(t, a, http.StatusForbidden, "sign-in-issuer"); len(b.cookies) != 0 {
-			t.Errorf("%s: left cookies %v", name, b.cookies)
-		}
+		t.Run(name, func(t *testing.T) {
+			a := b.get("/apps/" + service + "/launch?" + url.Values{"iss": {iss}, "target_link_uri": {"/whoami"}}.Encode())
+			if want(t, a, http.StatusForbidden, "sign-in-issuer"); len(b.cookies) != 0 {
+				t.Errorf("left cookies %v", b.cookies)
+			}
+		})
 	}
 	twice := "/apps/" + service + "/launch?iss=" + url.QueryEscape(h.citizens.URL) + "&iss=https%3A%2F%2Fevil.example"
 	want(t, b.get(twice), http.StatusBadRequest, "sign-in-target")
@@ -72,12 +74,14 @@ func TestAttackMixUp(t *testing.T) {
 		"no issuer":      func(q url.Values) { q.Del("iss") },
 		"staff's issuer": func(q url.Values) { q.Set("iss", h.staff.URL) },
 	} {
-		h.citizens.Callback = change
-		b := h.browser()
-		want(t, b.signIn(b.launchPath("/whoami")), http.StatusForbidden, "sign-in-refused")
-		if b.cookies["__Host-sid"] != "" || h.citizens.Redeemed != 0 {
-			t.Errorf("%s: the code was sent to the token endpoint, or a session opened", name)
-		}
+		t.Run(name, func(t *testing.T) {
+			h.citizens.Callback = change
+			b := h.browser()
+			want(t, b.signIn(b.launchPath("/whoami")), http.StatusForbidden, "sign-in-refused")
+			if b.cookies["__Host-sid"] != "" || h.citizens.Redeemed != 0 {
+				t.Error("the code was sent to the token endpoint, or a session opened")
+			}
+		})
 	}
 	h.citizens.Callback = func(q url.Values) { q.Add("iss", "https://evil.example") }
 	b := h.browser()

@@ -114,12 +114,14 @@ func TestAttackIDToken(t *testing.T) {
 		if c.slug == "" {
 			c.slug = "sign-in-refused"
 		}
-		h.citizens.IDToken = c.change
-		b := h.browser()
-		a := b.signIn(b.launchPath("/whoami"))
-		if a.StatusCode != http.StatusForbidden || a.slug() != c.slug || b.cookies["__Host-sid"] != "" {
-			t.Errorf("%s: answer is %d %q, want %q", name, a.StatusCode, a.slug(), c.slug)
-		}
+		t.Run(name, func(t *testing.T) {
+			h.citizens.IDToken = c.change
+			b := h.browser()
+			a := b.signIn(b.launchPath("/whoami"))
+			if a.StatusCode != http.StatusForbidden || a.slug() != c.slug || b.cookies["__Host-sid"] != "" {
+				t.Errorf("answer is %d %q, want %q", a.StatusCode, a.slug(), c.slug)
+			}
+		})
 	}
 	for name, change := range map[string]func(h, c object) string{
 		"as it should be": nil, "without typ": func(h, _ object) string { delete(h, "typ"); return "" },
@@ -192,7 +194,8 @@ func TestAttackAccessToken(t *testing.T) {
 
 	for name, raw := range map[string]string{
 		"alg none":                   identitytest.Unsigned(gh, gc),
-		"alg None":                   strings.Replace(identitytest.Unsigned(gh, gc), ".", ".", 1) + "AA",
+		"alg none with a signature":  identitytest.Unsigned(gh, gc) + "AA",
+		"alg NONE":                   header("alg", "NONE"),
 		"HS256 with the public key":  hmacToken(gh, gc, rsaKey.ID, public),
 		"RS256 header on an EC key":  header("alg", "RS256"),
 		"ES256 key asked as PS256":   header("alg", "PS256"),
@@ -252,11 +255,13 @@ func TestAttackAccessToken(t *testing.T) {
 		"one dot":                    ".",
 		"dots":                       "..",
 	} {
-		a := h.call("/who", raw)
-		if a.StatusCode != http.StatusUnauthorized || a.Header.Get("WWW-Authenticate") != `Bearer error="invalid_token"` ||
-			!strings.Contains(a.Text, `"code":"invalid-token"`) || a.Header.Get("Content-Type") != "application/problem+json" {
-			t.Errorf("%s: %d %q %s", name, a.StatusCode, a.Header.Get("WWW-Authenticate"), a.Text)
-		}
+		t.Run(name, func(t *testing.T) {
+			a := h.call("/who", raw)
+			if a.StatusCode != http.StatusUnauthorized || a.Header.Get("WWW-Authenticate") != `Bearer error="invalid_token"` ||
+				!strings.Contains(a.Text, `"code":"invalid-token"`) || a.Header.Get("Content-Type") != "application/problem+json" {
+				t.Errorf("%d %q %s", a.StatusCode, a.Header.Get("WWW-Authenticate"), a.Text)
+			}
+		})
 	}
 	if a := h.call("/who", good); a.StatusCode != http.StatusOK || !strings.Contains(a.Text, `"kind":"citizen"`) || !strings.Contains(a.Text, `"civic.read"`) {
 		t.Errorf("the proper token: %d %s", a.StatusCode, a.Text)
@@ -369,6 +374,57 @@ func TestAWeakTokenIsToldWhichLevelIsNeeded(t *testing.T) {
 	}
 }
 
+// TestRefusalsAreProblemsWithTheRightChallenge: RFC 9457 bodies, and WWW-Authenticate as RFC 6750 §3 and RFC 9470 §3 want it.
+func TestRefusalsAreProblemsWithTheRightChallenge(t *testing.T) {
+	t.Parallel()
+	h := newHouse(t)
+	sign := func(sub, client, scope, acr string) string {
+		header, claims := h.citizens.AccessToken(civic, sub, client, scope)
+		claims["acr"] = acr
+		return identitytest.Sign(h.citizens.Keys[0], header, claims)
+	}
+	citizen := sign("anna", client, "", identitytest.Low)
+	away := httptest.NewServer(nil)
+	away.Close()
+	h.onboard("northwick", ferries(away.URL))
+	header, claims := h.staff.AccessToken(civic, "pat", "northwick.staff", "")
+	claims["iss"] = away.URL
+	for name, c := range map[string]struct {
+		path, token   string
+		status        int
+		code, want    string
+		retryAfterToo bool
+	}{
+		"no token":               {path: "/who", status: 401, code: "sign-in-required", want: "Bearer"},
+		"a bad token":            {path: "/who", token: "x.y.z", status: 401, code: "invalid-token", want: `Bearer error="invalid_token"`},
+		"too weak a sign-in":     {path: "/strong", token: citizen, status: 401, code: "step-up-required", want: `Bearer error="insufficient_user_authentication", acr_values="high"`},
+		"a scope is missing":     {path: "/scoped", token: sign("records-office", "records-office", "civic.read civic.write", ""), status: 403, code: "not-allowed", want: `Bearer error="insufficient_scope", scope="civic.write"`},
+		"not for this kind":      {path: "/theirs", token: citizen, status: 403, code: "not-allowed"},
+		"an unknown program":     {path: "/who", token: sign("stranger", "stranger", "", ""), status: 403, code: "client-not-allowed"},
+		"keys that are away":     {path: "/who", token: identitytest.Sign(h.staff.Keys[0], header, claims), status: 503, code: "sign-in-unavailable", retryAfterToo: true},
+		"an address that is not": {path: "/nothing", token: citizen, status: 404, code: "not-found"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			a := h.call(c.path, c.token)
+			var problem struct {
+				Type, Title, Code, Detail string
+				Status                    int
+			}
+			err := json.Unmarshal([]byte(a.Text), &problem)
+			if err != nil || a.StatusCode != c.status || problem.Status != c.status || problem.Code != c.code || problem.Type != "urn:townhall:problem:"+c.code || problem.Title == "" || problem.Detail == "" ||
+				a.Header.Get("Content-Type") != "application/problem+json" {
+				t.Errorf("%d %s %s %v", a.StatusCode, a.Header.Get("Content-Type"), a.Text, err)
+			}
+			if got := a.Header.Get("WWW-Authenticate"); got != c.want {
+				t.Errorf("WWW-Authenticate is %q, want %q", got, c.want)
+			}
+			if got := a.Header.Get("Retry-After"); (got != "") != c.retryAfterToo {
+				t.Errorf("Retry-After is %q", got)
+			}
+		})
+	}
+}
+
 func TestAVerifiedTokenIsRememberedForAMinuteAndNeverPastItsEnd(t *testing.T) {
 	t.Parallel()
 	h := newHouse(t)
@@ -392,7 +448,7 @@ func TestAVerifiedTokenIsRememberedForAMinuteAndNeverPastItsEnd(t *testing.T) {
 	}
 }
 
-// TestAttackLogoutToken: thirteen malformed tokens and more; none ends a session.
+// TestAttackLogoutToken: thirteen malformed tokens of Back-Channel Logout 1.0 §2.6 and more; none ends a session.
 func TestAttackLogoutToken(t *testing.T) {
 	t.Parallel()
 	h := newHouse(t)
@@ -441,14 +497,19 @@ func TestAttackLogoutToken(t *testing.T) {
 		"alg none":              identitytest.Unsigned(gh, gc),
 		"another key":           identitytest.Sign(identitytest.NewKey(t, k.ID, jose.ES256), gh, gc),
 		"tampered":              identitytest.Tampered(identitytest.Sign(k, gh, gc), "sub", "mallory"),
-		"100 kB":                set("padding", strings.Repeat("x", 20_000)),
+		"too large":             set("padding", strings.Repeat("x", 20_000)),
 		"garbage":               "x",
 		"nothing":               "",
 	} {
-		a := h.browser().send("POST", "/apps/"+service+"/backchannel-logout", url.Values{"logout_token": {raw}})
-		if a.StatusCode != http.StatusBadRequest || a.Text != `{"error":"invalid_request"}` || a.Header.Get("Cache-Control") != "no-store" {
-			t.Errorf("%s: %d %s", name, a.StatusCode, a.Text)
-		}
+		t.Run(name, func(t *testing.T) {
+			a := h.browser().send("POST", "/apps/"+service+"/backchannel-logout", url.Values{"logout_token": {raw}})
+			if a.StatusCode != http.StatusBadRequest || a.Text != `{"error":"invalid_request"}` || a.Header.Get("Cache-Control") != "no-store" {
+				t.Errorf("%d %s", a.StatusCode, a.Text)
+			}
+			if b.who("/whoami").Kind != kernel.Citizen {
+				t.Fatal("it ended the session")
+			}
+		})
 	}
 	wrongApp := h.browser().send("POST", "/staff/backchannel-logout", url.Values{"logout_token": {token(func(object, object) {})}})
 	if wrongApp.StatusCode != http.StatusBadRequest {

@@ -30,15 +30,33 @@ func (s *Service) Bearer(r *http.Request, audience string) (kernel.Principal, er
 	}
 	key := cacheKey(raw, tenant.ID, audience)
 	now := s.clock.Now()
-	if p, ok := s.tokens.get(key, now); ok {
-		return p, nil
+	if have, ok := s.tokens.get(key, now); ok {
+		if who, ok := s.stillTrusted(tenant, have); ok {
+			return who, nil
+		}
 	}
-	p, expires, err := s.checkBearer(ctx, tenant, raw, audience)
+	checked, err := s.checkBearer(ctx, tenant, raw, audience)
 	if err != nil {
 		return kernel.Principal{}, asTokenError(err)
 	}
-	s.tokens.put(key, p, earliest(expires, now.Add(tokenCacheFor)), now)
-	return p, nil
+	checked.until = earliest(checked.until, now.Add(tokenCacheFor))
+	s.tokens.put(key, checked, now)
+	return checked.who, nil
+}
+
+// stillTrusted is who a remembered token speaks for. Staff's issuers and what their groups and levels are worth may have
+// changed since.
+func (s *Service) stillTrusted(tenant kernel.Tenant, have cachedToken) (kernel.Principal, bool) {
+	if have.who.Kind != kernel.Staff {
+		return have.who, true
+	}
+	p, ok := s.provider(have.issuer, AreaStaff, tenant)
+	if !ok {
+		return kernel.Principal{}, false
+	}
+	who := have.who
+	who.Grants, who.Level = p.grants(tenant.ID, have.groups), p.level(have.acr)
+	return who, true
 }
 
 // bearerToken returns the token of the header, "" when there is no header. Tokens in the query or the body (RFC 6750 §2.2,
@@ -66,29 +84,29 @@ func asTokenError(err error) error {
 	return errToken.Wrap(err)
 }
 
-func (s *Service) checkBearer(ctx context.Context, tenant kernel.Tenant, raw, audience string) (kernel.Principal, time.Time, error) {
-	var none kernel.Principal
+func (s *Service) checkBearer(ctx context.Context, tenant kernel.Tenant, raw, audience string) (cachedToken, error) {
+	var none cachedToken
 	if err := checkHeader(raw, "at+jwt"); err != nil {
-		return none, time.Time{}, err
+		return none, err
 	}
-	issuer, err := s.providerOf(raw, tenant.ID)
+	issuer, err := s.providerOf(raw, tenant)
 	if err != nil {
-		return none, time.Time{}, err
+		return none, err
 	}
 	c, err := issuer.verify(ctx, raw)
 	if err != nil {
-		return none, time.Time{}, err
+		return none, err
 	}
 	if err := issuer.checkAccessToken(c, audience); err != nil {
-		return none, time.Time{}, err
+		return none, err
 	}
 	p, err := s.principalOf(ctx, tenant.ID, issuer, c)
 	expires, _ := c.time("exp")
-	return p, expires, err
+	return cachedToken{who: p, until: expires, issuer: issuer.URL, acr: c.text("acr"), groups: c.list("groups")}, err
 }
 
 // providerOf picks the issuer whose keys to check with by the unverified iss; the claim counts only once they did.
-func (s *Service) providerOf(raw string, tenant kernel.TenantID) (*provider, error) {
+func (s *Service) providerOf(raw string, tenant kernel.Tenant) (*provider, error) {
 	_, rest, _ := strings.Cut(raw, ".")
 	payload, _, _ := strings.Cut(rest, ".")
 	body, err := rawURL.DecodeString(payload)
@@ -99,8 +117,9 @@ func (s *Service) providerOf(raw string, tenant kernel.TenantID) (*provider, err
 	if err != nil {
 		return nil, err
 	}
-	for _, p := range s.providers {
-		if p.URL == c.text("iss") && p.trusts(tenant) {
+	iss := c.text("iss")
+	for _, area := range []Area{AreaCitizen, AreaMachine, AreaStaff} {
+		if p, ok := s.provider(iss, area, tenant); ok && iss != "" {
 			return p, nil
 		}
 	}
@@ -141,7 +160,7 @@ func (s *Service) principalOf(ctx context.Context, tenant kernel.TenantID, p *pr
 	out := kernel.Principal{Tenant: tenant, Client: client, Scopes: strings.Fields(c.text("scope"))}
 	if sub == client || p.Area == AreaMachine {
 		m, ok := s.machine(p.ID, client, tenant)
-		if !ok || sub != client {
+		if !ok || sub != client || p.Area == AreaStaff { // a staff issuer vouches for staff only
 			return kernel.Principal{}, errMachine
 		}
 		out.Kind = m.Kind
@@ -179,8 +198,11 @@ type tokenCache struct {
 }
 
 type cachedToken struct {
-	who   kernel.Principal
-	until time.Time
+	who    kernel.Principal
+	until  time.Time
+	issuer string
+	acr    string   // as the token has it
+	groups []string // as the token has them
 }
 
 const (
@@ -197,14 +219,14 @@ func cacheKey(raw string, tenant kernel.TenantID, audience string) [sha256.Size]
 	return sha256.Sum256(b)
 }
 
-func (c *tokenCache) get(k [sha256.Size]byte, now time.Time) (kernel.Principal, bool) {
+func (c *tokenCache) get(k [sha256.Size]byte, now time.Time) (cachedToken, bool) {
 	c.mu.RLock()
 	defer c.mu.RUnlock()
 	e, ok := c.have[k]
-	return e.who, ok && now.Before(e.until)
+	return e, ok && now.Before(e.until)
 }
 
-func (c *tokenCache) put(k [sha256.Size]byte, p kernel.Principal, until, now time.Time) {
+func (c *tokenCache) put(k [sha256.Size]byte, t cachedToken, now time.Time) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	if len(c.have) >= tokenCacheSize {
@@ -217,7 +239,7 @@ func (c *tokenCache) put(k [sha256.Size]byte, p kernel.Principal, until, now tim
 	if c.have == nil || len(c.have) >= tokenCacheSize {
 		c.have = map[[sha256.Size]byte]cachedToken{} // full of live tokens: start over rather than grow
 	}
-	c.have[k] = cachedToken{p, until}
+	c.have[k] = t
 }
 
 func earliest(a, b time.Time) time.Time {

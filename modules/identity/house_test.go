@@ -18,6 +18,7 @@ import (
 	"townhall/modules/kernel"
 	"townhall/modules/kernel/kerneltest"
 	"townhall/modules/kernel/pg"
+	"townhall/modules/kernel/ui"
 	"townhall/modules/kernel/web"
 )
 
@@ -37,6 +38,9 @@ type house struct {
 	handler  http.Handler
 	citizens *identitytest.Issuer
 	staff    *identitytest.Issuer
+	others   []*identitytest.Issuer // partners'
+	second   string                 // URL of a provider we did not write, in the tests that have one
+	partners map[kernel.TenantID][]kernel.StaffIssuer
 	log      *lockedBuffer
 	level    kernel.Level
 	maxAge   time.Duration
@@ -62,7 +66,7 @@ func (l *lockedBuffer) String() string {
 
 func newHouse(t testing.TB, change ...func(*identity.Config)) *house {
 	t.Helper()
-	h := &house{t: t, clock: &kerneltest.FakeClock{}, db: kerneltest.DB(t), log: &lockedBuffer{}, level: kernel.Low}
+	h := &house{t: t, clock: &kerneltest.FakeClock{}, db: kerneltest.DB(t), log: &lockedBuffer{}, level: kernel.Low, partners: map[kernel.TenantID][]kernel.StaffIssuer{}}
 	h.citizens, h.staff = identitytest.NewIssuer(t, h.clock), identitytest.NewIssuer(t, h.clock)
 	h.staff.Who = identitytest.Person{Subject: "oliver", SID: "staff-1", ACR: identitytest.High,
 		Claims: map[string]any{"name": "Oliver Grant", "groups": []string{"northwick-registrars"}}}
@@ -82,20 +86,38 @@ func newHouse(t testing.TB, change ...func(*identity.Config)) *house {
 	for _, c := range change {
 		c(&cfg)
 	}
+	texts, err := ui.LoadTexts(web.Texts(), identity.Texts())
+	if err != nil {
+		t.Fatal(err)
+	}
 	h.deps = identity.Deps{
+		StaffIssuers: func(tenant kernel.TenantID) []kernel.StaffIssuer { return h.partners[tenant] }, Texts: texts, Staff: shell{},
 		DB: h.db, Directory: kerneltest.Directory(), Clock: h.clock, Config: cfg,
 		Log:      slog.New(slog.NewTextHandler(h.log, &slog.HandlerOptions{Level: slog.LevelDebug})),
 		LevelFor: func(kernel.TenantID, string) (kernel.Level, time.Duration) { return h.level, h.maxAge },
 	}
 	h.rebuild(nil)
-	keys := func(client string) []byte {
-		tenant, _, _ := strings.Cut(client, ".")
-		rec := httptest.NewRecorder()
-		h.handler.ServeHTTP(rec, httptest.NewRequest("GET", "http://"+tenant+".localhost:8080/.well-known/jwks.json", nil))
-		return rec.Body.Bytes()
-	}
-	h.citizens.ClientKeys, h.staff.ClientKeys = keys, keys
+	h.citizens.ClientKeys, h.staff.ClientKeys = h.clientKeys, h.clientKeys
 	return h
+}
+
+// clientKeys are the published keys of the client's municipality, as an issuer fetches them.
+func (h *house) clientKeys(client string) []byte {
+	tenant, _, _ := strings.Cut(client, ".")
+	rec := httptest.NewRecorder()
+	h.handler.ServeHTTP(rec, httptest.NewRequest("GET", "http://"+tenant+".localhost:8080/.well-known/jwks.json", nil))
+	return rec.Body.Bytes()
+}
+
+// shell is a page with nothing around it.
+type shell struct{}
+
+func (shell) Render(w http.ResponseWriter, r *http.Request, v *ui.Views, name string, view ui.View) error {
+	content, err := v.Render(kernel.LocaleOf(r.Context()), time.UTC, name, view.Data)
+	if err == nil {
+		_, err = io.WriteString(w, "<h1>"+view.Title+"</h1>"+string(content))
+	}
+	return err
 }
 
 // rebuild starts the module anew on the same database, with other dependencies.
@@ -123,7 +145,7 @@ func (h *house) serve(log *slog.Logger) {
 	}
 	citizens, staff := []kernel.PrincipalKind{kernel.Citizen}, []kernel.PrincipalKind{kernel.Staff}
 	s, err := web.New(web.Options{
-		Directory: kerneltest.Directory(), Auth: h.identity, Clock: h.clock, Log: log, Headers: func(http.Header) {},
+		Directory: kerneltest.Directory(), Auth: h.identity, Clock: h.clock, Log: log, Headers: func(http.Header, *http.Request) {},
 		ErrorPage: func(w http.ResponseWriter, r *http.Request, area string, status int, e *kernel.Error) {
 			w.Header().Set("X-Slug", e.Slug)
 			w.WriteHeader(status)
@@ -149,7 +171,7 @@ func (h *house) serve(log *slog.Logger) {
 
 // settle orders what a test does to the issuers between requests and what they do in them, for the race detector.
 func (h *house) settle() {
-	for _, i := range []*identitytest.Issuer{h.citizens, h.staff} {
+	for _, i := range append([]*identitytest.Issuer{h.citizens, h.staff}, h.others...) {
 		i.Lock()
 		_ = i.Down
 		i.Unlock()

@@ -33,4 +33,8 @@ func registerWho(api *web.API) {
 	web.Register(api, web.Op{ID: "who", Method: http.MethodGet, Path: "/who", Summary: "Who", Policy: web.Policy{Kinds: everybody, Relation: "none"}}, handle)
 	web.Register(api, web.Op{ID: "strong", Method: http.MethodGet, Path: "/strong", Summary: "Strong",
 		Policy: web.Policy{Kinds: everybody, Relation: "none", Level: kernel.High}}, handle)
+	web.Register(api, web.Op{ID: "scoped", Method: http.MethodGet, Path: "/scoped", Summary: "Scoped",
+		Policy: web.Policy{Kinds: everybody, Relation: "none", Scope: "civic.write"}}, handle)
+	web.Register(api, web.Op{ID: "theirs", Method: http.MethodGet, Path: "/theirs", Summary: "Theirs",
+		Policy: web.Policy{Kinds: []kernel.PrincipalKind{kernel.Staff}, Relation: "none"}}, handle)
 }

@@ -43,6 +43,8 @@ type Issuer struct {
 	URL  string // the issuer identifier, compared byte for byte with iss
 	Area Area
 
+	Name kernel.Text // whose people sign in there; empty: the municipality's
+
 	// ACR maps the issuer's acr values to levels. A value that is not here is worth nothing.
 	ACR map[string]kernel.Level
 
@@ -179,11 +181,14 @@ func (c Config) Validate() error {
 	return nil
 }
 
+// plainHost is a name or an address with no character that means something in a header: issuers are named in ours.
+var plainHost = regexp.MustCompile(`^([A-Za-z0-9._-]+|\[[0-9A-Fa-f:.]+\])(:[0-9]{1,5})?$`)
+
 // safeURL accepts https, and http where it cannot leave the machine.
 func safeURL(raw string, loopback bool) error {
 	u, err := url.Parse(raw)
 	switch {
-	case err != nil || u.Host == "" || u.User != nil || u.Fragment != "":
+	case err != nil || !plainHost.MatchString(u.Host) || u.User != nil || u.Fragment != "":
 		return errors.New("not an absolute address")
 	case u.Scheme == "https":
 		return nil

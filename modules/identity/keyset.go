@@ -65,6 +65,13 @@ func (c *remote[T]) get(ctx context.Context, force bool) (T, error) {
 	return c.value, nil
 }
 
+// known returns what was fetched before, or the zero value; it never fetches.
+func (c *remote[T]) known() (T, bool) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.value, !c.got.IsZero()
+}
+
 func (c *remote[T]) renew(ctx context.Context, done chan struct{}) {
 	ctx, cancel := context.WithTimeout(ctx, fetchTimeout)
 	defer cancel()

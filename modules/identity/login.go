@@ -49,7 +49,7 @@ func (s *Service) launch(w http.ResponseWriter, r *http.Request) error {
 	if err != nil {
 		return err
 	}
-	issuer, ok := s.provider(q["iss"], AreaCitizen, tenant.ID)
+	issuer, ok := s.provider(q["iss"], AreaCitizen, tenant)
 	if !ok || q["iss"] == "" {
 		return errIssuer
 	}
@@ -103,7 +103,12 @@ func (s *Service) signIn(w http.ResponseWriter, r *http.Request, area Area) erro
 		}
 		return s.begin(w, r, want)
 	}
-	issuer, ok := s.provider(q["iss"], area, tenant.ID)
+	if area == AreaStaff && q["iss"] == "" && s.views != nil {
+		if all := s.providersOf(area, tenant); len(all) > 1 {
+			return s.whoDoYouWorkFor(w, r, all)
+		}
+	}
+	issuer, ok := s.provider(q["iss"], area, tenant)
 	if !ok {
 		return errIssuer
 	}
@@ -150,7 +155,7 @@ func (s *Service) stepUp(ctx context.Context, who kernel.Principal, iss string, 
 	if err != nil {
 		return err
 	}
-	issuer, ok := s.provider(open.Issuer, want.area, who.Tenant)
+	issuer, ok := s.provider(open.Issuer, want.area, kernel.TenantOf(ctx))
 	if !found || !ok || iss != "" && iss != open.Issuer {
 		return errIssuer
 	}
@@ -386,7 +391,7 @@ func (s *Service) callback(w http.ResponseWriter, r *http.Request, area Area, ap
 	if err != nil {
 		return err
 	}
-	p, ok := s.provider(l.Issuer, area, tenant.ID)
+	p, ok := s.provider(l.Issuer, area, tenant)
 	if !ok {
 		return errIssuer
 	}

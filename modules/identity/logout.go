@@ -38,7 +38,7 @@ func (s *Service) afterSignOut(ctx context.Context, tenant kernel.Tenant, area A
 	if len(closed) == 0 {
 		return "/"
 	}
-	p, ok := s.provider(closed[0].Issuer, area, tenant.ID)
+	p, ok := s.provider(closed[0].Issuer, area, tenant)
 	if !ok {
 		return "/"
 	}
@@ -104,7 +104,7 @@ func (s *Service) endByToken(r *http.Request, area Area, app string) error {
 	if err := checkHeader(raw, "logout+jwt"); err != nil {
 		return errRefused.Wrap(err)
 	}
-	p, err := s.providerOf(raw, tenant.ID)
+	p, err := s.providerOf(raw, tenant)
 	if err != nil || p.Area != area {
 		return errRefused.Wrap(errors.Join(err, errors.New("not an issuer of this area")))
 	}

@@ -8,7 +8,10 @@
 // States. A login (identity.login) is pending until its one use or its end after ten minutes. A session
 // (identity.session) is open until sign-out, back-channel logout, idleness or its absolute end.
 //
-// Offers. kernel.People; web.Authenticator; LaunchOf and Channel, which say how the citizen came.
+// Issuers. Those of the configuration are there from the start. Partners of a municipality set up sign-ins of their own staff
+// while the server runs; those are of that municipality alone, and nothing of them outlives their place on the list.
+//
+// Offers. kernel.People; kernel.SignInTester; web.Authenticator; LaunchOf and Channel, which say how the citizen came.
 // Uses. kernel.Directory for the municipalities, kernel.Audit for openings and closings of sessions.
 package identity
 
@@ -20,6 +23,7 @@ import (
 
 	"townhall/modules/kernel"
 	"townhall/modules/kernel/pg"
+	"townhall/modules/kernel/ui"
 )
 
 // Deps is what identity needs from the others.
@@ -31,7 +35,16 @@ type Deps struct {
 	Audit     kernel.Audit // nil: sessions are not recorded
 	Config    Config
 
-	// Dial opens connections to the issuers; nil means kernel.DialLoopbackNames.
+	// StaffIssuers lists the sign-ins a municipality's partners have set up; asked at every sign-in and every request of staff,
+	// so it answers from memory. nil: none.
+	StaffIssuers func(kernel.TenantID) []kernel.StaffIssuer
+	Resolver     *net.Resolver // looks up where those are; nil: the machine's
+
+	// Texts and Staff draw the page that asks staff whom they work for; nil: whoever has several issuers gets the first.
+	Texts *ui.Texts
+	Staff ui.Shell
+
+	// Dial opens connections to the configured issuers; nil means kernel.DialLoopbackNames.
 	Dial func(ctx context.Context, network, addr string) (net.Conn, error)
 
 	// LevelFor says how strong and how fresh a sign-in the start of a service needs; 0 = any age. nil: no level.

@@ -14,7 +14,6 @@ import (
 	"strings"
 	"time"
 
-	"github.com/coreos/go-oidc/v3/oidc"
 	"github.com/go-jose/go-jose/v4"
 
 	"townhall/modules/kernel"
@@ -27,10 +26,15 @@ type provider struct {
 	meta  *remote[metadata]
 	keys  *keySet
 	clock kernel.Clock
+
+	loopback bool          // may be on this machine, in clear text
+	partner  bool          // set up while the server runs, by somebody else
+	also     []kernel.Text // whose people sign in there besides
 }
 
 // metadata is the part of OpenID Connect Discovery §3 and RFC 8414, RFC 9126 and RFC 9207 we use.
 type metadata struct {
+	Issuer        string   `json:"issuer"`
 	Authorization string   `json:"authorization_endpoint"`
 	Token         string   `json:"token_endpoint"`
 	PAR           string   `json:"pushed_authorization_request_endpoint"`
@@ -38,48 +42,89 @@ type metadata struct {
 	EndSession    string   `json:"end_session_endpoint"`
 	Keys          string   `json:"jwks_uri"`
 	PKCE          []string `json:"code_challenge_methods_supported"`
+	Responses     []string `json:"response_types_supported"`
+	Algorithms    []string `json:"id_token_signing_alg_values_supported"`
+	ACR           []string `json:"acr_values_supported"`
 	ClaimsParam   bool     `json:"claims_parameter_supported"`
 	IssParam      bool     `json:"authorization_response_iss_parameter_supported"`
 }
 
 func newProvider(i Issuer, client *http.Client, clock kernel.Clock, loopback bool) *provider {
-	p := &provider{Issuer: i, http: client, clock: clock}
-	p.meta = &remote[metadata]{clock: clock, fetch: func(ctx context.Context) (metadata, error) {
-		return p.discover(ctx, loopback)
-	}}
-	p.keys = &keySet{&remote[[]jose.JSONWebKey]{clock: clock, fetch: p.fetchKeys}}
+	p := &provider{Issuer: i, http: client, clock: clock, loopback: loopback}
+	p.meta = &remote[metadata]{clock: clock, fetch: p.discover}
+	p.keys = &keySet{&remote[[]jose.JSONWebKey]{clock: clock, fetch: func(ctx context.Context) ([]jose.JSONWebKey, error) {
+		m, err := p.meta.get(ctx, false)
+		if err != nil {
+			return nil, err
+		}
+		return p.fetchKeys(ctx, m.Keys)
+	}}}
 	return p
 }
 
-func (p *provider) discover(ctx context.Context, loopback bool) (metadata, error) {
+// discover fetches what the issuer publishes (Discovery §4). Its errors hold a flaw.
+func (p *provider) discover(ctx context.Context) (metadata, error) {
 	var m metadata
-	found, err := oidc.NewProvider(oidc.ClientContext(ctx, p.http), p.URL)
-	if err != nil {
-		return m, fmt.Errorf("issuer %s: discovery: %w", p.ID, err)
+	flawed := func(f *flaw, err error) (metadata, error) {
+		return metadata{}, fmt.Errorf("issuer %s: discovery: %w: %w", p.ID, f, err)
 	}
-	if err := found.Claims(&m); err != nil {
-		return m, fmt.Errorf("issuer %s: discovery: %w", p.ID, err)
+	req, err := http.NewRequestWithContext(ctx, http.MethodGet, strings.TrimSuffix(p.URL, "/")+"/.well-known/openid-configuration", nil)
+	if err != nil {
+		return flawed(flawAddress, err)
+	}
+	status, body, err := p.do(req)
+	if err != nil {
+		return flawed(flawAway, err)
+	}
+	if status != http.StatusOK {
+		return flawed(flawDocument, fmt.Errorf("status %d", status))
+	}
+	if err := json.Unmarshal(body, &m); err != nil {
+		return flawed(flawDocument, err)
+	}
+	if m.Issuer != p.URL { // Discovery §4.3
+		return flawed(flawName, errors.New("issuer is another"))
 	}
 	for i, u := range []string{m.Authorization, m.Token, m.Keys, m.PAR, m.UserInfo, m.EndSession} {
 		if u == "" && i > 2 || u == "" && i < 2 && p.Area == AreaMachine {
 			continue
 		}
-		if err := safeURL(u, loopback); err != nil {
-			return m, fmt.Errorf("issuer %s: discovery: endpoint %d: %w", p.ID, i, err)
+		if err := safeURL(u, p.loopback); err != nil {
+			return flawed(flawEndpoint, fmt.Errorf("endpoint %d: %w", i, err))
 		}
 	}
-	if len(m.PKCE) > 0 && !slices.Contains(m.PKCE, "S256") {
-		return m, fmt.Errorf("issuer %s: discovery: no S256", p.ID)
+	if f := p.lacks(m); f != nil {
+		return flawed(f, errors.New("not offered"))
 	}
 	return m, nil
 }
 
-func (p *provider) fetchKeys(ctx context.Context) ([]jose.JSONWebKey, error) {
-	m, err := p.meta.get(ctx, false)
-	if err != nil {
-		return nil, err
+// lacks says what a sign-in needs and m says is not there. Of a partner's provider more is asked than of one the operator
+// chose: that it names itself in its answers, since without that and without redirect addresses of its own one provider
+// could have the browser bring it a code of another's (RFC 9700 §4.4).
+func (p *provider) lacks(m metadata) *flaw {
+	switch {
+	case len(m.PKCE) > 0 && !slices.Contains(m.PKCE, "S256"):
+		return flawPKCE
+	case p.Area == AreaMachine:
+		return nil
+	case len(m.Responses) > 0 && !slices.Contains(m.Responses, "code"):
+		return flawCode
+	case len(m.Algorithms) > 0 && len(m.accepted()) == 0:
+		return flawAlgorithm
+	case p.partner && !m.IssParam:
+		return flawAnswer
 	}
-	req, err := http.NewRequestWithContext(ctx, http.MethodGet, m.Keys, nil)
+	return nil
+}
+
+// accepted are the algorithms of ID tokens it offers and we take.
+func (m metadata) accepted() []string {
+	return slices.DeleteFunc(algorithmNames(), func(a string) bool { return !slices.Contains(m.Algorithms, a) })
+}
+
+func (p *provider) fetchKeys(ctx context.Context, address string) ([]jose.JSONWebKey, error) {
+	req, err := http.NewRequestWithContext(ctx, http.MethodGet, address, nil)
 	if err != nil {
 		return nil, err
 	}
@@ -200,7 +245,7 @@ func newClient(dial func(context.Context, string, string) (net.Conn, error)) *ht
 	}
 }
 
-type bounded struct{ next *http.Transport }
+type bounded struct{ next http.RoundTripper }
 
 func (b bounded) RoundTrip(r *http.Request) (*http.Response, error) {
 	res, err := b.next.RoundTrip(r)
@@ -219,4 +264,8 @@ func (b bounded) RoundTrip(r *http.Request) (*http.Response, error) {
 	return res, nil
 }
 
-func (b bounded) CloseIdleConnections() { b.next.CloseIdleConnections() }
+func (b bounded) CloseIdleConnections() {
+	if t, ok := b.next.(*http.Transport); ok {
+		t.CloseIdleConnections()
+	}
+}

@@ -6,11 +6,11 @@ import (
 	"encoding/base64"
 	"errors"
 	"log/slog"
-	"slices"
 	"time"
 
 	"townhall/modules/kernel"
 	"townhall/modules/kernel/pg"
+	"townhall/modules/kernel/ui"
 )
 
 // Service is the module. Safe for concurrent use.
@@ -27,6 +27,10 @@ type Service struct {
 	providers []*provider
 	keys      *clientKeys
 	tokens    tokenCache
+	partners  *partners
+	texts     *ui.Texts
+	staff     ui.Shell
+	views     *ui.Views // nil without texts and a shell for staff
 }
 
 var _ kernel.People = (*Service)(nil)
@@ -63,29 +67,52 @@ func New(d Deps) (*Service, error) {
 	for _, i := range s.config.Issuers {
 		s.providers = append(s.providers, newProvider(i, client, s.clock, s.config.AllowHTTPLoopback))
 	}
+	s.partners = newPartners(d, s.clock, s.log)
+	if d.Texts != nil && d.Staff != nil {
+		views, err := ui.NewViews(d.Texts, pages)
+		if err != nil {
+			return nil, err
+		}
+		s.texts, s.staff, s.views = d.Texts, d.Staff, views
+	}
 	return s, nil
 }
 
-// FormActions lists the origins of the issuers: sign-out is a form whose answer redirects there, so the content security
-// policy must name them in form-action.
-func (s *Service) FormActions() []string {
-	var out []string
-	for _, p := range s.providers {
-		if o := originOf(p.URL); p.Area != AreaMachine && !slices.Contains(out, o) {
-			out = append(out, o)
+// provider returns the issuer with that URL, for the area and the municipality; an empty URL means the first configured.
+func (s *Service) provider(url string, area Area, tenant kernel.Tenant) (*provider, bool) {
+	if area != AreaStaff || s.partners.list == nil {
+		return s.configured(url, area, tenant.ID)
+	}
+	for _, p := range s.providersOf(area, tenant) {
+		if url == "" || p.URL == url {
+			return p, true
 		}
 	}
-	return out
+	return nil, false
 }
 
-// provider returns the issuer with that URL, for the area and the tenant; an empty URL means the first configured.
-func (s *Service) provider(url string, area Area, tenant kernel.TenantID) (*provider, bool) {
+// configured is provider among those of the configuration, as they stand there.
+func (s *Service) configured(url string, area Area, tenant kernel.TenantID) (*provider, bool) {
 	for _, p := range s.providers {
 		if p.Area == area && p.trusts(tenant) && (url == "" || p.URL == url) {
 			return p, true
 		}
 	}
 	return nil, false
+}
+
+// providersOf lists the issuers of the area that the municipality trusts, the configured ones first.
+func (s *Service) providersOf(area Area, tenant kernel.Tenant) []*provider {
+	var out []*provider
+	for _, p := range s.providers {
+		if p.Area == area && p.trusts(tenant.ID) {
+			out = append(out, p)
+		}
+	}
+	if area == AreaStaff && s.partners.list != nil {
+		return s.partners.beside(tenant, out)
+	}
+	return out
 }
 
 // Person returns what an issuer verified about one person of the transaction's municipality, or NotFound. It does not

@@ -31,7 +31,8 @@ func cookieOf(area Area) string {
 // "citizen" or "staff". The error is for faults of ours alone.
 func (s *Service) Session(r *http.Request, area string) (kernel.Principal, error) {
 	ctx := r.Context()
-	tenant := kernel.TenantOf(ctx).ID
+	town := kernel.TenantOf(ctx)
+	tenant := town.ID
 	nobody := kernel.Principal{Kind: kernel.Anonymous, Tenant: tenant}
 	token := secretCookie(r, cookieOf(Area(area)))
 	if token == "" || tenant == "" {
@@ -47,7 +48,7 @@ func (s *Service) Session(r *http.Request, area string) (kernel.Principal, error
 	if err != nil || !found {
 		return nobody, err
 	}
-	p, ok := s.provider(open.Issuer, open.Area, tenant) // an issuer taken off the list ends its sessions
+	p, ok := s.provider(open.Issuer, open.Area, town) // an issuer taken off the list ends its sessions
 	if !ok {
 		return nobody, nil
 	}

@@ -3,6 +3,7 @@ package identity
 import (
 	"encoding/json"
 	"io/fs"
+	"strings"
 	"testing"
 
 	"townhall/modules/kernel"
@@ -20,8 +21,19 @@ func TestEveryAnswerOfTheModuleHasItsWordsInEveryLanguage(t *testing.T) {
 		if err := json.Unmarshal(raw, &words); err != nil {
 			t.Fatal(err)
 		}
-		if len(words) != len(all) {
-			t.Errorf("%s: %d texts for %d answers", locale, len(words), len(all))
+		ofThePage := 0
+		for key := range words {
+			if strings.HasPrefix(key, "identity.employers.") {
+				ofThePage++
+			}
+		}
+		if len(words) != len(all)+len(flaws)+ofThePage {
+			t.Errorf("%s: %d texts for %d answers, %d flaws and %d words of the page", locale, len(words), len(all), len(flaws), ofThePage)
+		}
+		for _, f := range flaws {
+			if words[f.slug] == "" || locale == "en" && words[f.slug] != f.message {
+				t.Errorf("%s: %s is %q", locale, f.slug, words[f.slug])
+			}
 		}
 		for _, e := range all {
 			if words["error."+e.Slug] == "" || locale == "en" && words["error."+e.Slug] != e.Message {

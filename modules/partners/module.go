@@ -56,8 +56,8 @@ type Deps struct {
 	Cases kernel.Cases
 	// Printable reports whether documents can show a character. nil: all.
 	Printable func(rune) bool
-	// TryIssuer asks an OpenID provider once whether staff could sign in there. Error: Invalid issuer_url. nil: it is not asked.
-	TryIssuer func(ctx context.Context, url string) error
+	// SignIns asks a body's own OpenID provider whether its staff could sign in there. nil: it is not asked.
+	SignIns kernel.SignInTester
 }
 
 // Service is the module.

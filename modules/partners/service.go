@@ -93,8 +93,8 @@ func (s *Service) setSignIn(ctx context.Context, agency kernel.AgencyID, version
 	if err != nil {
 		return Partner{}, err
 	}
-	if want.SignIn.Issuer != "" && s.TryIssuer != nil {
-		if err := s.TryIssuer(ctx, want.SignIn.Issuer); err != nil {
+	if want.SignIn.Issuer != "" && s.SignIns != nil {
+		if _, err := s.SignIns.TryIssuer(ctx, want.SignIn.Issuer); err != nil {
 			return Partner{}, err
 		}
 	}

@@ -93,7 +93,7 @@ func newHouse(t *testing.T) *house {
 	subs := map[string]pg.Effects{Name: s.Module().Effects, "travel": {kernel.EventPaymentChanged: h.heard.handle}}
 	h.db.Subscribe(subs)
 	h.run = pg.NewDispatcher(h.db, kerneltest.Directory(), subs, pg.DispatchOptions{Backoff: time.Microsecond, MaxTries: 30})
-	server, err := web.New(web.Options{Directory: kerneltest.Directory(), Headers: func(http.Header) {}, Clock: kernel.SystemClock{}, Log: slog.New(slog.DiscardHandler), Contracts: s.Module().Contracts})
+	server, err := web.New(web.Options{Directory: kerneltest.Directory(), Headers: func(http.Header, *http.Request) {}, Clock: kernel.SystemClock{}, Log: slog.New(slog.DiscardHandler), Contracts: s.Module().Contracts})
 	if err != nil {
 		t.Fatal(err)
 	}

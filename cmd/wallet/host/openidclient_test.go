@@ -139,7 +139,14 @@ func (p *peer) hear(into any) {
 	}
 }
 
-func TestAClientWeDidNotWriteSignsIn(t *testing.T) {
+func TestOpenidClientSignsIn(t *testing.T) { signsIn(t, "client.mjs") }
+
+func TestOauth4webapiSignsIn(t *testing.T) { signsIn(t, "oauth.mjs") }
+
+// signsIn has a client we did not write start from a launch ticket, with a pushed request and without one. It holds bearer
+// tokens: no proof of possession (RFC 9449) is asked of it.
+func signsIn(t *testing.T, program string) {
+	t.Helper()
 	if testing.Short() {
 		t.Skip("needs node and npm")
 	}
@@ -154,7 +161,8 @@ func TestAClientWeDidNotWriteSignsIn(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			p := newPeer(t, map[string]any{"issuer": h.url, "client": "northwick.residence-certificate", "redirect": h.northwick.redirect("residence-certificate"),
+			p := runPeer(t, "openid-client", program)
+			p.tell(map[string]any{"issuer": h.url, "client": "northwick.residence-certificate", "redirect": h.northwick.redirect("residence-certificate"),
 				"jwk": json.RawMessage(jwk), "kid": "northwick", "par": par, "acr": ACRSubstantial, "launch": b.launch("northwick.residence-certificate")})
 			var there struct{ To string }
 			p.hear(&there)
@@ -164,8 +172,8 @@ func TestAClientWeDidNotWriteSignsIn(t *testing.T) {
 			back := b.walk(b.get(there.To))
 			p.say(h.northwick.redirect("residence-certificate") + "?" + back.Encode())
 			var got struct {
-				Claims, Userinfo map[string]any
-				Replay, Logout   string
+				Claims, Userinfo                      map[string]any
+				Foreign, Silent, Replay, Logout, Type string
 			}
 			p.hear(&got)
 			launch, _ := got.Claims["launch"].(map[string]any)
@@ -174,6 +182,12 @@ func TestAClientWeDidNotWriteSignsIn(t *testing.T) {
 			}
 			if got.Userinfo["sub"] != got.Claims["sub"] || got.Userinfo["email"] != "wang.xiaoming@example.org" {
 				t.Errorf("userinfo %v", got.Userinfo)
+			}
+			if !strings.Contains(got.Foreign, `"iss"`) || !strings.Contains(got.Silent, `"iss"`) {
+				t.Errorf("an answer of another issuer: %q, of none: %q", got.Foreign, got.Silent)
+			}
+			if strings.ToLower(got.Type) != "bearer" {
+				t.Errorf("token type %q", got.Type)
 			}
 			if got.Replay != "invalid_grant" {
 				t.Errorf("replay of the code: %q", got.Replay)

@@ -48,6 +48,11 @@ var (
 	errOldAuth = kernel.NewError(kernel.StepUp, "sign-in-too-old", "Please confirm again that it is you.")
 )
 
+// missingScope is what a program's token lacks.
+type missingScope string
+
+func (s missingScope) Error() string { return "the token lacks the scope " + string(s) }
+
 // Check reports whether who may call at all. Errors: Unauthenticated, Forbidden, StepUp.
 func (p Policy) Check(who kernel.Principal, now time.Time) error {
 	if !slices.Contains(p.Kinds, who.Kind) {
@@ -63,7 +68,7 @@ func (p Policy) Check(who kernel.Principal, now time.Time) error {
 		return errKind
 	}
 	if p.Scope != "" && (who.Kind == kernel.Integrator || who.Kind == kernel.Host) && !slices.Contains(who.Scopes, p.Scope) {
-		return errKind
+		return errKind.Wrap(missingScope(p.Scope))
 	}
 	return NeedLevel(who, p.Level, p.MaxAge, now)
 }

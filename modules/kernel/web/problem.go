@@ -133,6 +133,10 @@ func errorHeaders(e *kernel.Error) http.Header {
 			v += fmt.Sprintf(", max_age=%d", int(e.MaxAge.Seconds()))
 		}
 		h.Set("WWW-Authenticate", v)
+	case kernel.Forbidden:
+		if scope := missingScope(""); errors.As(e.Err, &scope) {
+			h.Set("WWW-Authenticate", fmt.Sprintf(`Bearer error="insufficient_scope", scope=%q`, string(scope)))
+		}
 	case kernel.TooMany, kernel.Unavailable:
 		seconds := max(1, int(e.RetryAfter.Seconds()))
 		h.Set("Retry-After", strconv.Itoa(seconds))

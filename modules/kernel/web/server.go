@@ -26,7 +26,7 @@ type Options struct {
 	ErrorPage ErrorPage
 	Chooser   http.Handler // what an address that is no municipality's shows a person; nil = an error page
 	Translate Translate
-	Headers   func(http.Header) // security headers of every answer
+	Headers   func(http.Header, *http.Request) // security headers of every answer
 	Clock     kernel.Clock
 	Log       *slog.Logger
 	Ready     func(context.Context) error
@@ -41,7 +41,7 @@ type Server struct {
 	chooser     http.Handler
 	translate   Translate
 	directory   kernel.Directory
-	headers     func(http.Header)
+	headers     func(http.Header, *http.Request)
 	clock       kernel.Clock
 	log         *slog.Logger
 	mux         *http.ServeMux
@@ -132,7 +132,7 @@ func (s *Server) Handler() http.Handler {
 			ctx = kernel.WithTenant(ctx, tenant)
 		}
 		r = r.WithContext(ctx)
-		s.headers(rec.Header())
+		s.headers(rec.Header(), r)
 		rec.Header().Set("X-Request-Id", line.id)
 		defer s.finish(rec, r, line, start)
 		if !known && s.chooser != nil && (r.URL.Path == "/" || r.URL.Path == "") {

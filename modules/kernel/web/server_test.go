@@ -118,7 +118,7 @@ func options(h *house) web.Options {
 	return web.Options{
 		Directory: kerneltest.Directory(), Auth: believer{}, Clock: kernel.SystemClock{},
 		Log:     slog.New(slog.NewJSONHandler(&h.log, nil)),
-		Headers: func(header http.Header) { header.Set("X-Content-Type-Options", "nosniff") },
+		Headers: func(header http.Header, _ *http.Request) { header.Set("X-Content-Type-Options", "nosniff") },
 		Translate: func(locale, key string, _ map[string]string) string {
 			if locale == "ru" && key == "error.not-found" {
 				return "Здесь ничего нет."

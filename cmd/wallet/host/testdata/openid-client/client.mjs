@@ -30,6 +30,19 @@ const to = want.par ? await client.buildAuthorizationUrlWithPAR(config, params) 
 say({ to: to.href })
 
 const back = new URL(await read())
+// An answer that another issuer's name is on, or none, must not get as far as the exchange (RFC 9207 §2.4).
+const without = async (change) => {
+  const u = new URL(back)
+  change(u.searchParams)
+  try {
+    await client.authorizationCodeGrant(config, u, { pkceCodeVerifier: verifier, expectedState: state, expectedNonce: nonce })
+    return ''
+  } catch (e) {
+    return e.cause?.message ?? e.message
+  }
+}
+const foreign = await without((q) => q.set('iss', 'https://evil.example'))
+const silent = await without((q) => q.delete('iss'))
 const tokens = await client.authorizationCodeGrant(config, back, { pkceCodeVerifier: verifier, expectedState: state, expectedNonce: nonce, maxAge: 600, idTokenExpected: true })
 const claims = tokens.claims()
 const userinfo = await client.fetchUserInfo(config, tokens.access_token, claims.sub)
@@ -39,5 +52,8 @@ try {
 } catch (e) {
   replay = e.error
 }
-say({ claims, userinfo, replay, logout: client.buildEndSessionUrl(config, { id_token_hint: tokens.id_token }).href })
+say({
+  claims, userinfo, foreign, silent, replay, type: tokens.token_type,
+  logout: client.buildEndSessionUrl(config, { id_token_hint: tokens.id_token }).href,
+})
 process.exit(0)
