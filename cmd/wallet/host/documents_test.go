@@ -265,7 +265,7 @@ func TestADocumentThatIsNotValidSaysSo(t *testing.T) {
 		}
 		north.mu.Unlock()
 		page := anna.get(north.page(firstDocument)).body
-		if !strings.Contains(page, c.want) || !strings.Contains(page, "state-"+c.status) || strings.Contains(page, `name="label"`) {
+		if !strings.Contains(page, c.want) || !strings.Contains(page, "state-"+c.status) || strings.Contains(page, `name="label"`) || strings.Contains(page, `class="qr"`) {
 			t.Errorf("%s: the page does not say %q, or offers a link", c.status, c.want)
 		}
 		if !strings.Contains(anna.get("/documents").body, "state-"+c.status) {

@@ -44,9 +44,8 @@ func (w *Wallet) documentsPage(rw http.ResponseWriter, r *http.Request, s sessio
 
 type documentData struct {
 	documentRow
-	Code   ui.QR // what somebody scans to check it; nothing while there is nothing to check
+	Code   ui.QR // what somebody scans to check it; nothing unless it is valid: nobody is led to show what is not
 	Links  []documentShare
-	Known  bool // whether the municipality told which links there are
 	Days   []int
 	Key    string // of the form for a link: sent again, it is the same link
 	Label  string
@@ -97,13 +96,16 @@ func (w *Wallet) showDocument(rw http.ResponseWriter, r *http.Request, s session
 		d.Key, d.Chosen = newSecret(), linkDays[1]
 	}
 	var err error
-	if d.State != "pending" {
+	if d.Status == "valid" {
 		if d.Code, err = ui.DrawQR(doc.CheckURI, p.T("documents.code")); err != nil {
 			w.log.ErrorContext(r.Context(), "code not drawn", "error", err)
 		}
-		var failed error
-		d.Links, failed = w.sharesOf(r.Context(), s, doc)
-		d.Known = failed == nil
+	}
+	if d.State != "pending" {
+		if d.Links, err = w.sharesOf(r.Context(), s, doc); err != nil {
+			w.documentsAway(rw, r, err)
+			return
+		}
 	}
 	if d.Made.Link != "" {
 		if d.Scan, err = ui.DrawQR(d.Made.Link, p.T("documents.link.code")); err != nil {
