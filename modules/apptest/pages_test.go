@@ -36,6 +36,7 @@ var areas = []struct {
 	{"trips", "travel-", 20, true},
 	{"operators", "staff-travel-", 30, false},
 	{"releases", "release-", 25, true},
+	{"links", "share-", 1, true},
 }
 
 // fixtures are the pages whose names begin so, inside the layouts of citizens and staff.
