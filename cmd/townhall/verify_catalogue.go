@@ -62,8 +62,11 @@ func printCatalogue(c *console, r modules.CatalogueReport) error {
 	fmt.Fprintln(w, "MINI-APP\tVERSION\tAGENCY\tSIGNED BY\tHASH\tRECORD\tVERDICT")
 	for _, a := range r.Apps {
 		verdict := "good"
-		if !a.Good {
+		switch {
+		case !a.Good:
 			verdict = "NOT GOOD"
+		case a.Gone != "":
+			verdict = string(a.Gone)
 		}
 		fmt.Fprintf(w, "%s\t%d\t%s\t%.12s\t%.19s\t%d\t%s\n", a.Client, a.Version.Code, a.Agency, a.Kid, a.Hash, a.Index, verdict)
 	}

@@ -331,3 +331,19 @@ func (a *App) Settle() {
 		a.t.Fatal(err)
 	}
 }
+
+// RunJob runs one job of a module by its name, now.
+func (a *App) RunJob(name string) {
+	a.t.Helper()
+	for _, m := range a.Modules {
+		for _, j := range m.Jobs {
+			if j.Name == name {
+				if err := j.Run(a.t.Context()); err != nil {
+					a.t.Fatalf("%s: %v", name, err)
+				}
+				return
+			}
+		}
+	}
+	a.t.Fatalf("no job %s", name)
+}

@@ -67,10 +67,12 @@ func (j *journey) documentsLife() {
 	link := j.share()
 	j.openLink(link)
 	j.endLink(link)
+	j.walletDocument()
 	j.findDocument()
 	j.halt()
 	j.reissueDocument()
 	j.revokeDocument()
+	j.walletRevoked()
 }
 
 // text is a text of the application in the journey's language.

@@ -103,7 +103,11 @@ func TestEachWayInArrivesOnItsPageOnceWithItsChannel(t *testing.T) {
 	maria := &person{Page: w.browser.Open(t, browser.Options{Locale: "ru"}), t: t, j: &journey{locale: "ru", who: "maria", t: t, world: w, seen: map[string]bool{}}, role: "friend", size: browser.Phone}
 	maria.Go(link)
 	maria.see("neutral")
-	maria.follow("/scan?code=") // Open in City Wallet
+	named := browser.Get(maria.Page, chromedp.Evaluate[string](`document.querySelector("main a[href*='/scan?code=']").textContent`))
+	maria.follow("/scan?code=") // open in the wallet, by the name it calls itself
+	if brand := browser.Get(maria.Page, chromedp.Evaluate[string](`document.querySelector(".brand strong").textContent`)); !strings.Contains(named, brand) {
+		t.Errorf("the neutral page calls the wallet %q, it calls itself %q", named, brand)
+	}
 	maria.see("wallet-sign-in")
 	maria.Click(`button[name=persona][value=maria]`)
 	for range 2 {

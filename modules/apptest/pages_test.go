@@ -37,6 +37,7 @@ var areas = []struct {
 	{"operators", "staff-travel-", 30, false},
 	{"releases", "release-", 25, true},
 	{"staff's sign-in", "staff-employers", 1, true},
+	{"links", "share-", 1, true},
 }
 
 // fixtures are the pages whose names begin so, inside the layouts of citizens and staff.

@@ -59,11 +59,14 @@ func (s *Service) citizenFixtures() []ui.Fixture {
 			return nil
 		}}
 	}
+	ended := ui.Fixture{Name: "share-ended", Render: func(w http.ResponseWriter, r *http.Request) error {
+		return s.showEnded(w, r.WithContext(showing(r.Context(), nil)), Shared{App: fixtureApp, Expires: ui.GalleryTime.AddDate(0, 0, -1)})
+	}}
 	spring := func(r *Release) { r.Season = Season{"04-15", "10-31"} }
 	tenth := func(r *Release) { r.Share = 1 }
 	return []ui.Fixture{
 		page("test-mode", fixtureRelease(StageBeta)), page("paused", fixtureRelease(StagePaused)), page("out-of-season", fixtureRelease(StagePublic, spring)), page("retired", fixtureRelease(StageRetired)),
-		refused("beta", fixtureRelease(StageBeta)), refused("share", fixtureRelease(StagePublic, tenth)), refused("paused", fixtureRelease(StagePaused)),
+		ended, refused("beta", fixtureRelease(StageBeta)), refused("share", fixtureRelease(StagePublic, tenth)), refused("paused", fixtureRelease(StagePaused)),
 		refused("out-of-season", fixtureRelease(StagePublic, spring)), refused("retired", fixtureRelease(StageRetired)),
 	}
 }

@@ -79,7 +79,7 @@ func (s *Service) registerLog(api *web.API) {
 	web.Register(api, web.Op{
 		ID: "list-log-records", Method: http.MethodGet, Path: "/log/records", Tags: tags, Policy: web.Public,
 		Summary: "List records of the log", Returns: "The records.",
-		Description: "Records in the order of the log. The newest of a mini-app is the manifest in force: an older one is out of date, however well it is signed.",
+		Description: "Records in the order of the log. The newest of a mini-app is the manifest in force: an older one is out of date, however well it is signed. One with `withdrawn` says that its agency took the mini-app out of the list on purpose; a mini-app whose newest record is a publication, and which neither is in the list nor answers with the stage `retired`, was left out by somebody in between.",
 		Errors:      gone,
 	}, s.logRecordsOp)
 	web.Register(api, web.Op{

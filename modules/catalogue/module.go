@@ -91,7 +91,8 @@ func New(d Deps) (*Service, error) {
 			return nil, fmt.Errorf("catalogue: %w", err)
 		}
 	}
-	s.publisher.keys.dir, s.publisher.since = d.Keys, time.Now()
+	// As precise as the database keeps it: what this process wrote must not look newer than the process.
+	s.publisher.keys.dir, s.publisher.since = d.Keys, time.Now().Truncate(time.Microsecond)
 	return s, s.complete()
 }
 

@@ -237,15 +237,15 @@ func canonicalOf(m Manifest) ([]byte, error) {
 	return published.Canonical(raw)
 }
 
-// publishAll publishes every municipality's manifests: when the server starts, and from time to time. One that cannot be
+// publishAll publishes every municipality's manifests, and withdraws what it does not show any more: when the server starts, and from time to time. One that cannot be
 // published does not keep the others back.
 func (s *Service) publishAll(ctx context.Context) error {
 	if s.deps.DB == nil {
 		return nil
 	}
-	var newest map[string]string
+	var newest map[string]published.Record
 	err := s.deps.DB.Shared(ctx, func(tx *pg.Tx) (err error) {
-		newest, err = newestHashes(ctx, tx)
+		newest, err = newestRecords(ctx, tx)
 		return err
 	})
 	if err != nil {
@@ -255,7 +255,7 @@ func (s *Service) publishAll(ctx context.Context) error {
 	for _, t := range s.deps.Directory.Tenants() {
 		for _, app := range t.Services {
 			m, err := s.english(ctx, t, app)
-			if err == nil && !s.isNewest(m, newest[m.Townhall.ClientID]) {
+			if err == nil && !s.isNewest(m, newest[m.Townhall.ClientID].Hash) {
 				_, err = s.publish(ctx, t, app, true)
 			}
 			if err != nil && kernel.KindOf(err) != kernel.NotFound {
@@ -265,6 +265,7 @@ func (s *Service) publishAll(ctx context.Context) error {
 				return errors.Join(errs...)
 			}
 		}
+		errs = append(errs, s.withdrawAll(ctx, t, newest))
 	}
 	return errors.Join(errs...)
 }

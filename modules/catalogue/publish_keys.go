@@ -13,6 +13,7 @@ import (
 	"os"
 	"path/filepath"
 	"regexp"
+	"strings"
 	"sync"
 
 	"github.com/go-jose/go-jose/v4"
@@ -67,6 +68,37 @@ func (k *publishKeys) of(t kernel.TenantID, a kernel.AgencyID) (agencyKeys, erro
 	}
 	k.agencies[base] = loaded
 	return loaded, nil
+}
+
+// has reports whether an agency has ever had a key: one that is no agency any more is still known by what it signed.
+func (k *publishKeys) has(t kernel.TenantID, a kernel.AgencyID) bool {
+	if k.dir == "" || !fileSlug.MatchString(string(t)) || !fileSlug.MatchString(string(a)) {
+		return false
+	}
+	_, err := os.Stat(filepath.Join(k.dir, string(t), string(a)+".pem"))
+	return err == nil
+}
+
+// byKid finds the agency one of whose keys has this kid; false when there is none.
+func (k *publishKeys) byKid(t kernel.TenantID, kid string) (kernel.AgencyID, agencyKeys, bool, error) {
+	files, err := filepath.Glob(filepath.Join(k.dir, string(t), "*.pem"))
+	if err != nil {
+		return "", agencyKeys{}, false, err
+	}
+	for _, file := range files {
+		name, _, _ := strings.Cut(filepath.Base(file), ".")
+		if !k.has(t, kernel.AgencyID(name)) {
+			continue
+		}
+		keys, err := k.of(t, kernel.AgencyID(name))
+		if err != nil {
+			return "", agencyKeys{}, false, err
+		}
+		if kid != "" && len(keys.public.Key(kid)) > 0 {
+			return kernel.AgencyID(name), keys, true, nil
+		}
+	}
+	return "", agencyKeys{}, false, nil
 }
 
 func loadAgencyKeys(base string) (agencyKeys, error) {

@@ -59,20 +59,20 @@ func lastRecord(ctx context.Context, tx *pg.Tx, t kernel.TenantID, app string) (
 	return row, true, nil
 }
 
-// newestHashes are the hashes of every mini-app's newest publication, by client id.
-func newestHashes(ctx context.Context, tx *pg.Tx) (map[string]string, error) {
-	var rows []struct {
-		Tenant string `db:"tenant"`
-		AppID  string `db:"app_id"`
-		Hash   string `db:"hash"`
-	}
-	err := tx.SelectContext(ctx, &rows, `SELECT DISTINCT ON (tenant, app_id) tenant, app_id, hash FROM catalogue.log_record ORDER BY tenant, app_id, code DESC`)
+// newestRecords are every mini-app's newest records, by client id.
+func newestRecords(ctx context.Context, tx *pg.Tx) (map[string]published.Record, error) {
+	var leaves []string
+	err := tx.SelectContext(ctx, &leaves, `SELECT DISTINCT ON (tenant, app_id) leaf FROM catalogue.log_record ORDER BY tenant, app_id, code DESC`)
 	if err != nil {
 		return nil, fmt.Errorf("catalogue log: newest of all: %w", err)
 	}
-	out := make(map[string]string, len(rows))
-	for _, r := range rows {
-		out[clientID(kernel.TenantID(r.Tenant), r.AppID)] = r.Hash
+	out := make(map[string]published.Record, len(leaves))
+	for _, leaf := range leaves {
+		r, err := published.ReadLeaf([]byte(leaf))
+		if err != nil {
+			return nil, fmt.Errorf("catalogue log: newest of all: %w", err)
+		}
+		out[clientID(kernel.TenantID(r.Tenant), r.AppID)] = r
 	}
 	return out, nil
 }

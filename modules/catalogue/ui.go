@@ -85,24 +85,30 @@ func (s *Service) goPage(w http.ResponseWriter, r *http.Request) error {
 
 // sharedPage is where a link leads that somebody was sent. One that has ended says so, and still names the service.
 func (s *Service) sharedPage(w http.ResponseWriter, r *http.Request) error {
-	t, locale := kernel.TenantOf(r.Context()), kernel.LocaleOf(r.Context())
+	t := kernel.TenantOf(r.Context())
 	l, err := readShare(s.shareKey, t.ID, r.PathValue("token"), s.deps.Clock.Now())
 	if errors.Is(err, errShareEnded) {
-		m, err := s.find(t, l.App, locale)
-		if err == nil {
-			m, err = s.shownOne(r.Context(), t, m) // what is held back by now is not named
-		}
-		if err != nil {
-			return err
-		}
-		v := endedView{Why: s.deps.Texts.T(locale, "catalogue.share.ended", "day", ui.Date(locale, t.Location(), l.Expires)),
-			Now: []ui.Button{{Label: s.deps.Texts.T(locale, "catalogue.share.now", "service", m.Name), Href: "/go/" + m.AppID}}}
-		return s.deps.Shell.Render(w, r, s.views, "share-ended", ui.View{Status: http.StatusGone, Title: s.deps.Texts.T(locale, "catalogue.share.ended-title"), Data: v, Active: "services"})
+		return s.showEnded(w, r, l)
 	}
 	if err != nil {
 		return err
 	}
 	return s.showGo(w, r, l.App, l.Page, l.Ref, t.Origin+r.URL.Path)
+}
+
+// showEnded tells that a shared link has ended. NotFound when the service is held back by now: it is not named.
+func (s *Service) showEnded(w http.ResponseWriter, r *http.Request, l Shared) error {
+	t, locale := kernel.TenantOf(r.Context()), kernel.LocaleOf(r.Context())
+	m, err := s.find(t, l.App, locale)
+	if err == nil {
+		m, err = s.shownOne(r.Context(), t, m)
+	}
+	if err != nil {
+		return err
+	}
+	v := endedView{Why: s.deps.Texts.T(locale, "catalogue.share.ended", "day", ui.Date(locale, t.Location(), l.Expires)),
+		Now: []ui.Button{{Label: s.deps.Texts.T(locale, "catalogue.share.now", "service", m.Name), Href: "/go/" + m.AppID}}}
+	return s.deps.Shell.Render(w, r, s.views, "share-ended", ui.View{Status: http.StatusGone, Title: s.deps.Texts.T(locale, "catalogue.share.ended-title"), Data: v, Active: "services"})
 }
 
 type endedView struct {

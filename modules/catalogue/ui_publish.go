@@ -15,10 +15,10 @@ func (s *Service) schema(w http.ResponseWriter, r *http.Request) error {
 }
 
 // agencyKeys serves the public keys an agency signs manifests with (RFC 7517 §5). NotFound when it is no agency of this
-// municipality.
+// municipality, and never was one that published.
 func (s *Service) agencyKeys(w http.ResponseWriter, r *http.Request) error {
 	t, agency := kernel.TenantOf(r.Context()), kernel.AgencyID(r.PathValue("agency"))
-	if _, ok := s.deps.Directory.Agency(t.ID, agency); !ok || s.deps.Keys == "" {
+	if _, ok := s.deps.Directory.Agency(t.ID, agency); s.deps.Keys == "" || !ok && !s.publisher.keys.has(t.ID, agency) {
 		return kernel.NotThere("agency")
 	}
 	keys, err := s.publisher.keys.of(t.ID, agency)

@@ -99,7 +99,7 @@ func TestTheGuideAndTheReferencePassAxeAndTryItCallsNobodyElse(t *testing.T) {
 	for _, size := range []browser.Size{browser.Small, browser.Desk} {
 		for _, dark := range []bool{false, true} {
 			p := b.Open(t, browser.Options{Size: size, Dark: dark})
-			for _, path := range []string{"/developers/", "/developers/checking", "/developers/paying", "/developers/sample"} {
+			for _, path := range []string{"/developers/", "/developers/hosts", "/developers/checking", "/developers/paying", "/developers/sample"} {
 				for _, l := range languages(dark) {
 					p.Go(server.URL + path + "?l=" + l)
 					for _, v := range p.Axe() {

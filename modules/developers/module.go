@@ -1,5 +1,5 @@
 // Package developers is the part of the site for people who connect something to Townhall: how to start, signing in,
-// repeating a request safely, errors, launching a service from a host wallet, payments, webhooks; the reference of every
+// repeating a request safely, errors, host wallets, checking documents, payments; the reference of every
 // published contract, made from its OpenAPI file when the program starts; and "Try it", an embedded Swagger UI that
 // calls nobody but us. It keeps nothing of its own. The guide and the reference are in English, the words around
 // them in every language.
@@ -83,6 +83,7 @@ func (s *Service) Module() app.Module {
 				return nil
 			}),
 			page("GET /developers/{$}", s.home),
+			page("GET /developers/hosts", s.hosts),
 			page("GET /developers/checking", s.checking),
 			page("GET /developers/paying", s.paying),
 			page("GET /developers/{page}", s.page),

@@ -41,6 +41,14 @@ func (s *Service) checking(w http.ResponseWriter, r *http.Request) error {
 	})
 }
 
+// hosts is the whole of what a host wallet does and may use.
+func (s *Service) hosts(w http.ResponseWriter, r *http.Request) error {
+	return s.Render(w, r, s.views, "hosts", ui.View{
+		Title: s.t(r, "developers.hosts"), Lead: s.t(r, "developers.hosts-lead"), Data: guide{Origin: kernel.TenantOf(r.Context()).Origin},
+		Active: "hosts", Wide: true,
+	})
+}
+
 // paying tells what a host wallet offers so that its citizens can pay through it.
 func (s *Service) paying(w http.ResponseWriter, r *http.Request) error {
 	return s.Render(w, r, s.views, "paying", ui.View{

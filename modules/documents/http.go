@@ -52,7 +52,7 @@ func (s *Service) register(api *web.API) {
 	web.Register(api, web.Op{ID: "get-trust-bundle", Method: http.MethodGet, Path: "/trust-bundle", Tags: check, Policy: web.Public, Responses: binary("application/x-pem-file", "The bundle in PEM."),
 		Summary: "Fetch the trust bundle", Description: "What a program needs to check seals offline: the root certificates (CERTIFICATE), the revocation lists (X509 CRL), the seals that were replaced (RETIRED CERTIFICATE, with the PEM header `Retired-At` in RFC 3339) and, where timestamps come from outside, the roots that vouch for the time alone (TIMESTAMP CERTIFICATE). Fetch it anew before the revocation lists in it end."}, s.getTrustBundle)
 	web.Register(api, web.Op{ID: "list-documents", Method: http.MethodGet, Path: "/documents", Tags: docs, Policy: mayHold,
-		Summary: "List your documents", Returns: "The documents.", Description: "The signed-in person's documents, newest first, 200 at most."}, s.listDocuments)
+		Summary: "List your documents", Returns: "The documents.", Description: "The signed-in person's documents, newest first, 200 at most. A host wallet asks with an access token of its own issuer for the person (RFC 9068: `sub` the pairwise subject this municipality knows, `aud` this contract), and only when the person has used a service here: other municipalities learn nothing of them."}, s.listDocuments)
 	web.Register(api, web.Op{ID: "get-document", Method: http.MethodGet, Path: "/documents/{id}", Tags: docs, Policy: mayHold, Errors: []int{notFound},
 		Summary: "Read one of your documents", Returns: "The document.", Description: "State `pending` means that the file is still being made: ask again after a second or more."}, s.getDocument)
 	web.Register(api, web.Op{ID: "get-document-file", Method: http.MethodGet, Path: "/documents/{id}/file", Tags: docs, Policy: mayHold, Errors: []int{notFound}, Responses: binary("application/pdf", "The sealed document."),
@@ -209,6 +209,19 @@ type IssuedDocument struct {
 	ValidTo  time.Time `json:"valid_to,omitzero" required:"false" doc:"Its last second; absent when it does not end."`
 }
 
+// HeldDocument is what a holder needs besides, to show a document without opening its file.
+type HeldDocument struct {
+	IssuedDocument
+	Issuer    string    `json:"issuer" example:"Civil Registry" doc:"The agency that issued it, in the document's language."`
+	Language  string    `json:"language" example:"en" doc:"The document's language."`
+	CheckURI  string    `json:"check_uri" format:"uri" example:"https://northwick.example/verify/RC-7K4M-93Q2-TX8D-6HRW" doc:"Where anybody can check it, and what the QR code printed on it says. Draw it as a QR code for somebody to scan."`
+	RevokedAt time.Time `json:"revoked_at,omitzero" required:"false" doc:"When it was revoked."`
+}
+
+func held(t kernel.Tenant, r record) HeldDocument {
+	return HeldDocument{IssuedDocument: issued(r.Document), Issuer: r.Issuer, Language: r.Locale, CheckURI: checkAddress(t, r), RevokedAt: r.RevokedAt}
+}
+
 func issued(d kernel.Document) IssuedDocument {
 	return IssuedDocument{ID: string(d.ID), Case: string(d.Case), Number: d.Number, Type: d.Type, Title: d.Title, State: d.State, IssuedAt: d.IssuedAt, ValidTo: d.ValidTo}
 }
@@ -216,32 +229,42 @@ func issued(d kernel.Document) IssuedDocument {
 // DocumentOutput is one document.
 type DocumentOutput struct{ Body IssuedDocument }
 
-// DocumentListOutput is the person's documents.
+// HeldDocumentOutput is one document, for its holder.
+type HeldDocumentOutput struct{ Body HeldDocument }
+
+// DocumentListOutput is a list of documents.
 type DocumentListOutput struct {
 	Body struct {
 		Documents []IssuedDocument `json:"documents" maxItems:"200" doc:"Newest first."`
 	}
 }
 
-func (s *Service) listDocuments(ctx context.Context, _ *struct{}) (*DocumentListOutput, error) {
+// HeldDocumentListOutput is the person's documents.
+type HeldDocumentListOutput struct {
+	Body struct {
+		Documents []HeldDocument `json:"documents" maxItems:"200" doc:"Newest first."`
+	}
+}
+
+func (s *Service) listDocuments(ctx context.Context, _ *struct{}) (*HeldDocumentListOutput, error) {
 	all, err := s.myDocuments(ctx)
 	if err != nil {
 		return nil, err
 	}
-	out := &DocumentListOutput{}
-	out.Body.Documents = make([]IssuedDocument, len(all))
-	for i, d := range all {
-		out.Body.Documents[i] = issued(d)
+	out := &HeldDocumentListOutput{}
+	out.Body.Documents = make([]HeldDocument, len(all))
+	for i, r := range all {
+		out.Body.Documents[i] = held(kernel.TenantOf(ctx), r)
 	}
 	return out, nil
 }
 
-func (s *Service) getDocument(ctx context.Context, in *DocumentInput) (*DocumentOutput, error) {
+func (s *Service) getDocument(ctx context.Context, in *DocumentInput) (*HeldDocumentOutput, error) {
 	r, err := s.myDocument(ctx, in.ID)
 	if err != nil {
 		return nil, err
 	}
-	return &DocumentOutput{Body: issued(r.Document)}, nil
+	return &HeldDocumentOutput{Body: held(kernel.TenantOf(ctx), r)}, nil
 }
 
 func (s *Service) getFile(ctx context.Context, in *DocumentInput) (*BinaryOutput, error) {

@@ -36,8 +36,13 @@ func (s *Service) Preview(ctx context.Context, i kernel.DocumentIntent) ([]byte,
 // case: the signed-in citizen's own.
 func (s *Service) List(ctx context.Context, tx kernel.Tx, c kernel.CaseID) ([]kernel.Document, error) {
 	if c != "" {
-		return documentsOfCase(ctx, tx, c)
+		return plain(documentsOfCase(ctx, tx, c))
 	}
+	return plain(s.held(ctx, tx))
+}
+
+// held are the documents of the signed-in citizen; none when nobody is.
+func (s *Service) held(ctx context.Context, tx kernel.Tx) ([]record, error) {
 	who := kernel.PrincipalOf(ctx)
 	if who.Kind != kernel.Citizen || who.Person == "" {
 		return nil, nil
@@ -94,9 +99,10 @@ func (s *Service) myDocument(ctx context.Context, id string) (r record, err erro
 	return r, err
 }
 
-func (s *Service) myDocuments(ctx context.Context) (all []kernel.Document, err error) {
+// myDocuments are those of the signed-in citizen, newest first.
+func (s *Service) myDocuments(ctx context.Context) (all []record, err error) {
 	err = s.DB.Read(ctx, kernel.TenantOf(ctx).ID, func(tx *pg.Tx) error {
-		all, err = s.List(ctx, tx, "")
+		all, err = s.held(ctx, tx)
 		return err
 	})
 	return all, err

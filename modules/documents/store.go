@@ -168,25 +168,37 @@ func one(ctx context.Context, tx kernel.Tx, query string, arg any) (record, erro
 // listed is the condition of lists: what was taken back before it was issued is nothing a person holds.
 const listed = `(d.state = 'pending' OR d.published_at IS NOT NULL)`
 
-func documentsOfCase(ctx context.Context, tx kernel.Tx, c kernel.CaseID) ([]kernel.Document, error) {
+func documentsOfCase(ctx context.Context, tx kernel.Tx, c kernel.CaseID) ([]record, error) {
 	if !kernel.ValidID(string(c)) {
 		return nil, nil
 	}
 	return many(ctx, tx, `SELECT `+columns+` FROM documents.document d WHERE d.tenant_id = $1 AND d.case_id = $2 AND `+listed+` ORDER BY d.issued_at DESC, d.id DESC LIMIT 200`, string(c))
 }
 
-func documentsOfHolder(ctx context.Context, tx kernel.Tx, p kernel.PersonID) ([]kernel.Document, error) {
+func documentsOfHolder(ctx context.Context, tx kernel.Tx, p kernel.PersonID) ([]record, error) {
 	return many(ctx, tx, `SELECT `+columns+` FROM documents.document d WHERE d.tenant_id = $1 AND d.holder = $2 AND `+listed+` ORDER BY d.issued_at DESC, d.id DESC LIMIT 200`, string(p))
 }
 
-func many(ctx context.Context, tx kernel.Tx, query string, arg any) ([]kernel.Document, error) {
+func many(ctx context.Context, tx kernel.Tx, query string, arg any) ([]record, error) {
 	var rows []row
 	if err := pg.From(tx).SelectContext(ctx, &rows, query, tx.TenantID(), arg); err != nil {
 		return nil, fmt.Errorf("documents: %w", err)
 	}
-	out := make([]kernel.Document, len(rows))
+	out := make([]record, len(rows))
 	for i, r := range rows {
-		out[i] = r.record().Document
+		out[i] = r.record()
+	}
+	return out, nil
+}
+
+// plain is what the other modules see of records; it passes on an error of the call it is wrapped around.
+func plain(all []record, err error) ([]kernel.Document, error) {
+	if err != nil {
+		return nil, err
+	}
+	out := make([]kernel.Document, len(all))
+	for i, r := range all {
+		out[i] = r.Document
 	}
 	return out, nil
 }

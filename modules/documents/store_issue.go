@@ -216,7 +216,7 @@ func waiting(ctx context.Context, tx kernel.Tx) (n int, err error) {
 
 // pendingAfter lists what is not published yet, a thousand at a time.
 func pendingAfter(ctx context.Context, tx kernel.Tx, after string) ([]kernel.Document, error) {
-	return many(ctx, tx, `SELECT `+columns+` FROM documents.document d WHERE d.tenant_id = $1 AND d.state = 'pending' AND d.id > $2::uuid ORDER BY d.id LIMIT 1000`, after)
+	return plain(many(ctx, tx, `SELECT `+columns+` FROM documents.document d WHERE d.tenant_id = $1 AND d.state = 'pending' AND d.id > $2::uuid ORDER BY d.id LIMIT 1000`, after))
 }
 
 // notValidIn lists the places of one status list whose documents were revoked or superseded.

@@ -14,7 +14,7 @@ import (
 
 // documentsPage lists what the signed-in citizen holds.
 func (s *Service) documentsPage(w http.ResponseWriter, r *http.Request) error {
-	all, err := s.myDocuments(r.Context())
+	all, err := plain(s.myDocuments(r.Context()))
 	if err != nil {
 		return err
 	}

@@ -148,6 +148,16 @@ func (c *catalogue) app(ctx context.Context, client string) (App, bool) {
 	return a, ok
 }
 
+// former are the mini-apps that are in no list any more.
+func (c *catalogue) former() (out []App) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	for _, a := range c.gone {
+		out = append(out, a)
+	}
+	return out
+}
+
 // all joins the lists. A client id belongs to the first municipality that names it: a second one cannot take it over.
 func (c *catalogue) all() []App {
 	var out []App

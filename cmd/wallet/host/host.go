@@ -12,6 +12,7 @@
 //	provider.go    the two issuers, discovery                  keys.go       signing keys
 //	catalogue.go   mini-apps read from municipalities          ui.go, ui_*.go pages
 //	towns.go       search, nearby and links asked of them
+//	documents.go   a person's signed documents, asked of them
 //	clients.go     client authentication                       tickets.go    launch tickets
 //	authorize.go   authorization requests, PAR                 interaction.go sign-in, step-up, consent
 //	token.go       token endpoint and userinfo                 tokens.go     ID, access and logout tokens

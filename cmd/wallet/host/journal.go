@@ -54,13 +54,14 @@ type journal struct {
 	messages map[string][]Message
 	owner    map[string]string // message id → persona
 	recents  map[string][]string
+	everUsed map[string][]string // by persona: clients
 	stars    map[string][]string
 	consents map[string]consentRecord // persona + "\x00" + client
 	books    *books                   // has a lock of its own, taken before this one
 }
 
 func openJournal(dir string, books *books) (*journal, error) {
-	j := &journal{messages: map[string][]Message{}, owner: map[string]string{}, recents: map[string][]string{}, stars: map[string][]string{}, consents: map[string]consentRecord{}, books: books}
+	j := &journal{messages: map[string][]Message{}, owner: map[string]string{}, recents: map[string][]string{}, everUsed: map[string][]string{}, stars: map[string][]string{}, consents: map[string]consentRecord{}, books: books}
 	if dir == "" {
 		return j, nil
 	}
@@ -137,6 +138,9 @@ func (j *journal) apply(e entry) {
 		list := slices.DeleteFunc(slices.Clone(j.recents[e.Persona]), func(c string) bool { return c == e.Recent })
 		list = slices.Insert(list, 0, e.Recent)
 		j.recents[e.Persona] = list[:min(len(list), keptRecents)]
+		if !slices.Contains(j.everUsed[e.Persona], e.Recent) {
+			j.everUsed[e.Persona] = append(j.everUsed[e.Persona], e.Recent)
+		}
 	case e.Star != "":
 		list := slices.DeleteFunc(slices.Clone(j.stars[e.Persona]), func(c string) bool { return c == e.Star })
 		if len(list) == len(j.stars[e.Persona]) {
@@ -197,4 +201,11 @@ func (j *journal) consent(persona, client string) consentRecord {
 	j.mu.Lock()
 	defer j.mu.Unlock()
 	return j.consents[persona+"\x00"+client]
+}
+
+// used are all clients a person has ever signed in to, the first one first.
+func (j *journal) used(persona string) []string {
+	j.mu.Lock()
+	defer j.mu.Unlock()
+	return slices.Clone(j.everUsed[persona])
 }

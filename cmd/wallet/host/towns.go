@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"io"
 	"net/http"
@@ -16,33 +17,71 @@ import (
 
 // What the wallet asks municipalities through their public contract (/wallet/v1), besides reading their lists.
 
-// ask sends one request and reads the answer into out.
-func (w *Wallet) ask(ctx context.Context, method, address string, body, out any) error {
+// request is one request to a municipality.
+type request struct {
+	method, address string
+	token           string // access token of a person; empty: nobody's
+	key             string // Idempotency-Key
+	body            any
+}
+
+// send sends it. The caller closes the answer's body.
+func (w *Wallet) send(ctx context.Context, q request) (*http.Response, error) {
 	var b io.Reader
-	if body != nil {
-		raw, err := json.Marshal(body)
+	if q.body != nil {
+		raw, err := json.Marshal(q.body)
 		if err != nil {
-			return err
+			return nil, err
 		}
 		b = bytes.NewReader(raw)
 	}
-	req, err := http.NewRequestWithContext(ctx, method, address, b)
+	req, err := http.NewRequestWithContext(ctx, q.method, q.address, b)
 	if err != nil {
-		return err
+		return nil, err
 	}
 	req.Header.Set("Accept", "application/json")
-	if body != nil {
+	if q.body != nil {
 		req.Header.Set("Content-Type", "application/json")
 	}
-	resp, err := w.http.Do(req)
+	if q.token != "" {
+		req.Header.Set("Authorization", "Bearer "+q.token)
+	}
+	if q.key != "" {
+		req.Header.Set("Idempotency-Key", q.key)
+	}
+	return w.http.Do(req)
+}
+
+// errNotThere: the municipality has nothing there, or nothing that is this person's.
+var errNotThere = errors.New("not there")
+
+// answered is an error for any status but the one wanted: errNotThere for 404.
+func answered(resp *http.Response, want int) error {
+	switch resp.StatusCode {
+	case want:
+		return nil
+	case http.StatusNotFound:
+		return errNotThere
+	}
+	return fmt.Errorf("%s answered %d", resp.Request.URL.Path, resp.StatusCode)
+}
+
+// read takes what send returned, and reads the answer into out, which may be nil.
+func read(resp *http.Response, err error, want int, out any) error {
 	if err != nil {
 		return err
 	}
 	defer resp.Body.Close()
-	if resp.StatusCode != http.StatusOK {
-		return fmt.Errorf("%s answered %d", req.URL.Path, resp.StatusCode)
+	if err := answered(resp, want); err != nil || out == nil {
+		return err
 	}
 	return json.NewDecoder(io.LimitReader(resp.Body, 4<<20)).Decode(out)
+}
+
+// ask sends one request for nobody in particular and reads the answer into out.
+func (w *Wallet) ask(ctx context.Context, method, address string, body, out any) error {
+	resp, err := w.send(ctx, request{method: method, address: address, body: body})
+	return read(resp, err, http.StatusOK, out)
 }
 
 // everywhere asks every municipality at once and returns the answers in the configured order; one that does not answer has

@@ -2,15 +2,19 @@ package host
 
 import (
 	"bytes"
+	"compress/gzip"
 	"crypto/sha256"
 	"embed"
 	"encoding/hex"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"html/template"
 	"net/http"
 	"net/url"
+	"path"
 	"slices"
+	"strconv"
 	"strings"
 	"time"
 
@@ -25,6 +29,43 @@ type views struct {
 	pages map[string]*template.Template
 	texts map[string]map[string]string
 	asset string // version of the style sheet, for its address
+	files map[string]asset
+}
+
+// asset is one file of assets/, as it is sent.
+type asset struct {
+	kind    string
+	raw, gz []byte
+}
+
+// assetKinds are the types of the files by their names' ends.
+var assetKinds = map[string]string{".css": "text/css; charset=utf-8", ".js": "text/javascript; charset=utf-8", ".svg": "image/svg+xml"}
+
+// newAssets reads and compresses the files once. Pages are not compressed: they hold what people entered beside secrets.
+func newAssets() (map[string]asset, error) {
+	entries, err := files.ReadDir("assets")
+	if err != nil {
+		return nil, fmt.Errorf("wallet assets: %w", err)
+	}
+	out := map[string]asset{}
+	for _, e := range entries {
+		a := asset{kind: assetKinds[path.Ext(e.Name())]}
+		if a.raw, err = files.ReadFile("assets/" + e.Name()); err != nil {
+			return nil, fmt.Errorf("wallet assets: %w", err)
+		}
+		var b bytes.Buffer
+		z, err := gzip.NewWriterLevel(&b, gzip.BestCompression)
+		if err != nil {
+			return nil, fmt.Errorf("wallet assets: %w", err)
+		}
+		_, err = z.Write(a.raw)
+		if err := errors.Join(err, z.Close()); err != nil {
+			return nil, fmt.Errorf("wallet assets: %w", err)
+		}
+		a.gz = b.Bytes()
+		out[e.Name()] = a
+	}
+	return out, nil
 }
 
 func newViews() (*views, error) {
@@ -59,13 +100,12 @@ func newViews() (*views, error) {
 		}
 		v.pages[name] = one
 	}
+	if v.files, err = newAssets(); err != nil {
+		return nil, err
+	}
 	sum := sha256.New()
 	for _, name := range []string{"wallet.css", "nearby.js"} {
-		b, err := files.ReadFile("assets/" + name)
-		if err != nil {
-			return nil, fmt.Errorf("wallet assets: %w", err)
-		}
-		sum.Write(b)
+		sum.Write(v.files[name].raw)
 	}
 	v.asset = hex.EncodeToString(sum.Sum(nil)[:6])
 	return v, nil
@@ -251,10 +291,23 @@ func (w *Wallet) errorPage(rw http.ResponseWriter, r *http.Request, status int, 
 	w.render(rw, r, status, "error", out)
 }
 
-// asset serves the style sheet and the icon.
+// asset serves the style sheet, the script and the icon.
 func (w *Wallet) asset(rw http.ResponseWriter, r *http.Request) {
-	rw.Header().Set("Cache-Control", "public, max-age=31536000, immutable")
-	http.ServeFileFS(rw, r, files, "assets/"+r.PathValue("name"))
+	a, ok := w.views.files[r.PathValue("name")]
+	if !ok {
+		w.errorPage(rw, r, http.StatusNotFound, "error.not-found")
+		return
+	}
+	h, body := rw.Header(), a.raw
+	h.Set("Cache-Control", "public, max-age=31536000, immutable")
+	h.Set("Content-Type", a.kind)
+	h.Set("Vary", "Accept-Encoding")
+	if len(a.gz) < len(a.raw) && strings.Contains(r.Header.Get("Accept-Encoding"), "gzip") {
+		h.Set("Content-Encoding", "gzip")
+		body = a.gz
+	}
+	h.Set("Content-Length", strconv.Itoa(len(body)))
+	_, _ = rw.Write(body) // the reader is gone: nothing is left to do
 }
 
 // redirectLocal goes to a path of ours, or to the start page when it is none.
@@ -265,7 +318,7 @@ func redirectLocal(rw http.ResponseWriter, r *http.Request, to string) {
 	http.Redirect(rw, r, to, http.StatusSeeOther)
 }
 
-func pathQuery(path string, pairs ...string) string {
+func pathQuery(to string, pairs ...string) string {
 	q := url.Values{}
 	for i := 0; i+1 < len(pairs); i += 2 {
 		if pairs[i+1] != "" {
@@ -273,7 +326,7 @@ func pathQuery(path string, pairs ...string) string {
 		}
 	}
 	if len(q) == 0 {
-		return path
+		return to
 	}
-	return path + "?" + q.Encode()
+	return to + "?" + q.Encode()
 }

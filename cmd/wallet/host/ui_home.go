@@ -24,6 +24,7 @@ func (w *Wallet) pages(mux *http.ServeMux) {
 	mux.HandleFunc("POST /favourites", w.signedIn(w.star))
 	mux.HandleFunc("GET /settings", w.signedIn(w.settingsPage))
 	mux.HandleFunc("POST /settings", w.saveSettings)
+	w.documentPages(mux)
 	mux.HandleFunc("GET /staff/{$}", w.staffPage)
 	mux.HandleFunc("GET /assets/{name}", w.asset)
 	mux.HandleFunc("GET /", func(rw http.ResponseWriter, r *http.Request) {

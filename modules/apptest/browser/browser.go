@@ -281,7 +281,7 @@ func (p *Page) SmallTargets() []string {
 	p.t.Helper()
 	return Get(p, chromedp.Evaluate[[]string](`[...document.querySelectorAll("button, .button, input, select, textarea, nav a, summary")]
 		.filter(e => e.type !== "hidden" && e.checkVisibility() && !e.closest(".vh, .choice"))
-		.filter(e => { const r = e.getBoundingClientRect(); return r.width < 43.5 || r.height < 43.5 })
+		.filter(e => { const r = (e.matches("[type=radio], [type=checkbox]") && e.closest("label") || e).getBoundingClientRect(); return r.width < 43.5 || r.height < 43.5 })
 		.map(e => e.outerHTML.slice(0, 120))`))
 }
 

@@ -45,8 +45,18 @@ type AppCheck struct {
 	Kid     string // the key that signed it
 	Hash    string
 	Index   int64 // in the log
+	Gone    Gone  // why it is not in the list; empty: it is
 	Good    bool
 }
+
+// Gone says why a mini-app that the log knows is not in the list.
+type Gone string
+
+const (
+	Withdrawn Gone = "withdrawn" // its agency took it away, by a record of the log
+	Retired   Gone = "retired"   // it has ended; its manifest can still be asked for, and says so
+	LeftOut   Gone = "left out"  // the log has it as published, and nobody withdrew it: a fault
+)
 
 // Fault is one thing that is wrong: with a mini-app, named by its client id, or with "log" or "catalogue".
 type Fault struct{ Where, What string }
@@ -105,6 +115,9 @@ func Catalogue(ctx context.Context, c Check) (Report, error) {
 		seen[a.Client] = true
 		k.report.Apps = append(k.report.Apps, a)
 	}
+	if k.log != nil {
+		k.missing(ctx, seen)
+	}
 	return k.report, nil
 }
 
@@ -119,6 +132,7 @@ type judged struct {
 	Townhall struct {
 		ClientID         string `json:"client_id"`
 		InitiateLoginURI string `json:"initiate_login_uri"`
+		Stage            string
 		Publisher        struct {
 			Agency  string
 			JWKSURI string `json:"jwks_uri"`
@@ -163,6 +177,9 @@ func (k *checker) app(ctx context.Context, number int, raw []byte) AppCheck {
 		}
 	}
 	a.Good = len(k.report.Faults) == before && k.log != nil
+	if a.Good {
+		k.meet(m)
+	}
 	return a
 }
 
@@ -173,14 +190,23 @@ func (k *checker) signature(ctx context.Context, m judged, canonical []byte) (ki
 	if want := origin + AgencyKeysPath(m.Townhall.Publisher.Agency); m.Townhall.Publisher.JWKSURI != want {
 		return "", fmt.Errorf("names keys at %s, want %s", m.Townhall.Publisher.JWKSURI, want)
 	}
-	keys, ok := k.keys[m.Townhall.Publisher.JWKSURI]
-	if !ok {
-		if err := k.get(ctx, m.Townhall.Publisher.JWKSURI, maxAnswer, &keys); err != nil {
-			return "", fmt.Errorf("the agency's keys cannot be read: %w", err)
-		}
-		k.keys[m.Townhall.Publisher.JWKSURI] = keys
+	keys, err := k.keysAt(ctx, m.Townhall.Publisher.JWKSURI)
+	if err != nil {
+		return "", err
 	}
 	return CheckSignature(canonical, m.Townhall.Publication.Signature, keys)
+}
+
+// keysAt are an agency's public keys, read once.
+func (k *checker) keysAt(ctx context.Context, address string) (jose.JSONWebKeySet, error) {
+	keys, ok := k.keys[address]
+	if !ok {
+		if err := k.get(ctx, address, maxAnswer, &keys); err != nil {
+			return keys, fmt.Errorf("the agency's keys cannot be read: %w", err)
+		}
+		k.keys[address] = keys
+	}
+	return keys, nil
 }
 
 // inclusion checks that the log has a record of exactly this publication, and none of a newer one.
@@ -189,28 +215,38 @@ func (k *checker) inclusion(ctx context.Context, m judged) error {
 	if p.LogIndex >= k.log.head.N {
 		return fmt.Errorf("not in the log: it names record %d, the log has %d", p.LogIndex, k.log.head.N)
 	}
-	var got struct{ Leaf string }
-	if err := k.ask(ctx, fmt.Sprintf("/records/%d", p.LogIndex), &got); err != nil {
-		return fmt.Errorf("not in the log: record %d cannot be read: %w", p.LogIndex, err)
-	}
-	proof, err := k.proof(ctx, fmt.Sprintf("/records/%d/proof?size=%d", p.LogIndex, k.log.head.N))
-	if err != nil {
-		return fmt.Errorf("not in the log: %w", err)
-	}
-	if err := tlog.CheckRecord(proof, k.log.head.N, k.log.head.Hash, p.LogIndex, tlog.RecordHash([]byte(got.Leaf))); err != nil {
-		return fmt.Errorf("not in the log: the proof of record %d does not lead to the signed tree head", p.LogIndex)
-	}
-	r, err := ReadLeaf([]byte(got.Leaf))
+	r, err := k.record(ctx, p.LogIndex)
 	if err != nil {
 		return err
 	}
-	if r.Tenant+"."+r.AppID != m.Townhall.ClientID || r.AppID != m.AppID || r.Version != m.Version || r.Hash != p.Hash || r.Signature != p.Signature {
+	if newest := k.log.newest[m.Townhall.ClientID]; newest != p.LogIndex && r.Tenant+"."+r.AppID == m.Townhall.ClientID {
+		if n, err := k.record(ctx, newest); err == nil && n.Withdrawn {
+			return fmt.Errorf("out of date: record %d of the log withdrew it", newest)
+		}
+	}
+	if r.Withdrawn || r.Tenant+"."+r.AppID != m.Townhall.ClientID || r.AppID != m.AppID || r.Version != m.Version || r.Hash != p.Hash || r.Signature != p.Signature {
 		return fmt.Errorf("not in the log: record %d is of %s.%s version %d, hash %s", p.LogIndex, r.Tenant, r.AppID, r.Version.Code, r.Hash)
 	}
 	if newest := k.log.newest[m.Townhall.ClientID]; newest != p.LogIndex {
 		return fmt.Errorf("out of date: record %d of the log is newer than its record %d", newest, p.LogIndex)
 	}
 	return nil
+}
+
+// record reads a record of the log and checks that it leads to the signed tree head.
+func (k *checker) record(ctx context.Context, index int64) (Record, error) {
+	var got struct{ Leaf string }
+	if err := k.ask(ctx, fmt.Sprintf("/records/%d", index), &got); err != nil {
+		return Record{}, fmt.Errorf("not in the log: record %d cannot be read: %w", index, err)
+	}
+	proof, err := k.proof(ctx, fmt.Sprintf("/records/%d/proof?size=%d", index, k.log.head.N))
+	if err != nil {
+		return Record{}, fmt.Errorf("not in the log: %w", err)
+	}
+	if err := tlog.CheckRecord(proof, k.log.head.N, k.log.head.Hash, index, tlog.RecordHash([]byte(got.Leaf))); err != nil {
+		return Record{}, fmt.Errorf("not in the log: the proof of record %d does not lead to the signed tree head", index)
+	}
+	return ReadLeaf([]byte(got.Leaf))
 }
 
 // AgencyKeysPath is where a municipality serves an agency's public keys.

@@ -18,6 +18,16 @@ type Seen struct {
 	Signed string            `json:"signed"`
 	Edge   map[string]string `json:"edge"`   // stored hash index → base64
 	Newest map[string]int64  `json:"newest"` // client id → record
+	// Towns are the municipalities met, by the address they were asked at: whose mini-apps a list must have.
+	Towns map[string]Town `json:"towns,omitempty"`
+	// Agencies are those that published what was listed and good, by client id: nobody else withdraws it.
+	Agencies map[string]string `json:"agencies,omitempty"`
+}
+
+// Town is a municipality as its manifests show it.
+type Town struct {
+	Tenant string `json:"tenant"`
+	Origin string `json:"origin"`
 }
 
 // logView is the log as far as it is proven.
@@ -60,7 +70,11 @@ func (k *checker) readLog(ctx context.Context) error {
 		return err
 	}
 	k.log, k.report.Head = &logView{head, newest}, head
-	k.report.Seen = &Seen{Key: k.report.Key, Signed: got.Signed, Edge: map[string]string{}, Newest: newest}
+	k.report.Seen = &Seen{Key: k.report.Key, Signed: got.Signed, Edge: map[string]string{}, Newest: newest, Towns: map[string]Town{}, Agencies: map[string]string{}}
+	if k.Seen != nil {
+		maps.Copy(k.report.Seen.Towns, k.Seen.Towns)
+		maps.Copy(k.report.Seen.Agencies, k.Seen.Agencies)
+	}
 	for i, h := range edge {
 		k.report.Seen.Edge[strconv.FormatInt(i, 10)] = h.String()
 	}

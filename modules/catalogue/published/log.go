@@ -16,7 +16,8 @@ import (
 // LogName is the first line of every signed tree head, and the name of the key that signs it.
 const LogName = "townhall/catalogue"
 
-// Record is one publication, as the log keeps it for ever.
+// Record is one publication, as the log keeps it for ever; or, with Withdrawn, that a mini-app was taken away on purpose. Then
+// hash and signature are over Statement, and it is out of the list until a later record publishes it again.
 type Record struct {
 	Tenant    string  `json:"tenant" example:"northwick" doc:"The municipality."`
 	AppID     string  `json:"app_id" example:"residence-certificate" doc:"The mini-app."`
@@ -24,6 +25,17 @@ type Record struct {
 	Hash      string  `json:"hash" example:"sha256:6f0a7c1b0d6f3d0b8b8f5c7d3b6f9e2a4c1d8e7f6a5b4c3d2e1f0a9b8c7d6e5f" doc:"The manifest's hash."`
 	Signature string  `json:"signature" example:"eyJhbGciOiJFUzI1NiJ9..c2ln" doc:"The agency's detached JWS."`
 	At        string  `json:"at" format:"date-time" example:"2026-01-05T08:00:00Z" doc:"When it was published, to the second."`
+	Withdrawn bool    `json:"withdrawn,omitempty" doc:"true: the mini-app was taken out of the list on purpose. hash and signature are then over this record's canonical form without these two members (typ miniapp-withdrawal+jws), and version.code is one more than that of what was withdrawn. Absent in a publication."`
+	Agency    string  `json:"agency,omitempty" example:"civil-registry" doc:"Of a withdrawal: the agency that signed it, the one that published the mini-app."`
+}
+
+// Statement is what an agency signs to withdraw a mini-app: the record without hash and signature, by RFC 8785.
+func (r Record) Statement() ([]byte, error) {
+	raw, err := json.Marshal(map[string]any{"tenant": r.Tenant, "app_id": r.AppID, "version": r.Version, "at": r.At, "withdrawn": true, "agency": r.Agency})
+	if err != nil {
+		return nil, fmt.Errorf("withdrawal: %w", err)
+	}
+	return jcs.Transform(raw)
 }
 
 // Version of a mini-app. Name is a semantic version; its build part is the beginning of the definition's hash, the one
@@ -42,7 +54,8 @@ func (r Record) Leaf() ([]byte, error) {
 	return jcs.Transform(raw)
 }
 
-// ReadLeaf reads what Leaf wrote. It is an error when a second record could be read out of the same bytes.
+// ReadLeaf reads what Leaf wrote. It is an error when a second record could be read out of the same bytes,
+// and when a withdrawal says something else than what its hash is over.
 func ReadLeaf(leaf []byte) (Record, error) {
 	var r Record
 	if err := json.Unmarshal(leaf, &r); err != nil {
@@ -57,6 +70,19 @@ func ReadLeaf(leaf []byte) (Record, error) {
 	}
 	if _, err := time.Parse(time.RFC3339, r.At); err != nil {
 		return r, fmt.Errorf("log record: %w", err)
+	}
+	if !r.Withdrawn {
+		if r.Agency != "" {
+			return r, errors.New("log record: a publication that names an agency")
+		}
+		return r, nil
+	}
+	statement, err := r.Statement()
+	if err != nil {
+		return r, err
+	}
+	if r.Agency == "" || Hash(statement) != r.Hash {
+		return r, errors.New("log record: a withdrawal whose hash is not that of its statement")
 	}
 	return r, nil
 }

@@ -13,23 +13,43 @@ import (
 // signatureType is the signature's typ: a signature over anything else is none over a manifest (RFC 8725 §3.11).
 const signatureType = "miniapp-manifest+jws"
 
+// withdrawalType is that of a signature over a withdrawal's statement, so that neither can be taken for the other.
+const withdrawalType = "miniapp-withdrawal+jws"
+
 // algorithms are the signatures taken: nothing with a shared secret, nothing without a key.
 var algorithms = []jose.SignatureAlgorithm{jose.ES256, jose.EdDSA}
 
 // Sign makes the detached JWS of a canonical form (RFC 7515 appendix F) with an agency's P-256 key.
 func Sign(canonical []byte, key *ecdsa.PrivateKey) (string, error) {
+	return sign(canonical, key, signatureType)
+}
+
+// Withdraw completes a withdrawal: its hash and the detached JWS of its statement with the agency's key. Tenant, AppID,
+// Version, At and Agency are the caller's.
+func Withdraw(r Record, key *ecdsa.PrivateKey) (Record, error) {
+	r.Withdrawn = true
+	statement, err := r.Statement()
+	if err != nil {
+		return r, err
+	}
+	r.Hash = Hash(statement)
+	r.Signature, err = sign(statement, key, withdrawalType)
+	return r, err
+}
+
+func sign(canonical []byte, key *ecdsa.PrivateKey, typ string) (string, error) {
 	public, err := PublicKey(key)
 	if err != nil {
 		return "", err
 	}
 	signer, err := jose.NewSigner(jose.SigningKey{Algorithm: jose.ES256, Key: jose.JSONWebKey{Key: key, KeyID: public.KeyID}},
-		(&jose.SignerOptions{}).WithType(signatureType))
+		(&jose.SignerOptions{}).WithType(jose.ContentType(typ)))
 	if err != nil {
-		return "", fmt.Errorf("sign manifest: %w", err)
+		return "", fmt.Errorf("sign: %w", err)
 	}
 	signed, err := signer.Sign(canonical)
 	if err != nil {
-		return "", fmt.Errorf("sign manifest: %w", err)
+		return "", fmt.Errorf("sign: %w", err)
 	}
 	return signed.DetachedCompactSerialize()
 }
@@ -45,6 +65,31 @@ func PublicKey(key *ecdsa.PrivateKey) (jose.JSONWebKey, error) {
 // CheckSignature reports whether one of an agency's keys made signature over the canonical form, and returns that key's
 // kid. Keys inside the signature itself (jwk, jku, x5u, x5c) are never looked at.
 func CheckSignature(canonical []byte, signature string, keys jose.JSONWebKeySet) (kid string, err error) {
+	return checkSignature(canonical, signature, keys, signatureType)
+}
+
+// CheckWithdrawal is CheckSignature for a record that withdraws a mini-app.
+func CheckWithdrawal(r Record, keys jose.JSONWebKeySet) (kid string, err error) {
+	statement, err := r.Statement()
+	if err != nil {
+		return "", err
+	}
+	if !r.Withdrawn || r.Hash != Hash(statement) {
+		return "", errors.New("it is no withdrawal")
+	}
+	return checkSignature(statement, r.Signature, keys, withdrawalType)
+}
+
+// KeyOf is the kid a signature names; empty when it cannot be read. Nothing is checked.
+func KeyOf(signature string) string {
+	jws, err := jose.ParseDetached(signature, []byte{}, algorithms)
+	if err != nil || len(jws.Signatures) != 1 {
+		return ""
+	}
+	return jws.Signatures[0].Protected.KeyID
+}
+
+func checkSignature(canonical []byte, signature string, keys jose.JSONWebKeySet, want string) (kid string, err error) {
 	jws, err := jose.ParseDetached(signature, canonical, algorithms)
 	if err != nil {
 		return "", errors.New("signature is no detached JWS with ES256 or EdDSA")
@@ -53,8 +98,8 @@ func CheckSignature(canonical []byte, signature string, keys jose.JSONWebKeySet)
 		return "", errors.New("want one signature")
 	}
 	header := jws.Signatures[0].Protected
-	if typ, _ := header.ExtraHeaders[jose.HeaderType].(string); typ != signatureType {
-		return "", fmt.Errorf("signature has typ %q, want %s", typ, signatureType)
+	if typ, _ := header.ExtraHeaders[jose.HeaderType].(string); typ != want {
+		return "", fmt.Errorf("signature has typ %q, want %s", typ, want)
 	}
 	kid = header.KeyID
 	found := keys.Key(kid)
@@ -65,7 +110,7 @@ func CheckSignature(canonical []byte, signature string, keys jose.JSONWebKeySet)
 		return kid, fmt.Errorf("key %q is not for %s", kid, header.Algorithm)
 	}
 	if err := jws.DetachedVerify(canonical, found[0]); err != nil {
-		return kid, errors.New("signature does not fit the manifest")
+		return kid, errors.New("signature does not fit what it is for")
 	}
 	return kid, nil
 }
