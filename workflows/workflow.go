@@ -16,6 +16,7 @@ type Definition struct {
 	Category  string      `yaml:"category"`  // where the wallet's list shows it, e.g. "certificates"
 	Agency    string      `yaml:"agency"`    // the agency that decides, e.g. "civil-registry"
 	Prefix    string      `yaml:"prefix"`    // of the case number, e.g. "RC"
+	Own       bool        `yaml:"own"`       // the agency offers it alone: no other one of the sector takes part
 	Fee       int64       `yaml:"fee"`       // minor units of the municipality's currency; 0 is free
 	Start     Requirement `yaml:"start"`     // what a sign-in must be worth to open a draft
 	Roles     []string    `yaml:"roles"`     // staff roles that may be named in actions

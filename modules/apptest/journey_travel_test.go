@@ -123,7 +123,7 @@ func payForTwo(p *person) (trip string) {
 func (p *person) isSealed(title string, words ...string) {
 	p.t.Helper()
 	at := browser.Get(p.Page, chromedp.Evaluate[string](`[...document.querySelectorAll('main a[href*="/documents/"]')].find(a => a.textContent.includes("`+title+`")).href`))
-	file := p.download(at + ".pdf")
+	file := p.download(strings.TrimSuffix(at, ".pdf") + ".pdf")
 	path := judges.Save(p.t, "document.pdf", file)
 	judges.New(p.t, p.download(p.j.world.town+"/documents/v1/trust-bundle")).Seal(path)
 	text := strings.Join(strings.Fields(judges.Run(p.t, "pdftotext", path, "-")), " ")

@@ -17,6 +17,12 @@ func (s *Service) elsewhere(c kernel.Case) bool {
 	return ok && d.NeedsSector()
 }
 
+// ours reports whether a mini-app's first page is here; so is that of one that nobody knows.
+func (s *Service) ours(slug string) bool {
+	d, ok := s.Library.Get(slug)
+	return !ok || !d.NeedsSector()
+}
+
 // service returns a workflow of ours that the municipality offers, or NotFound.
 func (s *Service) service(ctx context.Context, slug string) (*workflows.Definition, error) {
 	d, ok := s.Library.Get(slug)

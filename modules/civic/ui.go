@@ -14,7 +14,7 @@ import (
 
 func (s *Service) pages() []web.Page {
 	return []web.Page{
-		{Pattern: "GET /apps/{app}", Policy: web.Public, Handle: s.startPage},
+		{Pattern: "GET /apps/{app}", Policy: web.Public, App: s.ours, Handle: s.startPage},
 		{Pattern: "GET /apps/{app}/start", Policy: citizens, Handle: s.beginPage},
 		{Pattern: "POST /apps/{app}/start", Policy: citizens, Handle: s.postStart},
 		{Pattern: "GET /apps/{app}/apply/{case}", Policy: applicant, Handle: s.resume},

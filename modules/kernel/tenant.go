@@ -81,6 +81,8 @@ type Agency struct {
 	Name   Text
 	Kind   BodyKind
 	Office *Office // nil: none that people are told of
+
+	Partner bool // it joined while the house runs: it offers its own mini-apps and takes part in no shared one
 }
 
 // BodyKind is what kind of body an agency is: what it may offer depends on it. Persons are none.

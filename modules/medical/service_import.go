@@ -129,6 +129,7 @@ func (s *Service) noted(ctx context.Context, tx kernel.Tx, action string, detail
 
 // setup is what a clinic has set up, as rows name each other.
 type setup struct {
+	facility      kernel.AgencyID
 	places        []placeDoc
 	practitioners []practitionerDoc
 	resources     []resourceDoc
@@ -139,6 +140,7 @@ type setup struct {
 }
 
 func (s *Service) setup(ctx context.Context, tx kernel.Tx, facility kernel.AgencyID) (c setup, err error) {
+	c.facility = facility
 	now := s.Clock.Now()
 	today := now.In(kernel.TenantOf(ctx).Location()).Format(time.DateOnly)
 	for _, read := range []func() error{
@@ -159,7 +161,7 @@ func (s *Service) setup(ctx context.Context, tx kernel.Tx, facility kernel.Agenc
 
 // known are the names rows may refer to.
 func (s *Service) known(ctx context.Context, c setup) sheet.Known {
-	k := sheet.Known{Services: s.medicalServices(ctx)}
+	k := sheet.Known{Services: s.medicalServices(ctx, c.facility)}
 	for _, p := range c.places {
 		k.Places = append(k.Places, p.Code)
 	}
@@ -172,10 +174,17 @@ func (s *Service) known(ctx context.Context, c setup) sheet.Known {
 	return k
 }
 
-// medicalServices are the municipality's services of this sector.
-func (s *Service) medicalServices(ctx context.Context) (out []string) {
-	for _, slug := range kernel.TenantOf(ctx).Services {
-		if d, ok := s.Library.Get(slug); ok && d.Sector == Sector {
+// medicalServices are the municipality's services of this sector that a clinic may offer times for: its own, and those that are shared. A
+// partner's clinic is in none of the shared ones, and nobody else is in its.
+func (s *Service) medicalServices(ctx context.Context, facility kernel.AgencyID) (out []string) {
+	t := kernel.TenantOf(ctx)
+	agency, _ := s.Directory.Agency(t.ID, facility)
+	for _, slug := range t.Services {
+		d, ok := s.Library.Get(slug)
+		if !ok || d.Sector != Sector {
+			continue
+		}
+		if kernel.AgencyID(d.Agency) == facility || !d.Own && !agency.Partner {
 			out = append(out, slug)
 		}
 	}
@@ -333,7 +342,7 @@ func (s *Service) importFeed(ctx context.Context, tx kernel.Tx, facility kernel.
 		return Imported{}, err
 	}
 	b := feedBook{feed: f, facility: facility, tenant: kernel.TenantOf(ctx), setup: c}
-	b.check(s.medicalServices(ctx))
+	b.check(s.medicalServices(ctx, facility))
 	if b.problems.Any() {
 		b.problems.Sort(files)
 		return Imported{}, &Refusal{b.problems}

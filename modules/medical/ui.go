@@ -15,21 +15,28 @@ var (
 	applicant = web.Policy{Kinds: []kernel.PrincipalKind{kernel.Citizen}, Relation: "applicant"}
 )
 
-// citizenPages are the pages of every mini-app of the sector. "/apps/{app}" is taken by civic services, so each
-// definition has patterns of its own.
+// citizenPages are the pages of every mini-app of the sector, those that are made while the house runs included.
 func (s *Service) citizenPages() []web.Page {
 	pages := []web.Page{{Pattern: "GET /calendar/{file}", Policy: web.Public, Handle: s.calendarFeed}}
-	for _, d := range s.definitions() {
-		pages = append(pages, s.pagesOf(d)...)
-	}
-	return append(pages, s.doorPages()...)
+	return append(append(pages, s.appPages()...), s.doorPages()...)
 }
 
-func (s *Service) pagesOf(d *workflows.Definition) []web.Page {
+// ours reports whether a mini-app is one of the sector.
+func (s *Service) ours(slug string) bool {
+	d, ok := s.Library.Get(slug)
+	return ok && d.Sector == Sector && d.NeedsSector()
+}
+
+func (s *Service) appPages() []web.Page {
 	at := func(method, path string, p web.Policy, fn func(http.ResponseWriter, *http.Request, *workflows.Definition) error) web.Page {
-		return web.Page{Pattern: method + " " + appPath(d.Slug) + path, Policy: p, Handle: func(w http.ResponseWriter, r *http.Request) error {
-			if err := s.offers(r.Context(), d.Slug); err != nil {
+		return web.Page{Pattern: method + " " + appPath("{app}") + path, Policy: p, App: s.ours, Handle: func(w http.ResponseWriter, r *http.Request) error {
+			slug := r.PathValue("app")
+			if err := s.offers(r.Context(), slug); err != nil {
 				return err
+			}
+			d, ok := s.Library.Get(slug)
+			if !ok {
+				return kernel.NotThere("service")
 			}
 			return fn(w, r, d)
 		}}

@@ -16,6 +16,7 @@ func fixtureSetup() setup {
 	doctor, from, until, own := "d1", "09:00:00", "12:00:00", string(fixtureClinic)
 	feedKey, day := "harbour-gp", ui.GalleryTime.AddDate(0, 0, 9)
 	return setup{
+		facility: fixtureClinic,
 		places: []placeDoc{
 			{ID: "p1", Facility: fixtureClinic, Code: "riverside", Name: kernel.Text{"en": "Riverside Clinic", "ru": "Клиника «Набережная»", "zh": "河畔诊所"}, Street: "12 Quay Street", PostalCode: "NW1 4QS", Locality: "Northwick", Country: "GB", Zone: "Europe/London", Opening: []Opening{{Days: []int{1, 2, 3, 4, 5}, From: "08:00", Until: "18:00"}}, Active: true, Version: 1},
 			{ID: "p2", Facility: fixtureClinic, Code: "mill-lane", Name: kernel.Text{"en": "Mill Lane Surgery", "ru": "Амбулатория на Милл-лейн", "zh": "磨坊巷诊所"}, Street: "3 Mill Lane", PostalCode: "NW2 6ML", Locality: "Northwick", Country: "GB", Zone: "Europe/London", Version: 2},

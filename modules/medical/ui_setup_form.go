@@ -217,7 +217,7 @@ func (s *Service) cellField(r *http.Request, c setup, row Row, name string, requ
 	case "level":
 		options("select", []string{"low", "substantial", "high"}, func(l string) string { return s.p(r, "level."+l) })
 	case "service":
-		options("select", s.medicalServices(r.Context()), func(slug string) string {
+		options("select", s.medicalServices(r.Context(), c.facility), func(slug string) string {
 			if d, ok := s.Library.Get(slug); ok {
 				return d.Text(locale, "title")
 			}

@@ -77,7 +77,7 @@ func (s *Service) roster(ctx context.Context, tx *pg.Tx) (Roster, error) {
 		return r, err
 	}
 	for _, p := range all {
-		r.Agencies = append(r.Agencies, kernel.Agency{ID: p.Agency, Name: p.Name, Kind: p.Kind, Office: p.office()})
+		r.Agencies = append(r.Agencies, kernel.Agency{ID: p.Agency, Name: p.Name, Kind: p.Kind, Office: p.office(), Partner: true})
 		if p.SignIn.Set() {
 			r.SignIns = append(r.SignIns, StaffSignIn{Agency: p.Agency, Name: p.Name, SignIn: p.SignIn})
 		}

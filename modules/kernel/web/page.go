@@ -1,8 +1,10 @@
 package web
 
 import (
+	"fmt"
 	"net/http"
 	"net/url"
+	"reflect"
 	"strings"
 	"time"
 
@@ -25,6 +27,9 @@ type Page struct {
 	// Literal: what the wildcard at the end of Pattern stands for is no path, so that "//" in it stays. Base64 may hold it
 	// (RFC 6960, A.1), and ServeMux would redirect to something else.
 	Literal bool
+	// App says whether the page is one of the mini-app that stands for {app} in Pattern; nil: it always is. Several pages may have one pattern
+	// then, under one policy: the first that says yes is shown. Mini-apps come while the house runs, patterns do not.
+	App func(slug string) bool
 	// AnyHost serves the page outside a municipality too (the chooser, assets).
 	AnyHost bool
 }
@@ -51,6 +56,49 @@ func AreaOf(path string) string {
 		return "staff"
 	}
 	return "citizen"
+}
+
+// pages are the routes of the house, one for each pattern.
+func (s *Server) pages(all []Page) error {
+	byPattern := map[string][]Page{}
+	for _, p := range all {
+		byPattern[p.Pattern] = append(byPattern[p.Pattern], p)
+	}
+	for _, p := range all {
+		same := byPattern[p.Pattern]
+		delete(byPattern, p.Pattern)
+		switch {
+		case len(same) == 0: // with the first of them
+		case len(same) == 1 && p.App == nil:
+			s.mux.HandleFunc(p.Pattern, s.page(p))
+		default:
+			shared, err := oneOf(same)
+			if err != nil {
+				return err
+			}
+			s.mux.HandleFunc(p.Pattern, s.page(shared))
+		}
+	}
+	return nil
+}
+
+// oneOf is the page that chooses between those of one pattern.
+func oneOf(same []Page) (Page, error) {
+	out := same[0]
+	for _, p := range same {
+		if p.App == nil || !reflect.DeepEqual(p.Policy, out.Policy) || p.MaxBody != out.MaxBody || p.CrossSite != out.CrossSite || p.OwnTexts != out.OwnTexts || p.Literal != out.Literal || p.AnyHost != out.AnyHost {
+			return Page{}, fmt.Errorf("page %s: pages of one pattern say of which mini-apps they are, and differ in nothing else", p.Pattern)
+		}
+	}
+	out.Handle = func(w http.ResponseWriter, r *http.Request) error {
+		for _, p := range same {
+			if p.App(r.PathValue("app")) {
+				return p.Handle(w, r)
+			}
+		}
+		return kernel.NotThere("page")
+	}
+	return out, nil
 }
 
 func (s *Server) page(p Page) http.HandlerFunc {

@@ -81,8 +81,8 @@ func New(o Options) (s *Server, err error) {
 		api.finish()
 		s.apis = append(s.apis, api)
 	}
-	for _, p := range o.Pages {
-		s.mux.HandleFunc(p.Pattern, s.page(p))
+	if err := s.pages(o.Pages); err != nil {
+		return nil, err
 	}
 	s.mux.HandleFunc("GET /healthz", func(w http.ResponseWriter, r *http.Request) { fmt.Fprintln(w, "ok") })
 	s.mux.HandleFunc("GET /readyz", func(w http.ResponseWriter, r *http.Request) {
