@@ -25,7 +25,7 @@ func TestAClinicIsOnboardedInTheBrowser(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
 	provider := clinicProvider(t, w)
-	o := &onboarding{t: t, w: w, provider: provider, j: &journey{world: w, t: t, locale: "en", who: "anna", seen: map[string]bool{}, unjudged: true}}
+	o := &onboarding{t: t, w: w, provider: provider, j: &journey{world: w, t: t, locale: "en", who: "anna", seen: map[string]bool{}}}
 	o.anna = o.somebody("representative", browser.Phone)
 	o.apply()
 	o.examine()
@@ -120,7 +120,7 @@ func (o *onboarding) apply() {
 	p.next()
 	p.Fill(`[name=email]`, "office@greenfield.example")
 	p.Fill(`[name=address]`, "5 Orchard Way, NW2 7QL, Northwick")
-	p.Fill(`[name=position]`, "51.5310, -0.1290")
+	p.Fill(`[name=position]`, "51.5040, -0.1190")
 	p.see("contact")
 	p.next()
 	send := func() {
@@ -289,6 +289,8 @@ func (o *onboarding) setUpCalendar() {
 	}
 	save("/places/new", func() {
 		fill("code", "orchard", "name", "Orchard Way", "street", "5 Orchard Way", "postal_code", "NW2 7QL", "locality", "Northwick", "country", "GB", "zone", "Europe/London")
+		p.unfold("main details")
+		fill("latitude", "51.5040", "longitude", "-0.1190")
 	})
 	save("/practitioners/new", func() { fill("code", "brandt", "name", "Dr Felix Brandt") })
 	save("/visit-types/new", func() {
