@@ -150,7 +150,7 @@ func DemoPersonas() []Persona {
 			kernel.Text{"en": "Partner officer, Northwick", "ru": "Работа с партнёрами, Нортуик", "zh": "诺斯威克合作伙伴专员"}, "northwick-partner-officers"),
 		official("grace", "Grace", "Okoye", "grace.okoye@greenfield.example",
 			kernel.Text{"en": "Runs Greenfield Clinic, once it is a partner", "ru": "Руководит клиникой «Гринфилд», когда та станет партнёром", "zh": "格林菲尔德诊所负责人（诊所成为合作伙伴后）"},
-			"greenfield-clinic-publishers", "greenfield-clinic-planners"),
+			"greenfield-clinic-publishers", "greenfield-clinic-planners", "greenfield-clinic-officers"),
 		official("felix", "Felix", "Brandt", "felix.brandt@greenfield.example",
 			kernel.Text{"en": "Doctor, Greenfield Clinic, once it is a partner", "ru": "Врач клиники «Гринфилд», когда та станет партнёром", "zh": "格林菲尔德诊所医生（诊所成为合作伙伴后）"},
 			"greenfield-clinic-practitioners", "greenfield-clinic-reception"),
