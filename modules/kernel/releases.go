@@ -10,8 +10,8 @@ type Releases interface {
 	// tx is the caller's, or nil outside of one. Errors: NotFound before the service is shown to anybody, Conflict
 	// (release-beta, release-share, release-paused, release-season, release-retired) with the reason in words.
 	MayStart(ctx context.Context, tx Tx, service string) error
-	// Standing says how a service is shown to whoever acts, in the language of the request.
-	Standing(ctx context.Context, service string) (Standing, error)
+	// Standing says how a service is shown to whoever acts, in the language of the request. tx is the caller's, or nil outside of one.
+	Standing(ctx context.Context, tx Tx, service string) (Standing, error)
 }
 
 // Standing is how a service is shown to one reader.
