@@ -224,3 +224,30 @@ func TestWhoIsAskedBeforeACaseBegins(t *testing.T) {
 		t.Errorf("with a token alone: %v", err)
 	}
 }
+
+// What was given before anybody wrote down for which mini-app: the cases that ran then go on with it, and no new one begins.
+func TestWhatWasGivenBeforeItWasWrittenDownStaysWithWhatRuns(t *testing.T) {
+	t.Parallel()
+	h := purposeful(t)
+	b := h.browser()
+	b.signIn("/sign-in?app=" + service)
+	if err := h.db.InTx(t.Context(), "northwick", func(tx *pg.Tx) error {
+		_, err := tx.Exec(`UPDATE identity.consent SET app = '', asked = '[]' WHERE tenant_id = 'northwick'`)
+		return err
+	}); err != nil {
+		t.Fatal(err)
+	}
+	if got := b.knownTo(service); !slices.Equal(got, certified) {
+		t.Errorf("a case that runs knows %v", got)
+	}
+	if slug, _ := b.asked(service); slug != "claims-not-asked" {
+		t.Errorf("a new case begins with %q", slug)
+	}
+	b.signIn("/sign-in?return=%2Fapps%2F" + other)
+	if got := b.knownTo(other); !slices.Equal(got, everybody) {
+		t.Errorf("once asked, the doctor knows %v", got)
+	}
+	if got := b.knownTo(service); !slices.Equal(got, certified) {
+		t.Errorf("a sign-in for another mini-app took from a case that runs: %v", got)
+	}
+}
