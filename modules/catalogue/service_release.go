@@ -114,7 +114,7 @@ func (s *Service) closed(ctx context.Context, t kernel.Tenant, r Release) *kerne
 // MayStart is kernel.Releases.
 func (s *Service) MayStart(ctx context.Context, tx kernel.Tx, service string) error {
 	who := kernel.PrincipalOf(ctx)
-	if who.Kind != kernel.Citizen && who.Kind != kernel.Anonymous {
+	if who.Kind != kernel.Citizen && who.Kind != kernel.Anonymous && who.Kind != kernel.Staff {
 		return nil
 	}
 	t := s.tenant(ctx, tx)
@@ -125,6 +125,9 @@ func (s *Service) MayStart(ctx context.Context, tx kernel.Tx, service string) er
 	r, touched := all[service]
 	if !touched {
 		return nil
+	}
+	if who.Kind == kernel.Staff {
+		return r.AtDesk(s.closed(ctx, t, r))
 	}
 	tester, err := s.isTester(ctx, tx, r, who)
 	if err != nil {

@@ -2,8 +2,10 @@ package kernel
 
 import "context"
 
-// Releases is offered by catalogue: how far each mini-app has been released, and for whom. It binds citizens and visitors:
-// staff who work at a desk, programs and timers are not asked. What has no release of its own is there for everybody.
+// Releases is offered by catalogue: how far each mini-app has been released, and for whom. It binds citizens and visitors.
+// Staff who open a case for somebody at a desk are bound by what stops a mini-app for all, a pause and its end; what is being made ready or
+// tried out they may use, since that is how it is tried, and neither a share of the people nor a season is meant for them: they see whom they
+// serve. Programs and timers are not asked. What has no release of its own is there for everybody.
 type Releases interface {
 	// MayStart answers whether whoever acts may start a new case of a service now. Cases that run are never asked about, and a
 	// draft for which somebody holds a place is one: it goes on for as long as drafts live.
