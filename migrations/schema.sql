@@ -294,6 +294,7 @@ CREATE TABLE catalogue.said (
     digest bytea NOT NULL,
     word tsvector NOT NULL,
     stem tsvector NOT NULL,
+    made boolean DEFAULT false NOT NULL,
     CONSTRAINT said_lang_check CHECK ((lang = ANY (ARRAY['en'::text, 'ru'::text, 'zh'::text])))
 );
 ALTER TABLE ONLY catalogue.said ALTER COLUMN word SET STORAGE MAIN;
