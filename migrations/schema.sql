@@ -294,6 +294,7 @@ CREATE TABLE catalogue.said (
     digest bytea NOT NULL,
     word tsvector NOT NULL,
     stem tsvector NOT NULL,
+    made boolean DEFAULT false NOT NULL,
     CONSTRAINT said_lang_check CHECK ((lang = ANY (ARRAY['en'::text, 'ru'::text, 'zh'::text])))
 );
 ALTER TABLE ONLY catalogue.said ALTER COLUMN word SET STORAGE MAIN;
@@ -419,6 +420,18 @@ CREATE TABLE documents.share (
 );
 
 ALTER TABLE ONLY documents.share FORCE ROW LEVEL SECURITY;
+
+CREATE TABLE identity.consent (
+    tenant_id text NOT NULL,
+    person_id uuid NOT NULL,
+    app text NOT NULL,
+    asked jsonb NOT NULL,
+    given jsonb NOT NULL,
+    at timestamp with time zone NOT NULL,
+    CONSTRAINT consent_names_check CHECK (((jsonb_typeof(asked) = 'array'::text) AND (jsonb_typeof(given) = 'array'::text)))
+);
+
+ALTER TABLE ONLY identity.consent FORCE ROW LEVEL SECURITY;
 
 CREATE TABLE identity.login (
     tenant_id text NOT NULL,
@@ -1574,6 +1587,9 @@ ALTER TABLE ONLY documents.share
 ALTER TABLE ONLY documents.share
     ADD CONSTRAINT share_token_once UNIQUE (tenant_id, token_hash);
 
+ALTER TABLE ONLY identity.consent
+    ADD CONSTRAINT consent_pkey PRIMARY KEY (tenant_id, person_id, app);
+
 ALTER TABLE ONLY identity.login
     ADD CONSTRAINT login_pkey PRIMARY KEY (tenant_id, state_hash);
 
@@ -2006,6 +2022,9 @@ ALTER TABLE ONLY documents.file
 ALTER TABLE ONLY documents.share
     ADD CONSTRAINT share_of_document FOREIGN KEY (tenant_id, document_id) REFERENCES documents.document(tenant_id, id);
 
+ALTER TABLE ONLY identity.consent
+    ADD CONSTRAINT consent_person_fkey FOREIGN KEY (tenant_id, person_id) REFERENCES identity.person(tenant_id, id) ON DELETE CASCADE;
+
 ALTER TABLE ONLY identity.session
     ADD CONSTRAINT session_person_fkey FOREIGN KEY (tenant_id, person_id) REFERENCES identity.person(tenant_id, id) ON DELETE CASCADE;
 
@@ -2221,6 +2240,8 @@ CREATE POLICY tenant ON documents.halt USING ((tenant_id = ( SELECT public.app_t
 
 CREATE POLICY tenant ON documents.share USING ((tenant_id = ( SELECT public.app_tenant() AS app_tenant))) WITH CHECK ((tenant_id = ( SELECT public.app_tenant() AS app_tenant)));
 
+ALTER TABLE identity.consent ENABLE ROW LEVEL SECURITY;
+
 ALTER TABLE identity.login ENABLE ROW LEVEL SECURITY;
 
 ALTER TABLE identity.logout_token ENABLE ROW LEVEL SECURITY;
@@ -2228,6 +2249,8 @@ ALTER TABLE identity.logout_token ENABLE ROW LEVEL SECURITY;
 ALTER TABLE identity.person ENABLE ROW LEVEL SECURITY;
 
 ALTER TABLE identity.session ENABLE ROW LEVEL SECURITY;
+
+CREATE POLICY tenant ON identity.consent USING ((tenant_id = ( SELECT public.app_tenant() AS app_tenant))) WITH CHECK ((tenant_id = ( SELECT public.app_tenant() AS app_tenant)));
 
 CREATE POLICY tenant ON identity.login USING ((tenant_id = ( SELECT public.app_tenant() AS app_tenant))) WITH CHECK ((tenant_id = ( SELECT public.app_tenant() AS app_tenant)));
 
@@ -2549,6 +2572,9 @@ GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE documents.halt TO townhall_rw;
 
 GRANT SELECT ON TABLE documents.share TO townhall_ro;
 GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE documents.share TO townhall_rw;
+
+GRANT SELECT ON TABLE identity.consent TO townhall_ro;
+GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE identity.consent TO townhall_rw;
 
 GRANT SELECT ON TABLE identity.login TO townhall_ro;
 GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE identity.login TO townhall_rw;

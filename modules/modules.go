@@ -101,7 +101,7 @@ func list() []entry {
 		{"identity", identity.Texts(), func(h *house) (module, error) {
 			s, err := identity.New(identity.Deps{
 				DB: h.DB, Directory: h.directory, Clock: h.Clock, Log: h.Log, Audit: h.log,
-				Config: h.identityConfig(), LevelFor: h.levelFor, ClaimsFor: h.claimsFor, Hosted: h.hosted,
+				Config: h.identityConfig(), LevelFor: h.levelFor, ClaimsFor: h.claimsFor, RequiredFor: h.requiredFor, Hosted: h.hosted,
 				StaffIssuers: h.staffIssuers, Texts: h.texts, Staff: h.staff,
 			})
 			if err != nil {
@@ -322,7 +322,7 @@ func newHouse(o Options, entries []entry) (*house, error) {
 		if h.releases == nil {
 			return false
 		}
-		st, err := h.releases.Standing(ctx, app) // a page that cannot know goes without
+		st, err := h.releases.Standing(ctx, nil, app) // a page that cannot know goes without
 		return err == nil && st.Testing
 	}
 	if h.citizen, err = citizen.NewShell(h.texts, links); err != nil {
@@ -385,11 +385,11 @@ func (h *house) headers() func(http.Header, *http.Request) {
 }
 
 // hosted reports whether hosts list a mini-app. When that cannot be known the sign-in is tried as it is.
-func (h *house) hosted(ctx context.Context, app string) bool {
+func (h *house) hosted(ctx context.Context, tx kernel.Tx, app string) bool {
 	if h.releases == nil {
 		return true
 	}
-	st, err := h.releases.Standing(ctx, app)
+	st, err := h.releases.Standing(ctx, tx, app)
 	return err != nil || st.Hosted
 }
 
@@ -407,6 +407,21 @@ func (h *house) claimsFor(_ kernel.TenantID, app string) []string {
 		return nil
 	}
 	return each(d.Claims, func(c workflows.Claim) string { return c.Name })
+}
+
+// requiredFor is what of claimsFor a service cannot do without.
+func (h *house) requiredFor(_ kernel.TenantID, app string) []string {
+	d, ok := h.library.Get(app)
+	if !ok {
+		return nil
+	}
+	var out []string
+	for _, c := range d.Claims {
+		if c.Required {
+			out = append(out, c.Name)
+		}
+	}
+	return out
 }
 
 func (h *house) citizenIssuers() []string {

@@ -114,6 +114,12 @@ func (l *Library) Get(slug string) (*Definition, bool) {
 	return d, ok
 }
 
+// Made reports whether a service was added while the house runs; else it came with Load, or is not there.
+func (l *Library) Made(slug string) bool {
+	now := l.now.Load()
+	return now.bySlug[slug] != nil && !now.embedded[slug]
+}
+
 // ByHash returns the definition a case is pinned to, however old.
 func (l *Library) ByHash(hash string) (*Definition, bool) {
 	d, ok := l.now.Load().byHash[hash]

@@ -127,12 +127,12 @@ func (j *journey) apply() {
 	j.fill()
 }
 
-// passProvider answers the provider's pages until they lead back to the town.
-func (p *person) passProvider(persona string) {
+// passProvider answers the provider's pages until they lead back to the town, and tells how often it asked for consent.
+func (p *person) passProvider(persona string) (consents int) {
 	p.t.Helper()
 	for range 8 {
 		if !strings.Contains(p.URL(), "/interaction/") {
-			return
+			return consents
 		}
 		button := func(do string) string { return `button[name=do][value=` + do + `]` }
 		switch {
@@ -151,6 +151,7 @@ func (p *person) passProvider(persona string) {
 			p.Click(button("confirm"))
 		case p.has(button("allow")):
 			p.see("consent")
+			consents++
 			p.Click(button("allow"))
 		case p.has(button("continue")):
 			p.see("sign-in-continue")
@@ -160,6 +161,7 @@ func (p *person) passProvider(persona string) {
 		}
 	}
 	p.t.Fatal("the provider never came back")
+	return consents
 }
 
 // fill answers the questions, the second one wrongly at first, and sends the application.

@@ -11,11 +11,17 @@ import (
 
 	"townhall/modules/kernel"
 	"townhall/modules/kernel/pg"
+	"townhall/workflows"
 )
 
-// Know gives people verified claims in a municipality, as a sign-in through pages would have.
+// Know gives people verified claims in a municipality, as a sign-in through every mini-app in turn would have: each was asked for
+// its own and given them. Mini-apps made later have asked for nothing.
 func (a *App) Know(tenant kernel.TenantID, people ...Who) {
 	a.t.Helper()
+	offered, err := workflows.Load(workflows.Embedded())
+	if err != nil {
+		a.t.Fatal(err)
+	}
 	for _, who := range people {
 		claims := map[string]string{
 			"name": who.Name, "birthdate": "1988-04-17", "address.street_address": "12 Mill Lane",
@@ -33,12 +39,36 @@ func (a *App) Know(tenant kernel.TenantID, people ...Who) {
 			_, err := tx.Exec(`INSERT INTO identity.person (tenant_id, id, issuer, subject, area, name, locale, claims, claims_at, created_at)
 				VALUES ($1, $2, $3, $4, $5, $6, 'en', $7, now(), now()) ON CONFLICT (tenant_id, issuer, subject) DO NOTHING`,
 				tenant, kernel.NewID(), issuer, who.Subject, area, who.Name, b)
-			return err
+			if err != nil || who.staff() {
+				return err
+			}
+			for _, d := range offered.All() {
+				if err := consent(tx, issuer, who.Subject, d); err != nil {
+					return err
+				}
+			}
+			return nil
 		})
 		if err != nil {
 			a.t.Fatal(err)
 		}
 	}
+}
+
+// consent is what a sign-in through one mini-app leaves.
+func consent(tx *pg.Tx, issuer, subject string, d *workflows.Definition) error {
+	names := []string{"name", "given_name", "family_name", "locale"}
+	for _, c := range d.Claims {
+		names = append(names, c.Name)
+	}
+	b, err := json.Marshal(names)
+	if err != nil {
+		return err
+	}
+	_, err = tx.Exec(`INSERT INTO identity.consent (tenant_id, person_id, app, asked, given, at)
+		SELECT tenant_id, id, $4, $5, $5, now() FROM identity.person WHERE tenant_id = $1 AND issuer = $2 AND subject = $3
+		ON CONFLICT DO NOTHING`, tx.TenantID(), issuer, subject, d.Slug, b)
+	return err
 }
 
 // staff reports whether the staff's issuer vouches for who.

@@ -646,7 +646,8 @@ func TestWhereMoneyAndPlacesDisagreeTheCheckSaysSo(t *testing.T) {
 	}
 }
 
-// A program may come with the token of somebody who never signed in here: their name is not known, and nobody rides without one.
+// A program may come with the token of somebody who never signed in here: they are to be asked first. Then their issuer may not
+// hold their name, and nobody rides without one.
 func TestWhoNeverSignedInIsToldThatTheirNameIsMissing(t *testing.T) {
 	t.Parallel()
 	c := newCoastline(t)
@@ -658,6 +659,10 @@ func TestWhoNeverSignedInIsToldThatTheirNameIsMissing(t *testing.T) {
 	if a := c.Do(apptest.Call{Who: &vera, Method: http.MethodPost, Path: "/travel/v1/bookings", Key: apptest.Key(), Body: wrong}); !strings.Contains(string(a.Body), `"field":"body.places"`) {
 		t.Errorf("a place that is not there: %s", a.Body)
 	}
+	if a := c.Do(apptest.Call{Who: &vera, Method: http.MethodPost, Path: "/travel/v1/bookings", Key: apptest.Key(), Body: ride(d, 1, 5, 1)}); a.Status != http.StatusConflict || code(t, a) != "claims-not-asked" {
+		t.Errorf("before anybody asked her: %d %s", a.Status, a.Body)
+	}
+	inVain(t, c.App, "vera", "coach-ticket")
 	c.post(vera, "/bookings", ride(d, 1, 5, 1), http.StatusCreated, &b)
 	self := map[string]any{"passengers": []map[string]any{{"self": true}}}
 	a := c.Do(apptest.Call{Who: &vera, Method: http.MethodPost, Path: "/travel/v1/bookings/" + b.ID + "/passengers", Key: apptest.Key(), Body: self})

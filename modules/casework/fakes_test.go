@@ -45,13 +45,15 @@ func (f *fakeDocuments) of(c kernel.CaseID) []kernel.DocumentIntent {
 
 type fakePeople map[kernel.PersonID]kernel.Person
 
-func (f fakePeople) Person(_ context.Context, _ kernel.Tx, id kernel.PersonID) (kernel.Person, error) {
+func (f fakePeople) Person(_ context.Context, _ kernel.Tx, id kernel.PersonID, _ string) (kernel.Person, error) {
 	p, ok := f[id]
 	if !ok {
 		return kernel.Person{}, kernel.NotThere("person")
 	}
 	return p, nil
 }
+
+func (fakePeople) Asked(context.Context, kernel.Tx, string) error { return nil }
 
 type fakeAudit struct {
 	mu      sync.Mutex

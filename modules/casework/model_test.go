@@ -77,7 +77,7 @@ func TestTheStoredCaseEqualsThePureModel(t *testing.T) {
 
 // modelOf is the snapshot a fresh draft begins with.
 func (h *house) modelOf(def *workflows.Definition, c kernel.Case) workflows.Snapshot {
-	person, _ := h.People.Person(h.as(h.anna), nil, h.anna.Person)
+	person, _ := h.People.Person(h.as(h.anna), nil, h.anna.Person, "")
 	s := workflows.Snapshot{Case: c.ID, Number: c.Number, Applicant: h.anna.Person, Person: person, Locale: c.Locale,
 		Zone: kerneltest.Tenant(kerneltest.Northwick).Location(), CreatedAt: c.CreatedAt}
 	out, err := def.Begin(s, workflows.Command{Actor: workflows.ActorOf(h.anna, c.Agency), Now: c.CreatedAt})

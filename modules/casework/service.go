@@ -33,6 +33,9 @@ func (s *Service) Start(ctx context.Context, tx kernel.Tx, n kernel.NewCase) (ke
 			return kernel.Case{}, err
 		}
 	}
+	if err := s.People.Asked(ctx, tx, n.Service); err != nil {
+		return kernel.Case{}, err
+	}
 	rec, person, err := s.draft(ctx, tx, def, n)
 	if err != nil {
 		return kernel.Case{}, err
@@ -102,7 +105,7 @@ func (s *Service) personOf(ctx context.Context, tx kernel.Tx, rec record) (kerne
 	if rec.Channel == ChannelDesk {
 		return kernel.Person{ID: rec.Applicant, Locale: rec.Locale, Claims: map[string]string{"name": rec.ApplicantName}}, nil
 	}
-	return s.People.Person(ctx, tx, rec.Applicant)
+	return s.People.Person(ctx, tx, rec.Applicant, rec.Service)
 }
 
 // Act takes one declared action (kernel.Cases).

@@ -12,7 +12,6 @@ import (
 	"regexp"
 	"strings"
 	"testing"
-	"time"
 
 	"townhall/modules/kernel"
 	"townhall/modules/kernel/kerneltest"
@@ -43,7 +42,7 @@ func (nobody) Session(r *http.Request, _ string) (kernel.Principal, error) {
 func (nobody) Bearer(*http.Request, string) (kernel.Principal, error) {
 	return kernel.Principal{}, kernel.NewError(kernel.Unauthenticated, "invalid-token", "The access token is not acceptable here.")
 }
-func (nobody) Challenge(w http.ResponseWriter, _ *http.Request, _ string, _ kernel.Level, _ time.Duration) {
+func (nobody) Challenge(w http.ResponseWriter, _ *http.Request, _ string, _ *kernel.Error) {
 	w.WriteHeader(http.StatusUnauthorized)
 }
 

@@ -450,6 +450,14 @@ func (r Release) MayStart(person kernel.PersonID, tester bool, closed *kernel.Er
 	return nil
 }
 
+// AtDesk is what staff are answered who want to begin for somebody present: what is paused or retired is so for them, too.
+func (r Release) AtDesk(closed *kernel.Error) error {
+	if closed != nil && (r.Stage == StagePaused || r.Stage == StageRetired) {
+		return closed
+	}
+	return nil
+}
+
 // tester reports whether staff named the person, by our id or by their issuer's.
 func (r Release) tester(person kernel.PersonID, subject string) bool {
 	return slices.Contains(r.Testers, string(person)) || subject != "" && slices.Contains(r.Testers, subject)

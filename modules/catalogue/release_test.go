@@ -320,6 +320,20 @@ func TestWhoMayBeginAtEachStage(t *testing.T) {
 			t.Errorf("%s: %+v", c.name, kernel.AsError(err).Args)
 		}
 	}
+	for _, c := range []struct {
+		name string
+		r    Release
+		want string
+	}{
+		{"draft", at(StageDraft), ""}, {"review", at(StageReview), ""}, {"beta", at(StageBeta), ""}, {"public", at(StagePublic), ""},
+		{"a tenth", at(StagePublic, tenth), ""}, {"out of season", at(StagePublic, winter), ""}, {"paused", at(StagePaused), "release-paused"},
+		{"paused with a day", at(StagePaused, back), "release-paused-until"}, {"paused before anybody saw it", at(StagePaused, hidden), "release-paused"},
+		{"retired", at(StageRetired), "release-retired"},
+	} {
+		if err := c.r.AtDesk(c.r.Closed(noon, "en", func(d time.Time) string { return d.Format(time.DateOnly) })); slug(err) != c.want {
+			t.Errorf("at a desk, %s: want %q, got %v", c.name, c.want, err)
+		}
+	}
 	for stage, listed := range map[Stage]bool{StageDraft: false, StageReview: false, StageBeta: true, StagePublic: true, StagePaused: true, StageRetired: false} {
 		if at(stage).Listed() != listed {
 			t.Errorf("%s listed: %v", stage, !listed)

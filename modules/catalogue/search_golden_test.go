@@ -70,7 +70,7 @@ func city(t testing.TB) []saying {
 	out := sayingsOf(library)
 	for _, s := range services {
 		for lang, text := range map[string][3]string{"en": s.EN, "ru": s.RU, "zh": s.ZH} {
-			out = append(out, saying{s.Slug, lang, s.Category, s.Agency, text[0], text[2], text[1]})
+			out = append(out, saying{s.Slug, lang, s.Category, s.Agency, text[0], text[2], text[1], false})
 		}
 	}
 	return out

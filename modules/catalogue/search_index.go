@@ -23,6 +23,7 @@ const layout = "2"
 type saying struct {
 	Slug, Lang, Category, Agency string
 	Title, Words, Summary        string
+	Made                         bool // while the house runs; else it came with the program
 }
 
 // digestOf tells whether something is still made from the same.

@@ -105,7 +105,7 @@ func sayingsOf(l *workflows.Library) []saying {
 	var out []saying
 	for _, d := range l.All() {
 		for _, lang := range kernel.Locales {
-			s := saying{Slug: d.Slug, Lang: lang, Category: d.Category, Agency: d.Agency, Title: d.Text(lang, "title"), Summary: d.Text(lang, "summary")}
+			s := saying{Slug: d.Slug, Lang: lang, Category: d.Category, Agency: d.Agency, Title: d.Text(lang, "title"), Summary: d.Text(lang, "summary"), Made: l.Made(d.Slug)}
 			if d.HasText("search") {
 				s.Words = strings.Join(d.SearchWords(lang), ", ")
 			}

@@ -215,6 +215,49 @@ func TestTheTablesAreFilledOnceAndFollowWhatChanges(t *testing.T) {
 	find("dustbin")
 }
 
+// One of two processes on a database makes a mini-app. The other has not heard of it when it says what it knows, offers what it knows,
+// or starts anew.
+func TestAProcessLeavesWhatAnotherMadeInTheSearch(t *testing.T) {
+	t.Parallel()
+	first := searchStore{kerneltest.DB(t)}
+	second := searchStore{first.db}
+	lantern, bin := saying{Slug: "a", Lang: "en", Title: "Lantern"}, saying{Slug: "b", Lang: "en", Title: "Dustbin"}
+	made := saying{Slug: "hive-permits", Lang: "en", Title: "Beehive", Made: true}
+	tell := func(s searchStore, all ...saying) {
+		t.Helper()
+		if _, err := s.say(t.Context(), all, synonyms()); err != nil {
+			t.Fatal(err)
+		}
+		if err := s.offer(t.Context(), kerneltest.Northwick, offering{Slugs: slugsOf(all)}); err != nil {
+			t.Fatal(err)
+		}
+	}
+	find := func(query string, want ...string) {
+		t.Helper()
+		for n, s := range []searchStore{first, second} {
+			if got := s.ask(t, kerneltest.Northwick, "", query); !slices.Equal(got, want) {
+				t.Errorf("process %d: %q finds %v, want %v", n+1, query, got, want)
+			}
+		}
+	}
+	tell(first, lantern, bin)
+	tell(first, lantern, bin, made)
+	find("beehive", "hive-permits")
+	tell(second, lantern, bin)
+	find("beehive", "hive-permits")
+	find("beehvie", "hive-permits") // its words correct what is typed
+	tell(second, bin)               // and what came with the program goes with it
+	find("lantern")
+	find("beehive", "hive-permits")
+	made.Title = "Apiary"
+	tell(second, bin, made)
+	find("beehive")
+	find("apiary", "hive-permits")
+	if n, err := first.say(t.Context(), []saying{bin, made}, synonyms()); err != nil || n != 0 {
+		t.Errorf("wrote %d rows for nothing: %v", n, err)
+	}
+}
+
 func TestOddQueriesAreAnsweredQuickly(t *testing.T) {
 	t.Parallel()
 	s := searching(t, synonyms(), "")

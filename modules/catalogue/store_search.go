@@ -18,8 +18,8 @@ type searchStore struct{ db *pg.DB }
 // atOnce is how many rows one statement writes.
 const atOnce = 500
 
-// say makes catalogue.said hold just these sayings, and catalogue.word their words. What is there already is not written again; several
-// processes may call it at once. wrote is how many rows differed.
+// say makes catalogue.said hold these sayings and what other processes made, and catalogue.word their words. What is there already is not
+// written again; several processes may call it at once, and none takes from the search what it has not yet heard of. wrote is how many rows differed.
 func (s searchStore) say(ctx context.Context, all []saying, synonyms map[string][]group) (wrote int, err error) {
 	digests := map[string][]byte{}
 	for lang, groups := range synonyms {
@@ -53,18 +53,20 @@ const wordsSQL = `WITH now AS (SELECT word, ndoc FROM ts_stat('SELECT word FROM 
 	INSERT INTO catalogue.word AS w (word, found, slips) SELECT word, ndoc, catalogue.slips(word) FROM now
 	ON CONFLICT (word) DO UPDATE SET found = excluded.found WHERE w.found <> excluded.found`
 
-// differing returns the sayings that are not in the table as they are, and the keys of rows that nobody says.
+// differing returns the sayings that are not in the table as they are, and the keys of rows that the program
+// no longer says.
 func differing(ctx context.Context, tx *pg.Tx, all []saying, synonyms map[string][]byte) (stale []saying, gone []string, err error) {
 	var rows []struct {
 		Slug, Lang string
 		Digest     []byte
+		Made       bool
 	}
-	if err := tx.SelectContext(ctx, &rows, `SELECT slug, lang, digest FROM catalogue.said`); err != nil {
+	if err := tx.SelectContext(ctx, &rows, `SELECT slug, lang, digest, made FROM catalogue.said`); err != nil {
 		return nil, nil, fmt.Errorf("what services say: %w", err)
 	}
-	there := map[string][]byte{}
+	there, made := map[string][]byte{}, map[string]bool{}
 	for _, r := range rows {
-		there[r.Slug+" "+r.Lang] = r.Digest
+		there[r.Slug+" "+r.Lang], made[r.Slug+" "+r.Lang] = r.Digest, r.Made
 	}
 	for _, s := range all {
 		key := s.Slug + " " + s.Lang
@@ -74,7 +76,9 @@ func differing(ctx context.Context, tx *pg.Tx, all []saying, synonyms map[string
 		delete(there, key)
 	}
 	for key := range there {
-		gone = append(gone, key)
+		if !made[key] {
+			gone = append(gone, key)
+		}
 	}
 	return stale, gone, nil
 }
@@ -98,12 +102,12 @@ func writeSayings(ctx context.Context, tx *pg.Tx, all []saying, synonyms map[str
 		for _, s := range part {
 			word, stem := vectorsOf(s, synonyms[s.Lang], stems)
 			rows.Add(pg.Text(s.Slug), pg.Text(s.Lang), pg.Text(s.Category), pg.Text(s.Agency), pg.Text(s.Title), pg.Text(s.Words), pg.Text(s.Summary),
-				pg.Bytes(digestOf(s, digests[s.Lang])), pg.Text(word.String()), pg.Text(stem.String()))
+				pg.Bytes(digestOf(s, digests[s.Lang])), pg.Text(word.String()), pg.Text(stem.String()), pg.Bool(s.Made))
 		}
-		if _, err := tx.ExecContext(ctx, `INSERT INTO catalogue.said (slug, lang, category, agency, title, words, summary, digest, word, stem)
-			SELECT * FROM unnest($1::text[], $2::text[], $3::text[], $4::text[], $5::text[], $6::text[], $7::text[], $8::bytea[], $9::tsvector[], $10::tsvector[])
+		if _, err := tx.ExecContext(ctx, `INSERT INTO catalogue.said (slug, lang, category, agency, title, words, summary, digest, word, stem, made)
+			SELECT * FROM unnest($1::text[], $2::text[], $3::text[], $4::text[], $5::text[], $6::text[], $7::text[], $8::bytea[], $9::tsvector[], $10::tsvector[], $11::bool[])
 			ON CONFLICT (slug, lang) DO UPDATE SET category = excluded.category, agency = excluded.agency, title = excluded.title, words = excluded.words,
-			  summary = excluded.summary, digest = excluded.digest, word = excluded.word, stem = excluded.stem`,
+			  summary = excluded.summary, digest = excluded.digest, word = excluded.word, stem = excluded.stem, made = excluded.made`,
 			rows.Args()...); err != nil {
 			return fmt.Errorf("what services say: %w", err)
 		}
@@ -141,7 +145,7 @@ type offering struct {
 	Agencies map[string]string
 }
 
-// offer makes the tables hold what a municipality offers; nothing is written when it is there already. It may be called by several
+// offer makes the tables hold what a municipality offers, and what another process made for it that this one has not yet heard of; nothing is written when it is there already. It may be called by several
 // processes at once.
 func (s searchStore) offer(ctx context.Context, tenant kernel.TenantID, o offering) error {
 	digest := digestOf(layout, o)
@@ -153,12 +157,13 @@ func (s searchStore) offer(ctx context.Context, tenant kernel.TenantID, o offeri
 		if err := tx.GetContext(ctx, &same, `SELECT EXISTS (SELECT FROM catalogue.filled WHERE tenant_id = $1 AND digest = $2)`, tenant, digest); err != nil || same {
 			return err
 		}
-		for _, q := range []string{`DELETE FROM catalogue.offer WHERE tenant_id = $1`, `DELETE FROM catalogue.agency WHERE tenant_id = $1`} {
+		for _, q := range []string{`DELETE FROM catalogue.offer o WHERE tenant_id = $1 AND NOT EXISTS (SELECT FROM catalogue.said d WHERE d.slug = o.slug AND d.made)`, `DELETE FROM catalogue.agency WHERE tenant_id = $1`} {
 			if _, err := tx.ExecContext(ctx, q, tenant); err != nil {
 				return fmt.Errorf("former offer: %w", err)
 			}
 		}
-		if _, err := tx.ExecContext(ctx, `INSERT INTO catalogue.offer (tenant_id, slug, place) SELECT $1, slug, place FROM unnest($2::text[]) WITH ORDINALITY AS o(slug, place)`,
+		if _, err := tx.ExecContext(ctx, `INSERT INTO catalogue.offer (tenant_id, slug, place) SELECT $1, slug, place FROM unnest($2::text[]) WITH ORDINALITY AS o(slug, place)
+			ON CONFLICT (tenant_id, slug) DO UPDATE SET place = excluded.place`,
 			tenant, pq.Array(o.Slugs)); err != nil {
 			return fmt.Errorf("offer: %w", err)
 		}

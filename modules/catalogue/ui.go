@@ -123,7 +123,7 @@ func (s *Service) showGo(w http.ResponseWriter, r *http.Request, app, page, ref,
 	if err != nil {
 		return err
 	}
-	standing, err := s.Standing(r.Context(), m.AppID)
+	standing, err := s.Standing(r.Context(), nil, m.AppID)
 	if err != nil {
 		return err
 	}

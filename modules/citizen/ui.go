@@ -61,7 +61,7 @@ func (s *Service) groups(r *http.Request) ([]group, error) {
 	for _, d := range s.offered(kernel.TenantOf(r.Context())) {
 		card := ui.Card{Href: "/apps/" + d.Slug, Title: d.Text(locale, "title"), Text: d.Text(locale, "summary"), Icon: sectorIcons[d.Sector]}
 		if s.Releases != nil {
-			st, err := s.Releases.Standing(r.Context(), d.Slug)
+			st, err := s.Releases.Standing(r.Context(), nil, d.Slug)
 			if err != nil {
 				return nil, err
 			}

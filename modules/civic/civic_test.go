@@ -89,9 +89,11 @@ func (m *memory) show(s workflows.Snapshot) kernel.Case {
 
 type fakePeople map[kernel.PersonID]kernel.Person
 
-func (f fakePeople) Person(_ context.Context, _ kernel.Tx, id kernel.PersonID) (kernel.Person, error) {
+func (f fakePeople) Person(_ context.Context, _ kernel.Tx, id kernel.PersonID, _ string) (kernel.Person, error) {
 	return f[id], nil
 }
+
+func (fakePeople) Asked(context.Context, kernel.Tx, string) error { return nil }
 
 type noDocuments struct{ kernel.Documents }
 
@@ -119,8 +121,8 @@ type doorman struct{ who *kernel.Principal }
 
 func (d doorman) Session(*http.Request, string) (kernel.Principal, error) { return *d.who, nil }
 func (d doorman) Bearer(*http.Request, string) (kernel.Principal, error)  { return *d.who, nil }
-func (doorman) Challenge(w http.ResponseWriter, _ *http.Request, _ string, level kernel.Level, _ time.Duration) {
-	w.Header().Set("Location", "/sign-in/"+level.String())
+func (doorman) Challenge(w http.ResponseWriter, _ *http.Request, _ string, e *kernel.Error) {
+	w.Header().Set("Location", "/sign-in/"+e.App+e.Level.String())
 	w.WriteHeader(http.StatusSeeOther)
 }
 

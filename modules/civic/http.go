@@ -36,7 +36,7 @@ func (s *Service) register(api *web.API) {
 		Summary: "List the services of the municipality", Returns: "The services.", Description: "In the municipality's order and the language asked for by Accept-Language."}, s.listServices)
 	web.Register(api, web.Op{ID: "get-service", Method: http.MethodGet, Path: "/services/{slug}", Tags: []string{"Services"}, Policy: web.Public, Errors: notFound,
 		Summary: "Read what a service asks", Returns: "The service.", Description: "The pages of its form, the verified data it uses and why, and the assurance level it needs."}, s.getService)
-	web.Register(api, web.Op{ID: "start-application", Method: http.MethodPost, Path: "/applications", Tags: []string{"Applications"}, Policy: citizens, Status: http.StatusCreated, Idempotent: true, Errors: notFound,
+	web.Register(api, web.Op{ID: "start-application", Method: http.MethodPost, Path: "/applications", Tags: []string{"Applications"}, Policy: citizens, Status: http.StatusCreated, Idempotent: true, Errors: steps,
 		Summary: "Start an application", Returns: "The draft.", Example: draftExample(), Description: "Opens a draft, prefilled from the citizen's verified identity. 401 with `insufficient_user_authentication` when the sign-in is too weak for the service (RFC 9470)."}, s.postApplication)
 	web.Register(api, web.Op{ID: "list-applications", Method: http.MethodGet, Path: "/applications", Tags: []string{"Applications"}, Policy: ownList,
 		Summary: "List the citizen's applications", Returns: "One page of applications.", Description: "Newest first, drafts included."}, s.listApplications)

@@ -64,7 +64,7 @@ func (s *Service) application(ctx context.Context, tx *pg.Tx, c kernel.Case) (ap
 	if !ok {
 		return application{}, errNoDefinition
 	}
-	person, err := s.People.Person(ctx, tx, c.Applicant)
+	person, err := s.People.Person(ctx, tx, c.Applicant, c.Service)
 	if err != nil {
 		return application{}, err
 	}

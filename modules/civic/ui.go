@@ -60,7 +60,7 @@ func (s *Service) startPage(w http.ResponseWriter, r *http.Request) error {
 		v.Draft = &ui.Notice{Tone: ui.Info, Title: s.t(r, "civic.start.draft"), Body: s.t(r, "civic.start.draft-body", "number", draft.Number),
 			Link: ui.Link{Label: s.t(r, "civic.start.resume"), Href: applyPath(draft)}}
 	}
-	if who.Kind == kernel.Citizen && s.strong(r, d.Start) == nil {
+	if who.Kind == kernel.Citizen && s.ready(r, d) == nil {
 		v.Form = appPath(d) + "/start"
 	}
 	return s.Shell.Render(w, r, s.views, "start", ui.View{Title: d.Text(locale, "title"), Lead: d.Text(locale, "summary"), Data: v, Active: "services", Back: "/"})
@@ -68,6 +68,15 @@ func (s *Service) startPage(w http.ResponseWriter, r *http.Request) error {
 
 func (s *Service) strong(r *http.Request, need workflows.Requirement) error {
 	return web.NeedLevel(kernel.PrincipalOf(r.Context()), need.Level, need.MaxAge, s.Clock.Now())
+}
+
+// ready says whether an application of the service could begin: with a sign-in that is strong enough, which asked for what the
+// service requires.
+func (s *Service) ready(r *http.Request, d *workflows.Definition) error {
+	if err := s.strong(r, d.Start); err != nil {
+		return err
+	}
+	return s.People.Asked(r.Context(), nil, d.Slug)
 }
 
 func appPath(d *workflows.Definition) string { return "/apps/" + d.Slug }
@@ -102,7 +111,7 @@ type beginView struct {
 	Draft *ui.Notice
 }
 
-// beginPage is where sign-in comes back to: reaching it proves that the sign-in is strong enough. Opening the
+// beginPage is where sign-in comes back to: reaching it proves that the sign-in is strong enough and was asked for all that the service requires. Opening the
 // draft is left to a form, because following a link must not create anything.
 func (s *Service) beginPage(w http.ResponseWriter, r *http.Request) error {
 	ctx := r.Context()
@@ -110,7 +119,7 @@ func (s *Service) beginPage(w http.ResponseWriter, r *http.Request) error {
 	if err != nil {
 		return err
 	}
-	if err := s.strong(r, d.Start); err != nil {
+	if err := s.ready(r, d); err != nil {
 		return err
 	}
 	draft, found, err := s.draftOf(ctx, d)
@@ -131,7 +140,7 @@ func (s *Service) postStart(w http.ResponseWriter, r *http.Request) error {
 		channel = s.Channel(r.Context())
 	}
 	a, err := s.start(r.Context(), r.PathValue("app"), "", channel)
-	if kernel.KindOf(err) == kernel.StepUp { // by GET, so that the sign-in comes back to a page that goes on
+	if kernel.LeadsToSignIn(err) { // by GET, so that the sign-in comes back to a page that goes on
 		http.Redirect(w, r, "/apps/"+r.PathValue("app")+"/start", http.StatusSeeOther)
 		return nil
 	}

@@ -106,7 +106,7 @@ func (signIn) who(r *http.Request) kernel.Principal {
 
 func (s signIn) Session(r *http.Request, _ string) (kernel.Principal, error) { return s.who(r), nil }
 func (s signIn) Bearer(r *http.Request, _ string) (kernel.Principal, error)  { return s.who(r), nil }
-func (signIn) Challenge(w http.ResponseWriter, _ *http.Request, _ string, _ kernel.Level, _ time.Duration) {
+func (signIn) Challenge(w http.ResponseWriter, _ *http.Request, _ string, _ *kernel.Error) {
 	w.WriteHeader(http.StatusSeeOther)
 }
 

@@ -12,8 +12,8 @@ import (
 	"townhall/modules/kernel"
 )
 
-// known are the claims we keep (Core §5.1), with the scope that asks for each (§5.4).
-var known = []struct{ name, scope string }{
+// ofIssuer are the claims we keep (Core §5.1), with the scope that asks for each (§5.4).
+var ofIssuer = []struct{ name, scope string }{
 	{"name", "profile"}, {"given_name", "profile"}, {"family_name", "profile"}, {"birthdate", "profile"},
 	{"locale", "profile"}, {"email", "email"}, {"phone_number", "phone"},
 	{"address.street_address", "address"}, {"address.locality", "address"}, {"address.region", "address"},
@@ -25,7 +25,7 @@ var known = []struct{ name, scope string }{
 func verified(c claims) map[string]string {
 	out := map[string]string{}
 	address, _ := c["address"].(map[string]any)
-	for _, k := range known {
+	for _, k := range ofIssuer {
 		v := c.text(k.name)
 		if part, ok := strings.CutPrefix(k.name, "address."); ok {
 			v = claims(address).text(part)
@@ -70,7 +70,7 @@ func localeOf(tags string) string {
 // scopesFor lists the scopes that carry the wanted claims; openid always, profile for the name to greet with.
 func scopesFor(wanted []string) string {
 	scopes := []string{"openid", "profile"}
-	for _, k := range known {
+	for _, k := range ofIssuer {
 		if slices.ContainsFunc(wanted, func(w string) bool { return w == k.name || strings.HasPrefix(k.name, w+".") }) &&
 			!slices.Contains(scopes, k.scope) {
 			scopes = append(scopes, k.scope)

@@ -265,5 +265,6 @@ var (
 	errNoRole      = kernel.NewError(kernel.Forbidden, "sign-in-no-role", "You are known, but have no role here. Ask your administrator.")
 	errIssuerAway  = &kernel.Error{Kind: kernel.Unavailable, Slug: "sign-in-unavailable", Message: "The sign-in service does not answer at the moment. Please try again shortly.", RetryAfter: 10 * time.Second}
 	errToken       = kernel.NewError(kernel.Unauthenticated, "invalid-token", "The access token is not acceptable here.")
+	errNotAsked    = kernel.NewError(kernel.Consent, "claims-not-asked", "This service needs data about you that you have not been asked for yet. Sign in to it: your wallet asks you, once.")
 	errMachine     = kernel.NewError(kernel.Forbidden, "client-not-allowed", "This client is not registered here.")
 )

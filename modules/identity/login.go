@@ -88,13 +88,24 @@ func (s *Service) signIn(w http.ResponseWriter, r *http.Request, area Area) erro
 	if want.app, err = appFor(tenant, area, q["app"], want.target); err != nil {
 		return err
 	}
+	if q["return"] == "" && q["app"] != "" && area == AreaCitizen {
+		want.target = "/apps/" + want.app
+	}
 	if err := s.strength(tenant.ID, q, &want); err != nil {
 		return err
 	}
-	want.app = s.speaker(ctx, tenant, area, want.app)
+	service := want.app
+	want.app = s.speaker(ctx, nil, tenant, area, service)
 	who := kernel.PrincipalOf(ctx)
 	if who.Session != "" {
-		if strongEnough(who, want, s.clock.Now()) {
+		asked := error(nil)
+		if area == AreaCitizen && isFor(service, q["app"], want.target) {
+			asked = s.Asked(ctx, nil, service)
+		}
+		switch {
+		case asked != nil && kernel.KindOf(asked) != kernel.Consent:
+			return asked
+		case asked == nil && strongEnough(who, want, s.clock.Now()):
 			redirect(w, r, want.target)
 			return nil
 		}
@@ -121,7 +132,7 @@ func (s *Service) signIn(w http.ResponseWriter, r *http.Request, area Area) erro
 func (s *Service) strength(tenant kernel.TenantID, q map[string]string, want *wish) error {
 	if want.area == AreaCitizen {
 		want.level = kernel.Low
-		if q["app"] != "" || strings.HasPrefix(want.target, "/apps/"+want.app) {
+		if isFor(want.app, q["app"], want.target) {
 			want.level, want.maxAge = s.levelFor(tenant, want.app)
 		}
 	}
@@ -138,6 +149,12 @@ func (s *Service) strength(tenant kernel.TenantID, q map[string]string, want *wi
 		want.maxAge = time.Duration(n) * time.Second
 	}
 	return nil
+}
+
+// isFor reports whether a sign-in is for one mini-app: it was named, or the person is on the way to its pages. Else the mini-app
+// only speaks for the municipality.
+func isFor(app, named, target string) bool {
+	return named != "" || target == "/apps/"+app || strings.HasPrefix(pathOf(target)+"/", "/apps/"+app+"/")
 }
 
 func strongEnough(who kernel.Principal, want wish, now time.Time) bool {
@@ -200,12 +217,12 @@ func appFor(tenant kernel.Tenant, area Area, named, target string) (string, erro
 
 // speaker is the mini-app whose client asks for a sign-in: the one it is for, or, when no host lists that one, the first that
 // hosts do list. One session covers all of them.
-func (s *Service) speaker(ctx context.Context, tenant kernel.Tenant, area Area, app string) string {
-	if area == AreaStaff || s.hosted == nil || s.hosted(ctx, app) {
+func (s *Service) speaker(ctx context.Context, tx kernel.Tx, tenant kernel.Tenant, area Area, app string) string {
+	if area == AreaStaff || s.hosted == nil || s.hosted(ctx, tx, app) {
 		return app
 	}
 	for _, other := range tenant.Services {
-		if s.hosted(ctx, other) {
+		if s.hosted(ctx, tx, other) {
 			return other
 		}
 	}
@@ -502,11 +519,20 @@ func (s *Service) openNew(r *http.Request, tenant kernel.Tenant, p *provider, l 
 			return "", open, errNoRole
 		}
 	}
+	purposes := s.purposes(tenant.ID, l.App)
+	if l.Area == AreaCitizen {
+		person.claims = within(purposes, person.claims)
+	}
 	old := secretCookie(r, cookieOf(l.Area))
 	err := s.db.InTx(ctx, tenant.ID, func(tx *pg.Tx) (err error) {
 		open.ID = kernel.SessionID(kernel.NewID())
 		if open.Person, err = upsertPerson(ctx, tx, person, now); err != nil {
 			return err
+		}
+		if l.Area == AreaCitizen {
+			if err := keepConsent(ctx, tx, open.Person, l.App, consentOf(purposes, person.claims), now); err != nil {
+				return err
+			}
 		}
 		if old != "" {
 			if _, err := deleteSession(ctx, tx, hash(old), l.Area); err != nil {

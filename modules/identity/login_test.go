@@ -7,6 +7,7 @@ import (
 	"testing"
 	"time"
 
+	"townhall/modules/identity"
 	"townhall/modules/identity/identitytest"
 	"townhall/modules/kernel"
 	"townhall/modules/kernel/pg"
@@ -164,6 +165,9 @@ func TestVerifiedClaimsAreKeptForPrefilling(t *testing.T) {
 	t.Parallel()
 	for _, inUserInfo := range []bool{false, true} {
 		h := newHouse(t)
+		h.rebuild(func(d *identity.Deps) {
+			d.ClaimsFor = func(kernel.TenantID, string) []string { return []string{"name", "birthdate", "email", "address"} }
+		})
 		h.citizens.ClaimsInUserInfo = inUserInfo
 		h.citizens.Who.Claims = map[string]any{
 			"name": "Мария Соколова", "birthdate": "1985-13-40", "email": "unverified@example.org", "locale": "ru-RU", "nickname": "m",
@@ -173,7 +177,7 @@ func TestVerifiedClaimsAreKeptForPrefilling(t *testing.T) {
 		b.signIn("/sign-in")
 		var p kernel.Person
 		err := h.db.Read(t.Context(), "northwick", func(tx *pg.Tx) (err error) {
-			p, err = h.identity.Person(t.Context(), tx, b.who("/whoami").Person)
+			p, err = h.identity.Person(t.Context(), tx, b.who("/whoami").Person, service)
 			return err
 		})
 		if err != nil {
@@ -193,7 +197,7 @@ func TestAPersonOfAnotherMunicipalityIsNotThere(t *testing.T) {
 	id := b.who("/whoami").Person
 	for tenant, who := range map[kernel.TenantID]kernel.PersonID{"eastmere": id, "northwick": "no-id"} {
 		err := h.db.Read(t.Context(), tenant, func(tx *pg.Tx) error {
-			_, err := h.identity.Person(t.Context(), tx, who)
+			_, err := h.identity.Person(t.Context(), tx, who, service)
 			return err
 		})
 		if kernel.KindOf(err) != kernel.NotFound {

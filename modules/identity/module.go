@@ -11,6 +11,16 @@
 // Issuers. Those of the configuration are there from the start. Partners of a municipality set up sign-ins of their own staff
 // while the server runs; those are of that municipality alone, and nothing of them outlives their place on the list.
 //
+// Consent. One session covers all mini-apps of a municipality; what an issuer gives does not: it is asked through the client of
+// one mini-app, for that one's purposes, and the person agrees to those. So identity.consent keeps, for each person and mini-app,
+// the names of the claims that were asked for and of those that were given; the values are the person's, as the issuer last vouched
+// for them. A service sees what it was given and nothing else. Whoever begins a case of a service whose required claims were never
+// asked for is sent through the sign-in of its own client, once: what was asked for and not given, the issuer does not hold, and
+// asking again would not change it. The names are replaced by each sign-in of that mini-app: what a person no longer agrees to is
+// gone from it, and no other loses anything. A mini-app that no host lists has no client; its testers sign in through another one,
+// and what that was given is what they can test with. Rows of no mini-app (”) tell what was given before this was kept: the cases
+// that ran then go on with it, and no new one begins with it.
+//
 // Offers. kernel.People; kernel.SignInTester; web.Authenticator; LaunchOf and Channel, which say how the citizen came.
 // Uses. kernel.Directory for the municipalities, kernel.Audit for openings and closings of sessions.
 package identity
@@ -53,6 +63,10 @@ type Deps struct {
 	// ClaimsFor lists the OIDC claims (Core §5.1) a service has a purpose for; nil, or an empty answer: name only.
 	ClaimsFor func(tenant kernel.TenantID, app string) []string
 
+	// RequiredFor lists those of ClaimsFor that a case of the service cannot begin without; nil: none.
+	RequiredFor func(tenant kernel.TenantID, app string) []string
+
 	// Hosted reports whether hosts list a mini-app of the request's municipality: only then do they know its client. nil: they list all.
-	Hosted func(ctx context.Context, app string) bool
+	// tx is the caller's, or nil outside of one.
+	Hosted func(ctx context.Context, tx kernel.Tx, app string) bool
 }

@@ -289,7 +289,7 @@ func TestSignInThroughAProviderWeDidNotWrite(t *testing.T) {
 			}
 			var p kernel.Person
 			err = h.db.Read(t.Context(), "northwick", func(tx *pg.Tx) (err error) {
-				p, err = h.identity.Person(t.Context(), tx, who.Person)
+				p, err = h.identity.Person(t.Context(), tx, who.Person, service)
 				return err
 			})
 			if err != nil || p.Subject != "northwick.localhost/wang" || len(p.Claims) != 2 { // no more than the name and the language we asked for

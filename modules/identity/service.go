@@ -23,7 +23,8 @@ type Service struct {
 	config    Config
 	levelFor  func(kernel.TenantID, string) (kernel.Level, time.Duration)
 	claimsFor func(kernel.TenantID, string) []string
-	hosted    func(context.Context, string) bool
+	required  func(kernel.TenantID, string) []string
+	hosted    func(context.Context, kernel.Tx, string) bool
 	providers []*provider
 	keys      *clientKeys
 	tokens    tokenCache
@@ -43,7 +44,7 @@ func New(d Deps) (*Service, error) {
 	}
 	s := &Service{
 		db: d.DB, directory: d.Directory, clock: d.Clock, log: d.Log, audit: d.Audit, config: d.Config,
-		levelFor: d.LevelFor, claimsFor: d.ClaimsFor, hosted: d.Hosted, keys: &clientKeys{dir: d.Config.ClientKeys},
+		levelFor: d.LevelFor, claimsFor: d.ClaimsFor, required: d.RequiredFor, hosted: d.Hosted, keys: &clientKeys{dir: d.Config.ClientKeys},
 	}
 	if s.clock == nil {
 		s.clock = kernel.SystemClock{}
@@ -56,6 +57,9 @@ func New(d Deps) (*Service, error) {
 	}
 	if s.claimsFor == nil {
 		s.claimsFor = func(kernel.TenantID, string) []string { return nil }
+	}
+	if s.required == nil {
+		s.required = func(kernel.TenantID, string) []string { return nil }
 	}
 	if s.config.SessionLifetime == 0 {
 		s.config.SessionLifetime = 8 * time.Hour
@@ -113,25 +117,6 @@ func (s *Service) providersOf(area Area, tenant kernel.Tenant) []*provider {
 		return s.partners.beside(tenant, out)
 	}
 	return out
-}
-
-// Person returns what an issuer verified about one person of the transaction's municipality, or NotFound. It does not
-// authorise: the caller has checked that this is the person, staff with a case of theirs, or the system.
-func (s *Service) Person(ctx context.Context, tx kernel.Tx, id kernel.PersonID) (kernel.Person, error) {
-	if !kernel.ValidID(string(id)) {
-		return kernel.Person{}, kernel.NotThere("person")
-	}
-	if p, ok := people.Get(tx, id); ok {
-		return p, nil
-	}
-	// Those whose calls share the transaction will be asked for next.
-	if err := readPeople(ctx, pg.From(tx), append(pg.Callers(tx), id)); err != nil {
-		return kernel.Person{}, err
-	}
-	if p, ok := people.Get(tx, id); ok {
-		return p, nil
-	}
-	return kernel.Person{}, kernel.NotThere("person")
 }
 
 // personOf maps a token's subject, known or new, to our key. The insert decides: looking first only saves a write.

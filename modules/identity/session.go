@@ -96,7 +96,7 @@ func setCookie(w http.ResponseWriter, name, value string, life time.Duration) {
 
 // Challenge answers with a redirect to the sign-in of the area, or to the step-up of who is signed in, that comes back
 // to r; for a POST, to the page it was sent from.
-func (s *Service) Challenge(w http.ResponseWriter, r *http.Request, area string, level kernel.Level, maxAge time.Duration) {
+func (s *Service) Challenge(w http.ResponseWriter, r *http.Request, area string, e *kernel.Error) {
 	target, path := returnTo(r), "/sign-in"
 	if Area(area) == AreaStaff {
 		path = "/staff/sign-in"
@@ -105,11 +105,14 @@ func (s *Service) Challenge(w http.ResponseWriter, r *http.Request, area string,
 	if local, ok := LocalPath(target); ok {
 		q.Set("return", local)
 	}
-	if level > kernel.NoLevel {
-		q.Set("level", level.String())
+	if e.App != "" {
+		q.Set("app", e.App)
 	}
-	if maxAge > 0 {
-		q.Set("max_age", strconv.Itoa(int(maxAge.Seconds())))
+	if e.Level > kernel.NoLevel {
+		q.Set("level", e.Level.String())
+	}
+	if e.MaxAge > 0 {
+		q.Set("max_age", strconv.Itoa(int(e.MaxAge.Seconds())))
 	}
 	if len(q) > 0 {
 		path += "?" + q.Encode()

@@ -217,26 +217,58 @@ func personBySubject(ctx context.Context, tx *pg.Tx, issuer, subject string) (kn
 	return p, err == nil, err
 }
 
+// known is a person with everything any issuer's answer said of them, and what of it each mini-app was given.
+type known struct {
+	kernel.Person
+	consents map[string]consent // by slug
+}
+
+// consent is what the issuer was asked for on behalf of one mini-app, and what it gave: names of claims.
+type consent struct {
+	Asked []string `json:"asked"`
+	Given []string `json:"given"`
+}
+
+// keepConsent writes what the last sign-in of a mini-app asked for and was given.
+func keepConsent(ctx context.Context, tx *pg.Tx, person kernel.PersonID, app string, c consent, now time.Time) error {
+	people.Forget(tx)
+	asked, err := json.Marshal(c.Asked)
+	if err != nil {
+		return err
+	}
+	given, err := json.Marshal(c.Given)
+	if err != nil {
+		return err
+	}
+	_, err = tx.ExecContext(ctx, `INSERT INTO identity.consent (tenant_id, person_id, app, asked, given, at) VALUES ($1, $2, $3, $4, $5, $6)
+		ON CONFLICT (tenant_id, person_id, app) DO UPDATE SET asked = excluded.asked, given = excluded.given, at = excluded.at`,
+		tx.TenantID(), person, app, asked, given, now)
+	return err
+}
+
 // people are those a transaction has read already. What they share is not changed by anybody.
-var people = pg.NewMemo[kernel.PersonID, kernel.Person]("identity.person")
+var people = pg.NewMemo[kernel.PersonID, known]("identity.person")
 
 // readPeople remembers those of ids that exist.
 func readPeople(ctx context.Context, tx *pg.Tx, ids []kernel.PersonID) error {
 	var rows []struct {
-		ID      kernel.PersonID `db:"id"`
-		Issuer  string          `db:"issuer"`
-		Subject string          `db:"subject"`
-		Locale  string          `db:"locale"`
-		Claims  []byte          `db:"claims"`
+		ID       kernel.PersonID `db:"id"`
+		Issuer   string          `db:"issuer"`
+		Subject  string          `db:"subject"`
+		Locale   string          `db:"locale"`
+		Claims   []byte          `db:"claims"`
+		Consents []byte          `db:"consents"`
 	}
 	among, value := pg.Among("id", 2, ids)
-	err := tx.SelectContext(ctx, &rows, `SELECT id, issuer, subject, locale, claims FROM identity.person WHERE tenant_id = $1 AND `+among, tx.TenantID(), value)
+	err := tx.SelectContext(ctx, &rows, `SELECT id, issuer, subject, locale, claims, COALESCE((SELECT jsonb_object_agg(c.app, jsonb_build_object('asked', c.asked, 'given', c.given))
+		FROM identity.consent c WHERE c.tenant_id = p.tenant_id AND c.person_id = p.id), '{}') AS consents
+		FROM identity.person p WHERE tenant_id = $1 AND `+among, tx.TenantID(), value)
 	if err != nil {
 		return err
 	}
 	for _, r := range rows {
-		p := kernel.Person{ID: r.ID, Issuer: r.Issuer, Subject: r.Subject, Locale: r.Locale}
-		if err := json.Unmarshal(r.Claims, &p.Claims); err != nil {
+		p := known{Person: kernel.Person{ID: r.ID, Issuer: r.Issuer, Subject: r.Subject, Locale: r.Locale}}
+		if err := errors.Join(json.Unmarshal(r.Claims, &p.Claims), json.Unmarshal(r.Consents, &p.consents)); err != nil {
 			return err
 		}
 		people.Put(tx, p.ID, p)

@@ -11,7 +11,7 @@ import (
 
 func TestEveryAnswerOfTheModuleHasItsWordsInEveryLanguage(t *testing.T) {
 	t.Parallel()
-	all := []*kernel.Error{errTarget, errIssuer, errFramed, errNoLogin, errRefused, errCancelled, errLevel, errOtherPerson, errNoRole, errIssuerAway, errToken, errMachine}
+	all := []*kernel.Error{errTarget, errIssuer, errFramed, errNoLogin, errRefused, errCancelled, errLevel, errOtherPerson, errNoRole, errIssuerAway, errToken, errMachine, errNotAsked}
 	for _, locale := range kernel.Locales {
 		raw, err := fs.ReadFile(Texts(), locale+".json")
 		if err != nil {
@@ -27,8 +27,11 @@ func TestEveryAnswerOfTheModuleHasItsWordsInEveryLanguage(t *testing.T) {
 				ofThePage++
 			}
 		}
-		if len(words) != len(all)+len(flaws)+ofThePage {
+		if len(words) != len(all)+len(flaws)+ofThePage+1 { // and one word beside a claim
 			t.Errorf("%s: %d texts for %d answers, %d flaws and %d words of the page", locale, len(words), len(all), len(flaws), ofThePage)
+		}
+		if said := words[notAsked.Slug]; said == "" || locale == "en" && said != notAsked.Message {
+			t.Errorf("%s: %s is %q", locale, notAsked.Slug, said)
 		}
 		for _, f := range flaws {
 			if words[f.slug] == "" || locale == "en" && words[f.slug] != f.message {

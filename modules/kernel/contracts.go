@@ -24,7 +24,8 @@ type Directory interface {
 // Cases is offered by casework: every service a citizen uses is a case of a declared workflow.
 type Cases interface {
 	// Start opens a draft for the signed-in citizen, and takes its first action with it when there is one. Errors:
-	// NotFound when the tenant does not offer the service, those of Releases.MayStart, StepUp when the sign-in is too weak for it, those of Act.
+	// NotFound when the tenant does not offer the service, those of Releases.MayStart, those of People.Asked, StepUp when the sign-in is too
+	// weak for it, those of Act.
 	Start(ctx context.Context, tx Tx, n NewCase) (Case, error)
 	// Act takes one declared action. Errors: Invalid with fields, Conflict (changed-meanwhile,
 	// action-not-possible), StepUp, NotFound when the case is not the principal's to see.
@@ -193,9 +194,14 @@ type Document struct {
 
 // People is offered by identity.
 type People interface {
-	// Person returns the verified claims of one person, for prefilling and for the document. NotFound when
-	// there is none. Only the person, staff with a case of theirs, and the system get here: the caller has checked.
-	Person(ctx context.Context, tx Tx, id PersonID) (Person, error)
+	// Person returns the verified claims one person gave to a service, for prefilling and for the document: what was given to
+	// another one is not among them (consent is per purpose). service empty: for no service, with the name alone. NotFound when
+	// there is nobody. Only the person, staff with a case of theirs, and the system get here: the caller has checked.
+	Person(ctx context.Context, tx Tx, id PersonID, service string) (Person, error)
+	// Asked answers whether a new case of a service may begin with what is known of whoever acts: nil, or Consent
+	// (claims-not-asked) when their issuer was never asked, for this service, for a claim that it requires. What an issuer was
+	// asked for and does not hold is no error. tx is the caller's, or nil outside of one.
+	Asked(ctx context.Context, tx Tx, service string) error
 }
 
 // Person is what an issuer verified about somebody.

@@ -18,6 +18,7 @@ const (
 	Forbidden                   // 403: known, but has no such right
 	NotFound                    // 404: not there, or not yours: the two read the same
 	Conflict                    // 409: somebody else changed it first, or the state does not allow it
+	Consent                     // 409: the person has not been asked yet for what the service requires; App says where they are
 	TooLarge                    // 413
 	Invalid                     // 422: readable, but a field is wrong; Fields says which
 	TooMany                     // 429: RetryAfter says when to come back
@@ -37,6 +38,7 @@ type Error struct {
 	RetryAfter time.Duration // TooMany and Unavailable
 	Level      Level         // StepUp: the level that is needed
 	MaxAge     time.Duration // StepUp: how fresh the sign-in must be; 0 = no limit
+	App        string        // Consent: the mini-app whose own sign-in asks for it
 	Instead    []Alternative // Conflict: what can still be had, best first
 	Err        error
 }
@@ -113,6 +115,12 @@ func (e *Error) Offering(instead []Alternative) *Error {
 // InvalidFields is the error for input that can be read but is wrong.
 func InvalidFields(fields ...FieldError) *Error {
 	return &Error{Kind: Invalid, Slug: "invalid-input", Message: "Some answers need your attention.", Fields: fields}
+}
+
+// LeadsToSignIn reports whether err ends once the person has been through a sign-in: a page answers it by going there and back.
+func LeadsToSignIn(err error) bool {
+	k := KindOf(err)
+	return err != nil && (k == Unauthenticated || k == StepUp || k == Consent)
 }
 
 // NotThere is the one answer for "does not exist" and "is not yours" (promise 11).

@@ -344,7 +344,7 @@ func (s *Service) act(ctx context.Context, tx kernel.Tx, a Appointment, version 
 func (s *Service) patient(ctx context.Context, tx kernel.Tx, a *Appointment, o offer, p Patient) error {
 	switch p.ForWhom {
 	case "", ForSelf:
-		person, err := s.People.Person(ctx, tx, a.Applicant)
+		person, err := s.People.Person(ctx, tx, a.Applicant, a.Service)
 		if err != nil {
 			return err
 		}

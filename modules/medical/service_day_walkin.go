@@ -54,7 +54,8 @@ func (s *Service) WalkInChoices(ctx context.Context, facility kernel.AgencyID, v
 // Admit opens an appointment for a person who is present, and checks them in with it: at a free time, or now beside the
 // others, which takes nobody's time away. The case belongs to the person the clinic wrote down and to no sign-in; their
 // papers are printed at the desk. Reception and practitioners, once per idempotency key. Errors: NotFound, Forbidden, Invalid
-// with fields (visit_type, patient_name, patient_birthdate, slot), ErrSlotTaken with other times, ErrNotForAge.
+// with fields (visit_type, patient_name, patient_birthdate, slot), ErrSlotTaken with other times, ErrNotForAge, those of kernel.Releases while the
+// mini-app is paused or has ended.
 func (s *Service) Admit(ctx context.Context, w WalkIn) (Appointment, error) {
 	if err := works(ctx, w.Facility, RoleReception, RolePractitioner); err != nil {
 		return Appointment{}, err

@@ -114,6 +114,9 @@ func (s *Service) Join(ctx context.Context, w Wish) (Appointment, error) {
 		if err := s.allowed(ctx, t); err != nil {
 			return Appointment{}, err
 		}
+		if err := s.People.Asked(ctx, tx, t.Service); err != nil { // before the patient is judged by what was given
+			return Appointment{}, err
+		}
 		where, err := s.checkWish(ctx, tx, w)
 		if err != nil {
 			return Appointment{}, err

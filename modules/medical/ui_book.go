@@ -223,6 +223,9 @@ func (s *Service) holdPage(w http.ResponseWriter, r *http.Request, d *workflows.
 	if err := web.NeedLevel(kernel.PrincipalOf(r.Context()), d.Start.Level, d.Start.MaxAge, s.Clock.Now()); err != nil {
 		return err
 	}
+	if err := s.People.Asked(r.Context(), nil, d.Slug); err != nil {
+		return err
+	}
 	return s.showHold(w, r, q, v)
 }
 
@@ -243,10 +246,10 @@ func (s *Service) postHold(w http.ResponseWriter, r *http.Request, d *workflows.
 		b.Channel = s.Channel(r.Context())
 	}
 	a, err := s.Hold(r.Context(), b)
-	switch kernel.KindOf(err) {
-	case kernel.StepUp: // by GET, so that the sign-in comes back to a page that goes on
+	switch {
+	case kernel.LeadsToSignIn(err): // by GET, so that the sign-in comes back to a page that goes on
 		return seeOther(w, r, appPath(d.Slug)+"/hold?"+r.PostForm.Encode())
-	case kernel.Conflict:
+	case kernel.KindOf(err) == kernel.Conflict:
 		return s.showTimesFor(w, r, d, err)
 	}
 	if err != nil {

@@ -79,6 +79,9 @@ func (s *Service) waitingPage(w http.ResponseWriter, r *http.Request, d *workflo
 	if err := s.allowed(r.Context(), t); err != nil {
 		return err
 	}
+	if err := s.People.Asked(r.Context(), nil, d.Slug); err != nil {
+		return err
+	}
 	today := s.Clock.Now().In(kernel.TenantOf(r.Context()).Location())
 	in := wishing{From: today.Format(time.DateOnly), Until: today.AddDate(0, 0, 14).Format(time.DateOnly)}
 	if p := r.FormValue("place"); p != "" {
@@ -101,7 +104,7 @@ func (s *Service) postWaiting(w http.ResponseWriter, r *http.Request, d *workflo
 	switch {
 	case err == nil:
 		return seeOther(w, r, myPath(d.Slug, a.Case))
-	case kernel.KindOf(err) == kernel.StepUp:
+	case kernel.LeadsToSignIn(err):
 		return seeOther(w, r, appPath(d.Slug)+"/waiting?visit="+t.Code)
 	case tolerable(err):
 		return s.showWaiting(w, r, t, places, in, err)

@@ -29,12 +29,14 @@ type house struct {
 // people is the kernel.People of the tests.
 type people map[kernel.PersonID]kernel.Person
 
-func (p people) Person(_ context.Context, _ kernel.Tx, id kernel.PersonID) (kernel.Person, error) {
+func (p people) Person(_ context.Context, _ kernel.Tx, id kernel.PersonID, _ string) (kernel.Person, error) {
 	if one, ok := p[id]; ok {
 		return one, nil
 	}
 	return kernel.Person{}, kernel.NotThere("person")
 }
+
+func (people) Asked(context.Context, kernel.Tx, string) error { return nil }
 
 const issuer = "https://wallet.example"
 

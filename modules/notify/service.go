@@ -31,7 +31,7 @@ func (s *Service) noticed(ctx context.Context, e kernel.Effect) (pg.Complete, er
 
 // emitCopies writes one effect for each channel that can reach the person.
 func (s *Service) emitCopies(ctx context.Context, tx *pg.Tx, m Message) error {
-	p, err := s.deps.People.Person(ctx, tx, m.Person)
+	p, err := s.deps.People.Person(ctx, tx, m.Person, m.Service)
 	if kernel.KindOf(err) == kernel.NotFound {
 		return nil
 	}
@@ -76,7 +76,7 @@ func (s *Service) open(ctx context.Context, e kernel.Effect) (parcel, bool, erro
 		if out.message, err = getMessage(ctx, tx, c.Message); err != nil {
 			return err
 		}
-		out.person, err = s.deps.People.Person(ctx, tx, out.message.Person)
+		out.person, err = s.deps.People.Person(ctx, tx, out.message.Person, out.message.Service)
 		return err
 	})
 	if kernel.KindOf(err) == kernel.NotFound && err != nil {

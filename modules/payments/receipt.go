@@ -48,7 +48,7 @@ func (s *Service) localeOf(ctx context.Context, tx kernel.Tx, p *payment) (strin
 	if p.Locale != "" {
 		return p.Locale, nil
 	}
-	person, err := s.People.Person(ctx, tx, p.Person)
+	person, err := s.People.Person(ctx, tx, p.Person, "")
 	if err != nil {
 		return "", fmt.Errorf("payments: person of %s: %w", p.ID, err)
 	}

@@ -30,7 +30,7 @@ func (s *Service) Open(ctx context.Context, tx kernel.Tx, n kernel.NewPayment) (
 	if err != nil {
 		return kernel.Payment{}, err
 	}
-	person, err := s.People.Person(ctx, tx, n.Person)
+	person, err := s.People.Person(ctx, tx, n.Person, "")
 	if err != nil {
 		return kernel.Payment{}, fmt.Errorf("payments: person of a payment of case %s: %w", n.Case, err)
 	}

@@ -87,7 +87,7 @@ func (s *Service) beginning(ctx context.Context, id kernel.TenantID, p *payment)
 	}
 	var person kernel.Person
 	err = s.DB.Read(ctx, id, func(tx *pg.Tx) (err error) {
-		person, err = s.People.Person(ctx, tx, p.Person)
+		person, err = s.People.Person(ctx, tx, p.Person, "")
 		return err
 	})
 	if err != nil {

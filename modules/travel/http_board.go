@@ -142,10 +142,10 @@ func (s *Service) postCallOff(ctx context.Context, in *CallOffInput) (*CallOffOu
 	return out, nil
 }
 
-// inBody puts the fields of an error below the body, as the caller sent them.
+// inBody puts the fields of an error below the body, as the caller sent them. What the person was never asked for was sent by nobody.
 func inBody(err error) error {
 	e := kernel.AsError(err)
-	if len(e.Fields) == 0 {
+	if len(e.Fields) == 0 || e.Kind == kernel.Consent {
 		return err
 	}
 	c := *e

@@ -118,7 +118,7 @@ func (s *Service) ridersOf(ctx context.Context, tx kernel.Tx, b Booking) ([]fare
 	for i, p := range b.Passengers {
 		who[i] = fares.Traveller{Birthdate: p.Birthdate, Declared: p.Declared, Bicycle: p.Bicycle}
 		if p.Self {
-			person, err := s.People.Person(ctx, tx, b.Applicant)
+			person, err := s.People.Person(ctx, tx, b.Applicant, b.Service)
 			if err != nil {
 				return nil, err
 			}

@@ -113,7 +113,7 @@ func (s *Service) departing(ctx context.Context, tx kernel.Tx, set setUp, servic
 		if err != nil || o.Fares.Service != service {
 			continue // not sold, or as something else
 		}
-		who, err := s.travellers(ctx, tx, make([]Wish, 1), nil)
+		who, err := s.travellers(ctx, tx, service, make([]Wish, 1), nil)
 		if err != nil {
 			return nil, err
 		}

@@ -79,7 +79,7 @@ func (s *Service) fill(ctx context.Context, tx kernel.Tx, b *Booking, o offer, q
 			named = append(named, Named{Self: p.Self, Name: p.Name, Birthdate: p.Birthdate})
 		}
 	}
-	who, err := s.travellers(ctx, tx, q.Wishes, named)
+	who, err := s.travellers(ctx, tx, b.Service, q.Wishes, named)
 	if err != nil {
 		return err
 	}

@@ -34,7 +34,7 @@ func (s *Service) SayWho(ctx context.Context, c kernel.CaseID, named []Named, pr
 		for i := range b.Passengers {
 			wishes[i].Bicycle = b.Passengers[i].Bicycle
 		}
-		who, err := s.travellers(ctx, tx, wishes, named)
+		who, err := s.travellers(ctx, tx, b.Service, wishes, named)
 		if err != nil {
 			return Booking{}, err
 		}

@@ -66,7 +66,7 @@ func (s *Service) Quote(ctx context.Context, a Asked, wishes []Wish, named []Nam
 		if err != nil {
 			return err
 		}
-		who, err := s.travellers(ctx, tx, wishes, named)
+		who, err := s.travellers(ctx, tx, o.Fares.Service, wishes, named)
 		if err != nil {
 			return err
 		}
@@ -213,8 +213,8 @@ func fewEnough(wishes []Wish) error {
 	return nil
 }
 
-// travellers joins what people need with who they are; named empty: nothing is known about anybody yet.
-func (s *Service) travellers(ctx context.Context, tx kernel.Tx, wishes []Wish, named []Named) ([]fares.Traveller, error) {
+// travellers joins what people need with who they are to a service; named empty: nothing is known about anybody yet.
+func (s *Service) travellers(ctx context.Context, tx kernel.Tx, service string, wishes []Wish, named []Named) ([]fares.Traveller, error) {
 	out := make([]fares.Traveller, len(wishes))
 	for i, w := range wishes {
 		out[i].Bicycle = w.Bicycle
@@ -230,7 +230,7 @@ func (s *Service) travellers(ctx context.Context, tx kernel.Tx, wishes []Wish, n
 		if who.Kind != kernel.Citizen {
 			continue
 		}
-		person, err := s.People.Person(ctx, tx, who.Person)
+		person, err := s.People.Person(ctx, tx, who.Person, service)
 		if err != nil {
 			return nil, err
 		}

@@ -36,6 +36,9 @@ func crowdIn(r *http.Request) []Wish {
 
 // ridePage says what the ride costs and asks for how many. Following a link holds nothing.
 func (s *Service) ridePage(w http.ResponseWriter, r *http.Request, d *workflows.Definition) error {
+	if err := s.People.Asked(r.Context(), nil, d.Slug); err != nil {
+		return err
+	}
 	return s.showRideFor(w, r, d, nil)
 }
 

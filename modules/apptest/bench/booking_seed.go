@@ -51,7 +51,9 @@ const seedPeople = `INSERT INTO identity.person (tenant_id, id, issuer, subject,
 			SELECT 'northwick', ('d' || lpad(to_hex(n), 31, '0'))::uuid, '%[1]s', 'booker-' || n, 'citizen', 'Booker Number ' || n, 'en',
 				jsonb_build_object('name', 'Booker Number ' || n, 'birthdate', '1988-04-17', 'address.street_address', '12 Mill Lane',
 					'address.locality', 'Northwick', 'address.postal_code', 'NW7 2QH', 'address.country', 'GB'), now(), now()
-			FROM generate_series(0, %[2]d - 1) n;`
+			FROM generate_series(0, %[2]d - 1) n;
+		INSERT INTO identity.consent (tenant_id, person_id, app, asked, given, at)
+			SELECT tenant_id, id, app, '["name", "birthdate"]', '["name", "birthdate"]', now() FROM identity.person, unnest('{doctor-appointment,coach-ticket}'::text[]) app WHERE tenant_id = 'northwick' AND subject LIKE 'booker-%%';`
 
 // seedClinics makes the town.
 func (b *base) seedClinics(app *apptest.App) {

@@ -6,12 +6,11 @@ import (
 	"net/url"
 	"reflect"
 	"strings"
-	"time"
 
 	"townhall/modules/kernel"
 )
 
-// Page is one HTML route. Handle writes the page or returns an error: Unauthenticated and StepUp become the
+// Page is one HTML route. Handle writes the page or returns an error: Unauthenticated, StepUp and Consent become the
 // sign-in, which comes back to the page; every other error becomes an error page in the reader's language.
 // A POST is refused when it comes from another site, and its hidden field "idempotency_key" names the attempt.
 type Page struct {
@@ -42,9 +41,9 @@ type Authenticator interface {
 	// Bearer checks an RFC 9068 access token for audience. Errors: Unauthenticated (invalid-token), Unavailable
 	// when the issuer's keys cannot be had.
 	Bearer(r *http.Request, audience string) (kernel.Principal, error)
-	// Challenge answers with a redirect to sign-in or step-up that comes back to r (or, for a POST, to the page
-	// it was sent from).
-	Challenge(w http.ResponseWriter, r *http.Request, area string, level kernel.Level, maxAge time.Duration)
+	// Challenge answers with a redirect to the sign-in that e calls for (kernel.LeadsToSignIn), which comes back to r (or, for a
+	// POST, to the page it was sent from).
+	Challenge(w http.ResponseWriter, r *http.Request, area string, e *kernel.Error)
 }
 
 // ErrorPage renders an error for people; offered by the shells. e is already in the reader's language.
@@ -189,8 +188,8 @@ var errCrossSite = kernel.NewError(kernel.Forbidden, "cross-site", "This form wa
 func (s *Server) pageError(w http.ResponseWriter, r *http.Request, err error) {
 	e := kernel.AsError(err)
 	area := AreaOf(r.URL.Path)
-	if e.Kind == kernel.Unauthenticated || e.Kind == kernel.StepUp {
-		s.auth.Challenge(w, r, area, e.Level, e.MaxAge)
+	if kernel.LeadsToSignIn(e) {
+		s.auth.Challenge(w, r, area, e)
 		return
 	}
 	if e.Kind == kernel.Internal {

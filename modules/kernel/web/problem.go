@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"log/slog"
 	"net/http"
+	"net/url"
 	"strconv"
 	"time"
 
@@ -26,6 +27,8 @@ type Problem struct {
 	Errors []ProblemField `json:"errors,omitempty" maxItems:"1000" doc:"Which fields are wrong."`
 
 	Alternatives []ProblemAlternative `json:"alternatives,omitempty" maxItems:"20" doc:"What can be had instead of what is gone, best first (RFC 9457 §3.2)."`
+
+	SignIn string `json:"sign_in,omitempty" format:"uri" example:"https://northwick.example/sign-in?app=residence-certificate" doc:"With claims-not-asked: open this for the person, in their browser. Their wallet asks them, once for each mini-app; then the same request works."`
 
 	headers http.Header
 }
@@ -65,6 +68,7 @@ var statuses = map[kernel.Kind]int{
 	kernel.Forbidden:       http.StatusForbidden,
 	kernel.NotFound:        http.StatusNotFound,
 	kernel.Conflict:        http.StatusConflict,
+	kernel.Consent:         http.StatusConflict, // no 401: another token changes nothing, and a client that fetches one would go round in a circle
 	kernel.TooLarge:        http.StatusRequestEntityTooLarge,
 	kernel.Invalid:         http.StatusUnprocessableEntity,
 	kernel.TooMany:         http.StatusTooManyRequests,
@@ -112,6 +116,9 @@ func (s *Server) problemOf(r *http.Request, err error) *Problem {
 	}
 	for _, a := range e.Instead {
 		p.Alternatives = append(p.Alternatives, ProblemAlternative{ID: a.ID, StartsAt: a.StartsAt, EndsAt: a.EndsAt, Place: a.Place})
+	}
+	if e.Kind == kernel.Consent {
+		p.SignIn = kernel.TenantOf(r.Context()).Origin + "/sign-in?app=" + url.QueryEscape(e.App)
 	}
 	p.headers = errorHeaders(e)
 	return p

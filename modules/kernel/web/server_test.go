@@ -46,8 +46,8 @@ func (b believer) Bearer(r *http.Request, _ string) (kernel.Principal, error) {
 	}
 	return b.who(r), nil
 }
-func (believer) Challenge(w http.ResponseWriter, r *http.Request, area string, level kernel.Level, _ time.Duration) {
-	http.Redirect(w, r, "/sign-in?area="+area+"&level="+level.String(), http.StatusSeeOther)
+func (believer) Challenge(w http.ResponseWriter, r *http.Request, area string, e *kernel.Error) {
+	http.Redirect(w, r, "/sign-in?area="+area+"&level="+e.Level.String(), http.StatusSeeOther)
 }
 
 type amountInput struct {
