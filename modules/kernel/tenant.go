@@ -81,6 +81,8 @@ type Agency struct {
 	Name   Text
 	Kind   BodyKind
 	Office *Office // nil: none that people are told of
+
+	Suspended bool // nothing new is opened to people for it; what runs goes on
 }
 
 // BodyKind is what kind of body an agency is: what it may offer depends on it. Persons are none.
