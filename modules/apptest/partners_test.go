@@ -842,7 +842,7 @@ func (l *lockedLog) String() string {
 	return l.b.String()
 }
 
-// Everybody who subscribed receives each announcement once, in their language, whatever happens to who sends it; who left meanwhile does not.
+// Everybody who subscribed receives an announcement once, in their language, whatever happens to who sends it; who left meanwhile does not.
 func TestAnAnnouncementReachesEverySubscriberOnce(t *testing.T) {
 	t.Parallel()
 	const subscribers = 250
@@ -914,9 +914,6 @@ func TestAnAnnouncementReachesEverySubscriberOnce(t *testing.T) {
 			t.Fatalf("%d", got.Status)
 		}
 	}
-	if got := send(off, form("2", nil)); got.Status != http.StatusSeeOther {
-		t.Fatalf("%d", got.Status)
-	}
 	// Nothing can be read for a while: every handler fails.
 	a.asOwner(t, `ALTER TABLE partners.announcement RENAME TO away`)
 	if err := a.Drain(t.Context()); err == nil {
@@ -964,19 +961,19 @@ func TestAnAnnouncementReachesEverySubscriberOnce(t *testing.T) {
 		t.Errorf("%d effects wait for ever", n)
 	}
 	for i, c := range cases {
-		want := 2
+		want := 1
 		if i == 0 {
 			want = 0
 		}
 		messages := scan[int](t, a.App, `SELECT count(*)::int FROM notify.message WHERE case_id = $1 AND notice = 'announced'`, c.ID)
-		papers := scan[int](t, a.App, `SELECT count(*)::int FROM documents.document WHERE case_id = $1 AND locale = $2 AND state = 'valid'`, c.ID, kernel.Locales[i%3])
+		papers := scan[int](t, a.App, `SELECT count(*)::int FROM documents.document WHERE case_id = $1 AND locale = $2 AND state = 'valid' AND content::text LIKE '%' || $3 || '%'`, c.ID, kernel.Locales[i%3], []string{"Water", "Вода", "停水"}[i%3])
 		all := scan[int](t, a.App, `SELECT count(*)::int FROM documents.document WHERE case_id = $1`, c.ID)
 		if messages != want || papers != want || all != want {
 			t.Errorf("subscriber %d: %d messages, %d documents in %s, %d at all, want %d of each", i, messages, papers, kernel.Locales[i%3], all, want)
 			break
 		}
 	}
-	if got := scan[string](t, a.App, `SELECT string_agg(reached::text, ' ') FROM partners.announcement`); got != fmt.Sprint(subscribers-1, " ", subscribers-1) {
+	if got := scan[string](t, a.App, `SELECT string_agg(reached::text, ' ') FROM partners.announcement`); got != fmt.Sprint(subscribers-1) {
 		t.Errorf("reached %s", got)
 	}
 	if got := a.Page(apptest.PageRequest{Tenant: "northwick", Method: http.MethodGet, Path: "/cases/" + cases[1].ID, Cookie: a.Cookie("northwick", people[1])}); !bytes.Contains(got.Body, []byte("Вода 1")) && !bytes.Contains(got.Body, []byte("Объявление")) {
