@@ -165,7 +165,7 @@ func list() []entry {
 		}},
 		{"partners", partners.Texts(), func(h *house) (module, error) {
 			return partners.New(partners.Deps{
-				DB: h.DB, Library: h.library, Directory: h.directory, Holds: h.catalogue, Audit: h.log, Clock: h.Clock, Texts: h.texts, Citizen: h.citizen, Staff: h.staff,
+				DB: h.DB, Library: h.library, Directory: h.directory, Holds: h.catalogue, Audit: h.log, Clock: h.Clock, Log: h.Log, Texts: h.texts, Citizen: h.citizen, Staff: h.staff,
 				Office: partnerOffice, Apply: h.follow, SignIns: h.signIns, Cases: h.cases, Printable: h.printable,
 			})
 		}},

@@ -13,14 +13,16 @@ import (
 const partnerOffice kernel.AgencyID = "partner-office"
 
 // follow makes the house know what the partners of a municipality add to it. The order matters: nobody is offered a mini-app before its
-// definition is known, and nobody believes for a moment that one without a release is there for everybody.
+// definition is known, and nobody believes for a moment that one without a release is there for everybody. A mini-app whose name came with
+// the program meanwhile is left out.
 func (h *house) follow(ctx context.Context, t kernel.TenantID, r partners.Roster) error {
 	for _, d := range r.Older {
 		h.library.AddOlder(d)
 	}
 	for _, d := range r.Newest {
 		if err := h.library.Add(d); err != nil {
-			return err
+			h.Log.ErrorContext(ctx, "mini-app of a partner is left out", "tenant", t, "app", d.Slug, "err", err)
+			r.Services = slices.DeleteFunc(slices.Clone(r.Services), func(slug string) bool { return slug == d.Slug })
 		}
 	}
 	h.catalogue.ForgetReleases(t)

@@ -171,7 +171,7 @@ func TestEachWrongBlankIsNamed(t *testing.T) {
 	}{
 		{"application", func(b *Blanks) { b.Slug = "" }, "slug field.required"},
 		{"application", func(b *Blanks) { b.Slug = "../etc" }, "slug field.wrong-format"},
-		{"application", func(b *Blanks) { b.Slug = strings.Repeat("a", 41) }, "slug field.too-long"},
+		{"application", func(b *Blanks) { b.Slug = strings.Repeat("a", 61) }, "slug field.too-long"},
 		{"application", func(b *Blanks) { b.Agency = "Our Agency" }, "agency field.wrong-format"},
 		{"application", func(b *Blanks) { b.Category = "x: y" }, "category field.wrong-format"},
 		{"application", func(b *Blanks) { b.Prefix = "ABCD" }, "prefix field.wrong-format"},

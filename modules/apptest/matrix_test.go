@@ -48,7 +48,17 @@ var columns = []column{
 	{"conductor elsewhere", &apptest.Nora, "northwick"},
 	{"publisher", &apptest.Sofia, "northwick"},
 	{"reviewer", &apptest.Marcus, "northwick"},
+	{"partner officer", &apptest.Ines, "northwick"},
+	{"representative", &marketDirector, "northwick"},
+	{"officer of a partner", &marketOfficer, "northwick"},
+	{"publisher of a partner", &marketPublisher, "northwick"},
 }
+
+// The people of the partner: who acts for it, and its staff.
+var (
+	marketDirector                 = apptest.Who{Subject: "ravi", Name: "Ravi Menon", ACR: "substantial", Client: "northwick.residence-certificate"}
+	marketOfficer, marketPublisher = apptest.StaffOf("market", "officer", "otto"), apptest.StaffOf("market", "publisher", "pia")
+)
 
 // matrix is one town with one submitted case of Anna's, one document, one visit, and the samples that fill the paths.
 type matrix struct {
@@ -56,15 +66,16 @@ type matrix struct {
 	kase, document, number, effect string
 	share, token                   string // a link that is ended on the way, and the secret of another
 	practice                       apptest.Practice
-	visit                          string // Anna's, at Riverside
-	payment, difference            string // Anna's too
-	departure, trip                string // of coast-coaches; Anna's booking on it
+	visit                          string          // Anna's, at Riverside
+	payment, difference            string          // Anna's too
+	departure, trip                string          // of coast-coaches; Anna's booking on it
+	notices                        apptest.MiniApp // of the partner
 }
 
 func newMatrix(t *testing.T, options ...apptest.Option) *matrix {
-	a := apptest.Start(t, append(options, apptest.WithTravel(t))...)
+	a := apptest.Start(t, append(options, apptest.WithTravel(t), apptest.WithPartners)...)
 	a.Know("northwick", apptest.Anna, apptest.Boris, apptest.Low, apptest.Oliver, apptest.Priya, apptest.Visitor, apptest.Tomasz,
-		apptest.Rosa, apptest.Amara, apptest.Petra, apptest.Hannah, apptest.Theresa, apptest.Sofia, apptest.Marcus)
+		apptest.Rosa, apptest.Amara, apptest.Petra, apptest.Hannah, apptest.Theresa, apptest.Sofia, apptest.Marcus, apptest.Ines, apptest.Paul, marketDirector, marketOfficer, marketPublisher)
 	a.Know("eastmere", apptest.Anna, apptest.Tomasz)
 	m := &matrix{App: a, practice: a.Practice(2, 0)}
 	m.visit = a.Book(patient(apptest.Anna), m.practice.Slots[0], "consultation").ID
@@ -76,6 +87,8 @@ func newMatrix(t *testing.T, options ...apptest.Option) *matrix {
 	a.Coaches()
 	m.departure = a.Coach(time.Now().Add(72*time.Hour), 3)
 	m.trip = m.ride(t)
+	a.Admit(marketDirector, apptest.PartnerAnswers("market", nil))
+	m.notices = a.Made(marketDirector, "market", "notices", "market-notices", "permits")
 	m.share, _ = m.link(t)
 	_, m.token = m.link(t)
 	return m
@@ -114,9 +127,13 @@ func (m *matrix) sample(o web.Operation) (path string, form url.Values, body any
 		"{id}": m.kase, "{facility}": "riverside-clinic", "{table}": "places", "{visit_type}": "consultation", "{kind}": "places", "{case}": m.kase, "{app}": "residence-certificate", "{slug}": "residence-certificate", "{app_id}": "residence-certificate",
 		"{number}": m.number, "{action}": "assign", "{page}": "purpose", "{page...}": "apps/residence-certificate", "{contract}": "civic", "{file}": "swagger-ui.css", "{$}": "",
 		"{effect}": m.effect, "{share}": m.share, "{token}": m.token, "{list}": "1", "{request...}": "MAA", "{provider}": "wallet", "{day}": "2026-11-21",
-		"{operator}": "coast-coaches", "{departure}": m.departure, "{conflict}": "0198f2a6-7e55-7c1e-9a55-3f0d4f6f1c11", "{how}": "kept", "{code}": "coast", "{agency}": "civil-registry", "{index}": "0",
+		"{operator}": "coast-coaches", "{departure}": m.departure, "{conflict}": "0198f2a6-7e55-7c1e-9a55-3f0d4f6f1c11", "{how}": "kept", "{code}": "coast", "{agency}": "civil-registry", "{index}": "0", "{organisation}": "market", "{part}": "check",
 	}
 	switch {
+	case strings.HasPrefix(o.Path, "/organisations/{"), strings.HasPrefix(o.Path, "/staff/partners/"):
+		ids["{agency}"], ids["{id}"] = "market", m.notices.ID
+	case strings.HasPrefix(o.Path, "/staff/notices/"):
+		ids["{app}"] = m.notices.AppID
 	case strings.HasPrefix(o.Path, "/staff/mini-apps/"):
 		ids["{action}"] = "halt"
 	case strings.Contains(o.Path, "/differences/"):
@@ -198,6 +215,14 @@ func (m *matrix) sample(o web.Operation) (path string, form url.Values, body any
 		body = map[string]any{"form": apptest.SmallCoach, "version": 9999}
 	case "set-fares":
 		body = map[string]any{"form": apptest.CoastFares, "version": 9999, "service": "coach-ticket"}
+	case "set-sign-in":
+		body = map[string]any{"version": 9999, "sign_in": map[string]any{"groups": map[string]string{"publisher": "market-editors"}}}
+	case "make-mini-app":
+		body = map[string]any{"template": "lottery", "blanks": m.Blanks("notices", "market-more", "permits")}
+	case "suspend-partner":
+		body = map[string]any{"version": 9999, "reason": "The register is being examined."}
+	case "resume-partner":
+		body = map[string]any{"version": 9999}
 	case "create-share":
 		body = map[string]any{"label": "My bank", "days": 7}
 	default:

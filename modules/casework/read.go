@@ -29,9 +29,7 @@ func (s *Service) Read(ctx context.Context, tx kernel.Tx, q kernel.CaseQuery) ([
 	}
 	out := make([]kernel.Case, len(recs))
 	for i, r := range recs {
-		if out[i], err = s.listed(tx, r, who); err != nil {
-			return nil, err
-		}
+		out[i] = s.listed(tx, r, who)
 	}
 	return out, nil
 }
@@ -53,20 +51,19 @@ func (s *Service) filterOf(who kernel.Principal, q kernel.CaseQuery) (filter, bo
 	return f, true
 }
 
-// listed is a case as a list shows it: to officials without anything personal.
-func (s *Service) listed(tx kernel.Tx, r record, who kernel.Principal) (kernel.Case, error) {
-	def, err := s.definition(r)
-	if err != nil {
-		return kernel.Case{}, err
-	}
+// listed is a case as a list shows it: to officials without anything personal. One whose definition is not loaded has no answers: whoever
+// has it reads their other cases all the same.
+func (s *Service) listed(tx kernel.Tx, r record, who kernel.Principal) kernel.Case {
 	c := bare(r)
-	if !official(who) {
-		c.Name = r.ApplicantName
-		c.Answers = def.VisibleAnswers(s.snapshot(tx, r, kernel.Person{ID: r.Applicant}), kernel.Citizen)
-	} else {
+	if official(who) {
 		c.Applicant = ""
+		return c
 	}
-	return c, nil
+	c.Name = r.ApplicantName
+	if def, err := s.definition(r); err == nil {
+		c.Answers = def.VisibleAnswers(s.snapshot(tx, r, kernel.Person{ID: r.Applicant}), kernel.Citizen)
+	}
+	return c
 }
 
 // detail is one case with everything a page or an answer may need, as the principal may see it.

@@ -114,6 +114,7 @@ var (
 	errRole        = kernel.NewError(kernel.Forbidden, "release-role", "Your role at the agency does not allow this.")
 	errSamePerson  = kernel.NewError(kernel.Forbidden, "release-four-eyes", "A second official has to approve this: you proposed it.")
 	errNotNow      = kernel.NewError(kernel.Conflict, "release-not-now", "This is not possible at the stage the mini-app has reached.")
+	errSuspended   = kernel.NewError(kernel.Conflict, "release-suspended", "The agency is suspended: nothing of it is opened until the municipality lets it go on.")
 	errNoProposal  = kernel.NewError(kernel.Conflict, "release-nothing-proposed", "Nothing waits for approval.")
 	errProposed    = kernel.NewError(kernel.Conflict, "release-proposed", "A proposal waits for approval already. It has to be decided first.")
 	errBeta        = kernel.NewError(kernel.Conflict, "release-beta", "This service is being tried out by a small group. It will open for everybody later.")
@@ -192,6 +193,12 @@ func (r Release) step(c Command, who kernel.Principal, agency kernel.AgencyID, n
 	r.Version, r.UpdatedAt = before.Version+1, now
 	h.Version, h.From, h.To, h.FromShare, h.ToShare = r.Version, before.Stage, r.Stage, before.Share, r.Share
 	return r, h, nil
+}
+
+// opens reports whether a change from before to r lets people in, or proposes to.
+func (r Release) opens(before Release) bool {
+	inside := func(s Stage) bool { return s == StageBeta || s == StagePublic || s == StageReview || s == StageDraft }
+	return r.Proposal != nil && inside(r.Proposal.Stage) || r.Stage != before.Stage && inside(r.Stage) || r.Share > before.Share
 }
 
 func (r *Release) begin() error {

@@ -199,6 +199,8 @@ type managed struct {
 	def     *workflows.Definition
 	agency  kernel.AgencyID
 	offered bool // the municipality's settings name it
+
+	suspended bool // the agency is
 }
 
 // duty returns the definition of an app whose agency the official is publisher or reviewer at, or NotFound: not yours is not there.
@@ -209,10 +211,11 @@ func (s *Service) duty(ctx context.Context, app string) (managed, error) {
 		return managed{}, kernel.NotThere("mini-app")
 	}
 	agency := kernel.AgencyID(d.Agency)
-	if _, there := s.deps.Directory.Agency(t.ID, agency); !there || !who.Has(agency, RolePublisher) && !who.Has(agency, RoleReviewer) {
+	body, there := s.deps.Directory.Agency(t.ID, agency)
+	if !there || !who.Has(agency, RolePublisher) && !who.Has(agency, RoleReviewer) {
 		return managed{}, kernel.NotThere("mini-app")
 	}
-	return managed{def: d, agency: agency, offered: slices.Contains(t.Services, app), Release: untouched(app)}, nil
+	return managed{def: d, agency: agency, offered: slices.Contains(t.Services, app), suspended: body.Suspended, Release: untouched(app)}, nil
 }
 
 // Managed lists the mini-apps of the official's agencies: those the municipality offers, in its order, then those that are
@@ -267,7 +270,7 @@ func (s *Service) look(ctx context.Context, app string, before int) (managed, []
 }
 
 // change makes one change, once per idempotency key. Publishers and reviewers of the agency. The change, its line in the
-// history and its audit entry are one transaction. Errors: NotFound, those of Release.step.
+// history and its audit entry are one transaction. Errors: NotFound, Conflict release-suspended, those of Release.step.
 func (s *Service) change(ctx context.Context, app string, c Command) (Release, error) {
 	m, err := s.duty(ctx, app)
 	if err != nil {
@@ -305,6 +308,9 @@ func (s *Service) writeAs(ctx context.Context, tx *pg.Tx, who kernel.Principal, 
 	after, h, err := before.step(c, who, m.agency, now)
 	if err != nil {
 		return Release{}, err
+	}
+	if m.suspended && after.opens(before) {
+		return Release{}, errSuspended
 	}
 	if err := saveRelease(ctx, tx, after, h); err != nil {
 		return Release{}, err

@@ -194,8 +194,8 @@ func (s *Service) TryIssuer(ctx context.Context, url string) (kernel.Discovered,
 	ctx, cancel := context.WithTimeout(ctx, 2*fetchTimeout)
 	defer cancel()
 	tenant := kernel.TenantOf(ctx)
-	p, ok := s.configured(url, AreaStaff, tenant.ID)
-	if !ok || url == "" {
+	p, ours := s.configured(url, AreaStaff, tenant.ID)
+	if !ours || url == "" {
 		if f := s.partners.refuses(tenant, url); f != nil {
 			return kernel.Discovered{}, unfit(f, nil)
 		}
@@ -208,7 +208,7 @@ func (s *Service) TryIssuer(ctx context.Context, url string) (kernel.Discovered,
 	if _, err := p.fetchKeys(ctx, m.Keys); err != nil {
 		return kernel.Discovered{}, unfit(flawKeys, err)
 	}
-	return kernel.Discovered{Issuer: p.URL, ACR: m.ACR, Algorithms: m.accepted(), PAR: m.PAR != "", ClaimsParam: m.ClaimsParam}, nil
+	return kernel.Discovered{Ours: ours, Issuer: p.URL, ACR: m.ACR, Algorithms: m.accepted(), PAR: m.PAR != "", ClaimsParam: m.ClaimsParam}, nil
 }
 
 // unfit tells who typed an issuer's address what is wrong there: the flaw in err, or otherwise.

@@ -19,6 +19,7 @@ type StaffIssuer struct {
 
 // Discovered is what an OpenID provider says it offers (OpenID Connect Discovery §3).
 type Discovered struct {
+	Ours        bool     // the municipality's own staff sign in there
 	Issuer      string   // its name, the same as the address it was found at
 	ACR         []string // acr_values_supported; empty when it does not say
 	Algorithms  []string // of its ID tokens, those that are accepted here

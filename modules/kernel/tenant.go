@@ -82,7 +82,8 @@ type Agency struct {
 	Kind   BodyKind
 	Office *Office // nil: none that people are told of
 
-	Partner bool // it joined while the house runs: it offers its own mini-apps and takes part in no shared one
+	Partner   bool // it joined while the house runs: it offers its own mini-apps and takes part in no shared one
+	Suspended bool // nothing new is opened to people for it; what runs goes on
 }
 
 // BodyKind is what kind of body an agency is: what it may offer depends on it. Persons are none.

@@ -15,6 +15,7 @@ import (
 	"context"
 	"embed"
 	"io/fs"
+	"log/slog"
 	"slices"
 	"sync"
 	"time"
@@ -44,6 +45,7 @@ type Deps struct {
 	Holds     kernel.ReleaseHolds
 	Audit     kernel.Audit
 	Clock     kernel.Clock
+	Log       *slog.Logger
 	Texts     *ui.Texts
 	Citizen   ui.Shell
 	Staff     ui.Shell

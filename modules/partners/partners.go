@@ -67,12 +67,15 @@ var Roles = []string{kernel.RolePublisher, "officer", "reception", "practitioner
 var signInLevels = []kernel.Level{kernel.Low, kernel.Substantial, kernel.High}
 
 var (
-	errTaken       = kernel.FieldError{Path: "short_name", Slug: "partners.short-name-taken", Message: "Another agency has this short name. Choose another one."}
-	errNotActive   = kernel.NewError(kernel.Conflict, "partner-not-active", "This is possible while the organisation is a partner.")
-	errNotNow      = kernel.NewError(kernel.Conflict, "partner-not-now", "This is not possible in the organisation's present state.")
-	errNoSignIn    = kernel.NewError(kernel.Conflict, "partner-no-sign-in", "Say first how your staff sign in: somebody has to look after the mini-app.")
-	errLicenceOver = kernel.NewError(kernel.Conflict, "partner-licence-over", "The organisation's licence has ended.")
-	errTooMany     = kernel.NewError(kernel.Conflict, "partner-too-many", "The organisation has as many mini-apps as it can have.")
+	errTaken        = kernel.FieldError{Path: "short_name", Slug: "partners.short-name-taken", Message: "Another agency has this short name. Choose another one."}
+	errIssuerOurs   = kernel.FieldError{Path: "issuer_url", Slug: "partners.issuer-ours", Message: "This is the municipality's own sign-in. Choose it above."}
+	errIssuerShared = kernel.FieldError{Path: "issuer_url", Slug: "partners.issuer-shared", Message: "Another partner uses this sign-in with other values for its levels. Name the same ones, or another sign-in."}
+	errTooMuch      = kernel.FieldError{Path: "questions", Slug: "partners.too-much", Message: "All questions together are too long. Shorten or remove some."}
+	errNotActive    = kernel.NewError(kernel.Conflict, "partner-not-active", "This is possible while the organisation is a partner.")
+	errNotNow       = kernel.NewError(kernel.Conflict, "partner-not-now", "This is not possible in the organisation's present state.")
+	errNoSignIn     = kernel.NewError(kernel.Conflict, "partner-no-sign-in", "Say first how your staff sign in: somebody has to look after the mini-app.")
+	errLicenceOver  = kernel.NewError(kernel.Conflict, "partner-licence-over", "The organisation's licence has ended.")
+	errTooMany      = kernel.NewError(kernel.Conflict, "partner-too-many", "The organisation has as many mini-apps as it can have.")
 )
 
 func wrong(path, slug, message string) kernel.FieldError {

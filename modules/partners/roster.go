@@ -77,7 +77,7 @@ func (s *Service) roster(ctx context.Context, tx *pg.Tx) (Roster, error) {
 		return r, err
 	}
 	for _, p := range all {
-		r.Agencies = append(r.Agencies, kernel.Agency{ID: p.Agency, Name: p.Name, Kind: p.Kind, Office: p.office(), Partner: true})
+		r.Agencies = append(r.Agencies, kernel.Agency{ID: p.Agency, Name: p.Name, Kind: p.Kind, Office: p.office(), Partner: true, Suspended: p.State == Suspended})
 		if p.SignIn.Set() {
 			r.SignIns = append(r.SignIns, StaffSignIn{Agency: p.Agency, Name: p.Name, SignIn: p.SignIn})
 		}
@@ -91,27 +91,36 @@ func (s *Service) roster(ctx context.Context, tx *pg.Tx) (Roster, error) {
 		return r, err
 	}
 	for _, a := range apps {
-		template, ok := s.template(a.Template)
-		if !ok {
-			return r, fmt.Errorf("mini-app %s: there is no template %q", a.Slug, a.Template)
-		}
-		for _, k := range stored {
-			if k.Slug != a.Slug {
-				continue
-			}
-			d, err := s.parsed(k, template.Sector)
-			if err != nil {
-				return r, err
-			}
-			if k.Hash == a.Hash {
-				r.Newest = append(r.Newest, d)
-			} else {
-				r.Older = append(r.Older, d)
-			}
-		}
-		r.Services = append(r.Services, a.Slug)
+		s.shelve(ctx, tx.TenantID(), &r, a, stored)
 	}
 	return r, nil
+}
+
+// shelve puts a mini-app with its versions into a roster. What this program cannot read any more is left out and told to the log: one
+// mini-app that is missing is better than a municipality that does not start.
+func (s *Service) shelve(ctx context.Context, t kernel.TenantID, r *Roster, a App, stored []kept) {
+	lost := func(hash string, err error) {
+		s.Log.ErrorContext(ctx, "mini-app of a partner cannot be read", "tenant", t, "app", a.Slug, "definition", hash, "err", err)
+	}
+	template, ok := s.template(a.Template)
+	if !ok {
+		lost(a.Hash, fmt.Errorf("there is no template %q", a.Template))
+		return
+	}
+	for _, k := range stored {
+		if k.Slug != a.Slug {
+			continue
+		}
+		d, err := s.parsed(k, template.Sector)
+		switch {
+		case err != nil:
+			lost(k.Hash, err)
+		case k.Hash == a.Hash:
+			r.Newest, r.Services = append(r.Newest, d), append(r.Services, a.Slug)
+		default:
+			r.Older = append(r.Older, d)
+		}
+	}
 }
 
 // parsed is a stored definition, read once in a process.

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"maps"
 	"strconv"
 	"time"
 
@@ -78,7 +79,8 @@ func (s *Service) organisation(ctx context.Context, agency kernel.AgencyID) (o o
 }
 
 // setSignIn says how a partner's staff sign in, for its representative, once per idempotency key. An issuer of its own is asked first, so
-// that nobody is sent where nobody answers. Errors: NotFound, Conflict (partner-not-active, changed-meanwhile), Invalid naming the field.
+// that nobody is sent where nobody answers. Errors: NotFound, Conflict (partner-not-active, partner-licence-over, changed-meanwhile), Invalid naming
+// the field.
 func (s *Service) setSignIn(ctx context.Context, agency kernel.AgencyID, version int, in SignIn) (Partner, error) {
 	tenant := kernel.TenantOf(ctx)
 	var before Partner
@@ -93,12 +95,11 @@ func (s *Service) setSignIn(ctx context.Context, agency kernel.AgencyID, version
 	if err != nil {
 		return Partner{}, err
 	}
-	if want.SignIn.Issuer != "" && s.SignIns != nil {
-		if _, err := s.SignIns.TryIssuer(ctx, want.SignIn.Issuer); err != nil {
-			return Partner{}, err
-		}
-	}
+	unfit := s.tryIssuer(ctx, want.SignIn.Issuer)
 	return s.change(ctx, func(tx *pg.Tx) (Partner, error) {
+		if unfit != nil { // said here, so that a repeated request gets the first answer whatever the issuer says by now
+			return Partner{}, unfit
+		}
 		p, err := mine(ctx, tx, agency)
 		if err != nil {
 			return p, err
@@ -107,8 +108,41 @@ func (s *Service) setSignIn(ctx context.Context, agency kernel.AgencyID, version
 			return p, err
 		}
 		p.SignIn = want.SignIn
-		return s.save(ctx, tx, p, version, "sign-in")
+		if p, err = s.save(ctx, tx, p, version, "sign-in"); err != nil {
+			return p, err
+		}
+		return p, agreed(ctx, tx, p) // after the turn was taken: of two at the same moment the second sees the first
 	})
+}
+
+// tryIssuer asks an issuer of a body's own. The municipality's own is none: groups there begin with a short name. Error: Invalid issuer_url.
+func (s *Service) tryIssuer(ctx context.Context, url string) error {
+	if url == "" || s.SignIns == nil {
+		return nil
+	}
+	found, err := s.SignIns.TryIssuer(ctx, url)
+	if err == nil && found.Ours {
+		err = kernel.InvalidFields(errIssuerOurs)
+	}
+	return err
+}
+
+// agreed reports whether every partner at the issuer of p says the same of its levels: none may change what another one's sign-ins are
+// worth. Error: Invalid issuer_url.
+func agreed(ctx context.Context, tx kernel.Tx, p Partner) error {
+	if p.SignIn.Issuer == "" {
+		return nil
+	}
+	all, err := partnersWhere(ctx, tx, `sign_in->>'issuer' = $2`, p.SignIn.Issuer)
+	if err != nil {
+		return err
+	}
+	for _, other := range all {
+		if !maps.Equal(other.SignIn.ACR, p.SignIn.ACR) {
+			return kernel.InvalidFields(errIssuerShared)
+		}
+	}
+	return nil
 }
 
 // save writes a changed partner on top of the version that was looked at.
@@ -133,7 +167,15 @@ func (s *Service) change(ctx context.Context, fn func(*pg.Tx) (Partner, error)) 
 	if err != nil {
 		return out, err
 	}
-	return out, s.refresh(ctx)
+	s.follow(ctx)
+	return out, nil
+}
+
+// follow makes this process know at once what it has just written. A failure is no fault of who wrote it: the job looks again within a second.
+func (s *Service) follow(ctx context.Context) {
+	if err := s.refresh(ctx); err != nil {
+		s.Log.WarnContext(ctx, "partners are not followed yet", "err", err)
+	}
 }
 
 func (s *Service) now() time.Time { return s.Clock.Now().UTC().Truncate(time.Microsecond) }

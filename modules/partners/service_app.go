@@ -71,10 +71,14 @@ func (s *Service) makeAtOnce(ctx context.Context, agency kernel.AgencyID, templa
 		a := s.fresh(p, t)
 		b.Agency = p.Agency
 		a.Blanks = b
+		d, files, err := s.ready(p, a) // before it is written, so that every fault names its blank
+		if err != nil {
+			return App{}, err
+		}
 		if err := insertApp(ctx, tx, a); err != nil {
 			return a, err
 		}
-		return s.makeIn(ctx, tx, p, a)
+		return s.keep(ctx, tx, p, a, d, files)
 	})
 }
 
@@ -143,6 +147,11 @@ func (s *Service) filled(p Partner, a App) (*workflows.Definition, map[string][]
 	if err != nil {
 		return nil, nil, err
 	}
+	if s.Printable != nil {
+		if err := t.Unprintable(b, s.Printable); err != nil {
+			return nil, nil, err
+		}
+	}
 	d, problems := workflows.ParseFiles(t.Sector+"/"+b.Slug, files)
 	if len(problems) > 0 { // Fill answers for what people type: this is a fault of ours
 		return nil, nil, workflows.Problems(problems)
@@ -163,7 +172,11 @@ func (s *Service) make(ctx context.Context, agency kernel.AgencyID, id string) (
 		if err != nil {
 			return App{}, err
 		}
-		return s.makeIn(ctx, tx, p, a)
+		d, files, err := s.ready(p, a)
+		if err != nil {
+			return App{}, err
+		}
+		return s.keep(ctx, tx, p, a, d, files)
 	})
 }
 
@@ -173,18 +186,16 @@ func (s *Service) making(ctx context.Context, fn func(*pg.Tx) (App, error)) (App
 	if err != nil {
 		return out, err
 	}
-	return out, s.refresh(ctx)
+	s.follow(ctx)
+	return out, nil
 }
 
-func (s *Service) makeIn(ctx context.Context, tx *pg.Tx, p Partner, a App) (App, error) {
+// ready is filled for a partner that can make it now.
+func (s *Service) ready(p Partner, a App) (*workflows.Definition, map[string][]byte, error) {
 	if !p.SignIn.Set() {
-		return App{}, errNoSignIn
+		return nil, nil, errNoSignIn
 	}
-	d, files, err := s.filled(p, a)
-	if err != nil {
-		return App{}, err
-	}
-	return s.keep(ctx, tx, p, a, d, files)
+	return s.filled(p, a)
 }
 
 func (s *Service) keep(ctx context.Context, tx *pg.Tx, p Partner, a App, d *workflows.Definition, files map[string][]byte) (App, error) {

@@ -19,6 +19,7 @@ var constraints = map[string]*kernel.Error{
 	"partner_agency_once": kernel.InvalidFields(errTaken),
 	"slug_pkey":           kernel.InvalidFields(errSlugTaken),
 	"app_slug_once":       kernel.InvalidFields(errSlugTaken),
+	"app_sizes":           kernel.InvalidFields(errTooMuch),
 }
 
 type partnerRow struct {
