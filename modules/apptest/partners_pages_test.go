@@ -57,3 +57,23 @@ func TestEveryProblemOfAMiniAppLeadsToWhereItIsTyped(t *testing.T) {
 		}
 	}
 }
+
+// What a purpose does not cover is refused by machine, so a form does not offer it either: with notices no address.
+func TestWhatAPurposeDoesNotCoverIsNotOffered(t *testing.T) {
+	t.Parallel()
+	_, pages := fixtures(t, "partners-app-data", 4)
+	offered := map[string]string{}
+	for _, f := range pages {
+		out, err := ui.RenderFixture("en", f)
+		if err != nil {
+			t.Fatal(err)
+		}
+		offered[f.Name] = string(out)
+	}
+	if page := offered["partners-app-data"]; !strings.Contains(page, `name="ask.address"`) {
+		t.Error("an application does not offer the address, which its purpose covers")
+	}
+	if page := offered["partners-app-data-notices"]; strings.Contains(page, `name="ask.address"`) || !strings.Contains(page, `name="claims.name.retention_days"`) || !strings.Contains(page, "At most 366 days.") {
+		t.Error("notices offer more than their purpose covers")
+	}
+}

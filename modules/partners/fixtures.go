@@ -166,6 +166,10 @@ func (s *Service) drawingFixtures() []ui.Fixture {
 		page("template-none", func(w http.ResponseWriter, r *http.Request) error { return s.showTemplates(w, r, market, none) }),
 		part("words", partWords, stall), part("words-made", partWords, made), wrongPart("words-wrong", partWords, broken),
 		part("data", partData, fresh), part("data-more", partData, stall), wrongPart("data-wrong", partData, broken),
+		page("data-notices", func(w http.ResponseWriter, r *http.Request) error {
+			notices, _ := s.template("notices")
+			return s.showPart(w, r, market, s.fixtureApp(market, "notices", false), notices, partData, nil)
+		}),
 		part("questions-none", partQuestions, fresh), part("questions", partQuestions, stall), wrongPart("questions-wrong", partQuestions, broken),
 		question("question-new", fresh, 0, false), question("question-choice", stall, 1, false), question("question-wrong", broken, 0, true), question("question-choice-wrong", broken, 1, true),
 		part("document", partDocument, stall), wrongPart("document-wrong", partDocument, broken),

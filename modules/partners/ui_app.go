@@ -345,7 +345,12 @@ func (s *Service) dataParts(r *http.Request, b workflows.Blanks, t *workflows.Te
 	locale := kernel.LocaleOf(r.Context())
 	ask := formPart{Title: s.say(r, "app.ask"), Hint: s.say(r, "app.ask-hint")}
 	var out []formPart
+	covered, _ := purposeOf(t.Purpose)
 	for _, offered := range t.Claims() {
+		most := min(offered.LongestDays, covered.days(offered.Name))
+		if most == 0 { // refused anyhow
+			continue
+		}
 		label := t.Text(locale, "claim."+offered.Name)
 		i := slices.IndexFunc(b.Claims, func(c workflows.ClaimBlank) bool { return c.Name == offered.Name })
 		if !offered.Required {
@@ -360,7 +365,7 @@ func (s *Service) dataParts(r *http.Request, b workflows.Blanks, t *workflows.Te
 		}
 		name := "claims." + offered.Name
 		part := s.inLanguages(r, name+".purpose", label, s.say(r, "app.why-hint"), b.Claims[i].Purpose, ui.Field{Required: true, MaxLength: 300})
-		part.Fields = append(part.Fields, ui.Field{Name: name + ".retention_days", Kind: "number", Label: s.say(r, "app.days"), Hint: s.say(r, "app.days-hint", "n", offered.LongestDays), Suffix: s.say(r, "app.days-unit"), Required: true, Value: strconv.Itoa(b.Claims[i].RetentionDays)})
+		part.Fields = append(part.Fields, ui.Field{Name: name + ".retention_days", Kind: "number", Label: s.say(r, "app.days"), Hint: s.say(r, "app.days-hint", "n", most), Suffix: s.say(r, "app.days-unit"), Required: true, Value: strconv.Itoa(b.Claims[i].RetentionDays)})
 		out = append(out, part)
 	}
 	level := ui.Field{Name: "level", Kind: "radio", Label: s.say(r, "app.level"), Required: true, Value: b.Level.String()}
