@@ -114,7 +114,7 @@ func (m *matrix) sample(o web.Operation) (path string, form url.Values, body any
 		"{id}": m.kase, "{facility}": "riverside-clinic", "{table}": "places", "{visit_type}": "consultation", "{kind}": "places", "{case}": m.kase, "{app}": "residence-certificate", "{slug}": "residence-certificate", "{app_id}": "residence-certificate",
 		"{number}": m.number, "{action}": "assign", "{page}": "purpose", "{page...}": "apps/residence-certificate", "{contract}": "civic", "{file}": "swagger-ui.css", "{$}": "",
 		"{effect}": m.effect, "{share}": m.share, "{token}": m.token, "{list}": "1", "{request...}": "MAA", "{provider}": "wallet", "{day}": "2026-11-21",
-		"{operator}": "coast-coaches", "{departure}": m.departure, "{conflict}": "0198f2a6-7e55-7c1e-9a55-3f0d4f6f1c11", "{how}": "kept", "{code}": "coast", "{agency}": "civil-registry", "{index}": "0",
+		"{operator}": "coast-coaches", "{departure}": m.departure, "{conflict}": "0198f2a6-7e55-7c1e-9a55-3f0d4f6f1c11", "{how}": "kept", "{code}": "coast", "{agency}": "civil-registry", "{organisation}": "civil-registry", "{part}": "check", "{index}": "0",
 	}
 	switch {
 	case strings.HasPrefix(o.Path, "/staff/mini-apps/"):
@@ -198,6 +198,15 @@ func (m *matrix) sample(o web.Operation) (path string, form url.Values, body any
 		body = map[string]any{"form": apptest.SmallCoach, "version": 9999}
 	case "set-fares":
 		body = map[string]any{"form": apptest.CoastFares, "version": 9999, "service": "coach-ticket"}
+	case "set-sign-in":
+		body = map[string]any{"version": 9999, "sign_in": map[string]any{"groups": map[string]string{"publisher": "civil-registry-publishers"}}}
+	case "make-mini-app":
+		text := map[string]string{"en": "Permit", "ru": "Разрешение", "zh": "许可证"}
+		body = map[string]any{"template": "application", "blanks": map[string]any{"slug": "civil-registry-permit", "category": "permits", "level": "low", "title": text, "summary": text, "search": text, "start": text, "claims": []any{}, "closed_days": 365}}
+	case "suspend-partner":
+		body = map[string]any{"version": 9999, "reason": "The licence is being examined."}
+	case "resume-partner":
+		body = map[string]any{"version": 9999}
 	case "create-share":
 		body = map[string]any{"label": "My bank", "days": 7}
 	default:
