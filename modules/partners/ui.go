@@ -224,7 +224,7 @@ func (s *Service) formErrors(r *http.Request, parts []formPart, wrong map[string
 			f := fields[slices.IndexFunc(fields, func(f ui.Field) bool { return f.Name == p.Field })]
 			switch what := parts[i].Title; {
 			case what == "":
-			case f.Lang != "":
+			case parts[i].Text:
 				p.Text = s.about(r, s.say(r, "text-in", "text", what, "language", f.Label), p.Text)
 			default:
 				p.Text = s.about(r, f.Label, p.Text)
