@@ -223,7 +223,11 @@ func list() []entry {
 		}},
 		{"staff", staff.Texts(), func(h *house) (module, error) { return h.staff, nil }},
 		{"developers", developers.Texts(), func(h *house) (module, error) {
-			return developers.New(developers.Deps{Contracts: h.Contracts, Texts: h.texts})
+			rules, err := partnerRules()
+			if err != nil {
+				return nil, err
+			}
+			return developers.New(developers.Deps{Contracts: h.Contracts, Texts: h.texts, Partners: rules})
 		}},
 	}
 }

@@ -4,9 +4,11 @@ import (
 	"context"
 	"slices"
 
+	"townhall/modules/developers"
 	"townhall/modules/identity"
 	"townhall/modules/kernel"
 	"townhall/modules/partners"
+	"townhall/workflows"
 )
 
 // partnerOffice is the agency whose officers look after partners; a municipality without it has none.
@@ -90,4 +92,28 @@ func (h *house) ownStaffIssuer(t kernel.TenantID) (url string, reviewers []strin
 		return i.URL, reviewers
 	}
 	return "", nil
+}
+
+// partnerRules are the rules of the partners module as the page for partners shows them.
+func partnerRules() (developers.PartnerRules, error) {
+	out := developers.PartnerRules{Roles: partners.Roles, MiniApps: partners.MostApps, Questions: workflows.MaxQuestions, Options: workflows.MaxOptions}
+	for _, c := range partners.Categories {
+		out.Categories = append(out.Categories, developers.PartnerCategory{Name: c.Name, PublicBody: slices.Contains(c.Kinds, kernel.PublicBody), Company: slices.Contains(c.Kinds, kernel.Company)})
+	}
+	for _, p := range partners.Purposes {
+		for _, a := range p.Claims {
+			out.Claims = append(out.Claims, developers.PartnerClaim{Purpose: p.Name, Claim: a.Claim, Days: a.Days})
+		}
+	}
+	templates, err := workflows.Templates()
+	if err != nil {
+		return out, err
+	}
+	for _, t := range templates {
+		out.Templates = append(out.Templates, developers.PartnerTemplate{Name: t.Name, Purpose: t.Purpose, Summary: t.Text("en", "summary"), Asks: t.Asks, Prints: t.Prints})
+	}
+	for _, l := range workflows.BlankLimits() {
+		out.Limits = append(out.Limits, developers.PartnerLimit{Blank: l.Blank, Most: l.Most})
+	}
+	return out, nil
 }

@@ -75,6 +75,20 @@ const (
 	maxQuestionArea = 2000 // of an answer: twenty of them must fit into one document
 )
 
+// BlankLimit is how many characters of one language a blank may have.
+type BlankLimit struct {
+	Blank string // as in the path of its error, without the numbers of questions and options
+	Most  int
+}
+
+// BlankLimits are those of every text an agency writes.
+func BlankLimits() []BlankLimit {
+	return []BlankLimit{
+		{"slug", maxSlug}, {"title", maxTitle}, {"summary", maxSummary}, {"search", maxSearch}, {"start", maxStart}, {"claims.purpose", maxPurpose},
+		{"questions.label", maxLabel}, {"questions.hint", maxHint}, {"questions.options", maxOption}, {"document.title", maxDocTitle}, {"document.text", maxDocText},
+	}
+}
+
 // blanksCheck normalises what was filled in and collects what is wrong with it.
 type blanksCheck struct {
 	t     *Template

@@ -356,7 +356,9 @@ func (o *onboarding) tryOut() {
 		o.t.Fatalf("no code for testers: %.500s", a.Text())
 	}
 	p.changes(clinicApp, "testers", func() { p.Fill(`[name=testers]`, id) })
-	a.patiently(o.url("/apps/"+clinicApp), func() bool { return strings.Contains(a.Text(), "Test mode") && a.has(`main a[href*="visit=consultation"]`) })
+	a.patiently(o.url("/apps/"+clinicApp), func() bool {
+		return strings.Contains(a.Text(), "Test mode") && a.has(`main a[href*="visit=consultation"]`)
+	})
 	a.see("test-mode")
 }
 

@@ -129,6 +129,11 @@ func (m *matrix) sample(o web.Operation) (path string, form url.Values, body any
 		"{effect}": m.effect, "{share}": m.share, "{token}": m.token, "{list}": "1", "{request...}": "MAA", "{provider}": "wallet", "{day}": "2026-11-21",
 		"{operator}": "coast-coaches", "{departure}": m.departure, "{conflict}": "0198f2a6-7e55-7c1e-9a55-3f0d4f6f1c11", "{how}": "kept", "{code}": "coast", "{agency}": "civil-registry", "{index}": "0", "{organisation}": "market", "{part}": "check",
 	}
+	for _, page := range []string{"times", "hold", "book", "appointments", "check-in", "waiting"} {
+		if strings.HasPrefix(o.Path, "/apps/{app}/"+page) {
+			ids["{app}"] = "doctor-appointment"
+		}
+	}
 	switch {
 	case strings.HasPrefix(o.Path, "/organisations/{"), strings.HasPrefix(o.Path, "/staff/partners/"):
 		ids["{agency}"], ids["{id}"] = "market", m.notices.ID

@@ -38,6 +38,7 @@ var areas = []struct {
 	{"releases", "release-", 25, true},
 	{"staff's sign-in", "staff-employers", 1, true},
 	{"links", "share-", 1, true},
+	{"partners", "partners-", 44, true},
 }
 
 // fixtures are the pages whose names begin so, inside the layouts of citizens and staff.

@@ -24,6 +24,7 @@ type Version = published.Version
 // Publisher says who signs a manifest.
 type Publisher struct {
 	Agency  string `json:"agency" example:"civil-registry" doc:"The agency that publishes the mini-app and signs its manifest."`
+	Kind    string `json:"kind,omitempty" enum:"public-body,company" example:"public-body" doc:"What kind of body it is; a company has a licence for what it offers. Absent where a municipality does not say."`
 	JWKSURI string `json:"jwks_uri" format:"uri" example:"https://northwick.example/.well-known/agencies/civil-registry/jwks.json" doc:"The agency's public keys, on the municipality's own address."`
 }
 

@@ -41,16 +41,16 @@ func (s *Service) find(t kernel.Tenant, app, lang string) (Manifest, error) {
 	return Manifest{}, kernel.NotThere("mini-app")
 }
 
-func (s *Service) agency(t kernel.Tenant, d *workflows.Definition) kernel.Text {
+func (s *Service) agency(t kernel.Tenant, d *workflows.Definition) kernel.Agency {
 	if a, ok := s.deps.Directory.Agency(t.ID, kernel.AgencyID(d.Agency)); ok {
-		return a.Name
+		return a
 	}
-	return kernel.Text{"en": d.Agency}
+	return kernel.Agency{Name: kernel.Text{"en": d.Agency}}
 }
 
 func (s *Service) manifest(t kernel.Tenant, d *workflows.Definition, lang string) Manifest {
 	base := t.Origin + "/apps/" + d.Slug
-	title, summary := d.TextAll("title"), d.TextAll("summary")
+	title, summary, agency := d.TextAll("title"), d.TextAll("summary"), s.agency(t, d)
 	return Manifest{
 		Dir: "ltr", Lang: tag(lang), AppID: d.Slug,
 		Name: title.In(lang), NameLocalized: languageMap(title), ShortName: title.In(lang),
@@ -66,8 +66,8 @@ func (s *Service) manifest(t kernel.Tenant, d *workflows.Definition, lang string
 			InitiateLoginURI: base + "/launch", BackchannelLogoutURI: base + "/backchannel-logout", BackchannelLogoutSID: true,
 			JWKSURI: t.Origin + "/.well-known/jwks.json", TokenEndpointAuthMethod: "private_key_jwt",
 			SubjectType: "pairwise", SectorIdentifierURI: t.Origin + "/.well-known/sector.json",
-			Municipality: t.Name, Agency: s.agency(t, d),
-			Publisher: Publisher{d.Agency, t.Origin + agencyKeysPath(d.Agency)}, Category: d.Category, Places: []string{},
+			Municipality: t.Name, Agency: agency.Name,
+			Publisher: Publisher{d.Agency, string(agency.Kind), t.Origin + agencyKeysPath(d.Agency)}, Category: d.Category, Places: []string{},
 			Services: []Offer{offer(d)},
 		},
 	}

@@ -139,7 +139,7 @@ func (s *Service) drawRelease(w http.ResponseWriter, r *http.Request, m managed,
 
 func (s *Service) releaseFacts(r *http.Request, m managed) []ui.Fact {
 	locale := kernel.LocaleOf(r.Context())
-	out := []ui.Fact{{Key: s.say(r, "agency"), Value: s.agency(kernel.TenantOf(r.Context()), m.def).In(locale)}}
+	out := []ui.Fact{{Key: s.say(r, "agency"), Value: s.agency(kernel.TenantOf(r.Context()), m.def).Name.In(locale)}}
 	add := func(key, value string) {
 		if value != "" {
 			out = append(out, ui.Fact{Key: s.say(r, key), Value: value})

@@ -1,5 +1,5 @@
 // Package developers is the part of the site for people who connect something to Townhall: how to start, signing in,
-// repeating a request safely, errors, host wallets, checking documents, payments; the reference of every
+// repeating a request safely, errors, host wallets, partners, checking documents, payments; the reference of every
 // published contract, made from its OpenAPI file when the program starts; and "Try it", an embedded Swagger UI that
 // calls nobody but us. It keeps nothing of its own. The guide and the reference are in English, the words around
 // them in every language.
@@ -30,10 +30,11 @@ var texts embed.FS
 func Texts() fs.FS { return texts }
 
 // Deps is everything the module is given. Contracts holds the published files: <name>.yaml in OpenAPI 3.1 and
-// <name>.3.0.yaml beside it.
+// <name>.3.0.yaml beside it. Partners are the rules the page for partners shows.
 type Deps struct {
 	Contracts fs.FS
 	Texts     *ui.Texts
+	Partners  PartnerRules
 }
 
 // Service shows the contracts. It is read-only once made.
@@ -84,6 +85,7 @@ func (s *Service) Module() app.Module {
 			}),
 			page("GET /developers/{$}", s.home),
 			page("GET /developers/hosts", s.hosts),
+			page("GET /developers/offering", s.offering),
 			page("GET /developers/checking", s.checking),
 			page("GET /developers/paying", s.paying),
 			page("GET /developers/{page}", s.page),

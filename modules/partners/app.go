@@ -24,8 +24,8 @@ type App struct {
 // Made reports whether it is there, at whatever stage.
 func (a App) Made() bool { return a.Slug != "" }
 
-// mostApps is how many mini-apps a partner can have, those that are only drawn included.
-const mostApps = 50
+// MostApps is how many mini-apps a partner can have, those that are only drawn included.
+const MostApps = 50
 
 var (
 	errSlugTaken = wrong("slug", "partners.slug-taken", "Another mini-app has this name. Choose another one.")

@@ -47,7 +47,7 @@ func (s *Service) begin(ctx context.Context, tx kernel.Tx, agency kernel.AgencyI
 	if err != nil {
 		return p, nil, err
 	}
-	if len(apps) >= mostApps {
+	if len(apps) >= MostApps {
 		return p, nil, errTooMany
 	}
 	t, ok := s.template(template)

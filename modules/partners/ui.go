@@ -9,6 +9,7 @@ import (
 	"townhall/modules/kernel"
 	"townhall/modules/kernel/ui"
 	"townhall/modules/kernel/web"
+	"townhall/workflows"
 )
 
 // representative is whoever acts for a body, with a sign-in that says who they are.
@@ -44,7 +45,7 @@ func (s *Service) each(r *http.Request, prefix string, names []string) string {
 	for _, n := range names {
 		out = append(out, s.say(r, prefix+n))
 	}
-	return strings.Join(out, ", ")
+	return strings.Join(out, s.say(r, "comma"))
 }
 
 var stateTones = map[State]string{Applied: ui.Info, Approved: ui.Warning, Active: ui.Success, Suspended: ui.Danger, Dropped: ui.Neutral}
@@ -64,6 +65,10 @@ func (s *Service) termsPage(w http.ResponseWriter, r *http.Request) error {
 	if !ok || !slices.Contains(kernel.TenantOf(r.Context()).Services, applyApp) {
 		return kernel.NotThere("terms")
 	}
+	return s.showTerms(w, r, d)
+}
+
+func (s *Service) showTerms(w http.ResponseWriter, r *http.Request, d *workflows.Definition) error {
 	var v termsView
 	for _, t := range terms {
 		v.Terms = append(v.Terms, d.Text(kernel.LocaleOf(r.Context()), "document.agreement."+t))
@@ -73,6 +78,7 @@ func (s *Service) termsPage(w http.ResponseWriter, r *http.Request) error {
 
 // organisationsView is the data of ui/organisations.html.
 type organisationsView struct {
+	List  string // heading of the list, read out
 	Cards []ui.Card
 	Empty *ui.Empty
 	Apply []ui.Button
@@ -87,7 +93,7 @@ func (s *Service) organisationsPage(w http.ResponseWriter, r *http.Request) erro
 }
 
 func (s *Service) showOrganisations(w http.ResponseWriter, r *http.Request, all []Partner) error {
-	var v organisationsView
+	v := organisationsView{List: s.say(r, "list")}
 	apply := ui.Button{Label: s.say(r, "apply"), Href: "/apps/" + applyApp}
 	for _, p := range all {
 		v.Cards = append(v.Cards, ui.Card{Href: organisationPath(p.Agency), Title: p.Name.In(kernel.LocaleOf(r.Context())), Text: s.say(r, "kind."+string(p.Kind)), Icon: "services", Tag: s.stateTag(r, p)})
@@ -105,6 +111,7 @@ func (s *Service) showOrganisations(w http.ResponseWriter, r *http.Request, all 
 type organisationView struct {
 	Tag   ui.Tag
 	About *ui.Notice
+	Made  bool // there is a mini-app: they come first, and the tasks are no longer the way to the first
 	Tasks []task
 	Apps  []ui.Card
 	Facts []ui.Fact
@@ -125,7 +132,7 @@ func (s *Service) organisationPage(w http.ResponseWriter, r *http.Request) error
 }
 
 func (s *Service) showOrganisation(w http.ResponseWriter, r *http.Request, o organisation) error {
-	v := organisationView{Tag: s.stateTag(r, o.Partner), Facts: s.facts(r, o.Partner), Tasks: s.tasks(r, o)}
+	v := organisationView{Tag: s.stateTag(r, o.Partner), Facts: s.facts(r, o.Partner), Tasks: s.tasks(r, o), Made: o.made()}
 	if o.State != Active {
 		v.About = &ui.Notice{Tone: stateTones[o.State], Body: s.say(r, "state-about."+string(o.State)), Link: ui.Link{Label: s.say(r, "to-case"), Href: "/cases/" + string(o.ID)}}
 		if o.State == Suspended {
@@ -150,25 +157,31 @@ func (s *Service) appCard(r *http.Request, p Partner, a App) ui.Card {
 	return c
 }
 
-// tasks are what remains between an admitted body and its first mini-app.
+// made reports whether the body has a mini-app, at whatever stage.
+func (o organisation) made() bool { return slices.ContainsFunc(o.Apps, App.Made) }
+
+// tasks are what remains between an admitted body and its first mini-app; later, what can be done.
 func (s *Service) tasks(r *http.Request, o organisation) []task {
 	if o.State != Active {
 		return nil
 	}
 	todo, done := ui.Tag{Text: s.say(r, "task.todo"), Tone: ui.Info}, ui.Tag{Text: s.say(r, "task.done"), Tone: ui.Success}
+	terms := task{Title: s.say(r, "task.terms"), Text: s.say(r, "task.terms-body"), Href: "/cases/" + string(o.ID), Label: s.say(r, "task.agreement"), Tag: done}
 	signIn := task{Title: s.say(r, "task.sign-in"), Text: s.say(r, "task.sign-in-body"), Href: organisationPath(o.Agency, "sign-in"), Label: s.say(r, "task.set"), Tag: todo}
 	if o.SignIn.Set() {
 		signIn.Tag, signIn.Label = done, s.say(r, "task.change")
 	}
-	make := task{Title: s.say(r, "task.app"), Text: s.say(r, "task.app-body"), Href: organisationPath(o.Agency, "mini-apps", "new"), Label: s.say(r, "task.make"), Tag: todo}
-	if slices.ContainsFunc(o.Apps, App.Made) {
-		make.Tag, make.Label = done, s.say(r, "task.another")
+	app := task{Title: s.say(r, "task.app"), Text: s.say(r, "task.app-body"), Href: organisationPath(o.Agency, "mini-apps", "new"), Label: s.say(r, "task.make"), Tag: todo}
+	release := task{Title: s.say(r, "task.release"), Text: s.say(r, "task.release-body"), Tag: todo}
+	all := []task{terms, signIn, app, release}
+	if o.made() {
+		release.Href, release.Label, app.Label = "/staff/mini-apps", s.say(r, "task.to-console"), s.say(r, "task.another")
+		all = []task{release, app, signIn, terms}
+		for i := range all {
+			all[i].Tag = ui.Tag{}
+		}
 	}
-	release := task{Title: s.say(r, "task.release"), Text: s.say(r, "task.release-body"), Href: "/staff/mini-apps", Label: s.say(r, "task.to-console"), Tag: todo}
-	if !slices.ContainsFunc(o.Apps, App.Made) {
-		release.Href = ""
-	}
-	return []task{{Title: s.say(r, "task.terms"), Text: s.say(r, "task.terms-body"), Href: "/cases/" + string(o.ID), Label: s.say(r, "task.agreement"), Tag: done}, signIn, make, release}
+	return all
 }
 
 func (s *Service) facts(r *http.Request, p Partner) []ui.Fact {
@@ -196,22 +209,40 @@ type formPart struct {
 	Title, Hint string
 	Fields      []ui.Field
 	Copies      []ui.Copy
-	Folded      bool // for some people only: unfolded when asked for
-	Open        bool
+	Text        bool   // one text, its fields are the languages it is written in
+	When        string // the value of a choice above that it belongs to: out of sight without it, where the browser can do that
 }
 
-// withErrors writes what is wrong into the fields, and lists it in their order.
-func (v *formView) withErrors(wrong map[string]string) {
-	for i := range v.Parts {
-		var problems []ui.Problem
-		v.Parts[i].Fields, problems = ui.WithErrors(v.Parts[i].Fields, only(wrong, v.Parts[i].Fields))
-		v.Problems = append(v.Problems, problems...)
-	}
-	if len(v.Problems) == 0 {
-		for _, text := range wrong {
-			v.Problems = append(v.Problems, ui.Problem{Text: text})
+// formErrors writes what is wrong into the fields, and lists it in their order. Which text of which language is wrong is said there: the
+// labels alone are alike.
+func (s *Service) formErrors(r *http.Request, parts []formPart, wrong map[string]string) []ui.Problem {
+	var out []ui.Problem
+	for i := range parts {
+		fields, problems := ui.WithErrors(parts[i].Fields, only(wrong, parts[i].Fields))
+		parts[i].Fields = fields
+		for _, p := range problems {
+			f := fields[slices.IndexFunc(fields, func(f ui.Field) bool { return f.Name == p.Field })]
+			switch what := parts[i].Title; {
+			case what == "":
+			case parts[i].Text:
+				p.Text = s.about(r, s.say(r, "text-in", "text", what, "language", f.Label), p.Text)
+			default:
+				p.Text = s.about(r, f.Label, p.Text)
+			}
+			out = append(out, p)
 		}
 	}
+	if len(out) == 0 {
+		for _, text := range wrong {
+			out = append(out, ui.Problem{Text: text})
+		}
+	}
+	return out
+}
+
+// about is a problem with what it is about.
+func (s *Service) about(r *http.Request, what, problem string) string {
+	return s.say(r, "problem-of", "what", what, "problem", problem)
 }
 
 // only is the part of wrong that belongs to fields.
@@ -234,12 +265,18 @@ func (s *Service) signInPage(w http.ResponseWriter, r *http.Request) error {
 		return errNotActive
 	}
 	if !o.SignIn.Set() {
-		o.SignIn.Groups = map[string]string{}
-		for _, role := range s.rolesFor(o.Partner) {
-			o.SignIn.Groups[role] = string(o.Agency) + "-" + groupNames[role]
-		}
+		o.SignIn = s.freshSignIn(o.Partner)
 	}
 	return s.showSignIn(w, r, o.Partner, o.SignIn, nil)
+}
+
+// freshSignIn is what the form begins with.
+func (s *Service) freshSignIn(p Partner) SignIn {
+	out := SignIn{Groups: map[string]string{}}
+	for _, role := range s.rolesFor(p) {
+		out.Groups[role] = string(p.Agency) + "-" + groupNames[role]
+	}
+	return out
 }
 
 // groupNames end the group a form proposes for a role.
@@ -303,8 +340,7 @@ func (s *Service) showSignIn(w http.ResponseWriter, r *http.Request, p Partner, 
 	if problem != nil && r.PostFormValue("where") != "" {
 		where = r.PostFormValue("where")
 	}
-	v := formView{Path: organisationPath(p.Agency, "sign-in"), Version: p.Version, About: &ui.Notice{Tone: ui.Info, Body: s.say(r, "sign-in.about")},
-		Buttons: []ui.Button{{Label: s.say(r, "sign-in.save")}}}
+	v := formView{Path: organisationPath(p.Agency, "sign-in"), Version: p.Version, Buttons: []ui.Button{{Label: s.say(r, "sign-in.save")}}}
 	v.Parts = []formPart{{Fields: []ui.Field{{Name: "where", Kind: "radio", Label: s.say(r, "sign-in.where"), Required: true, Value: where, Options: []ui.Option{
 		{Value: "municipality", Label: s.say(r, "sign-in.municipality", "name", tenant.Name.In(locale)), Hint: s.say(r, "sign-in.municipality-hint")},
 		{Value: "own", Label: s.say(r, "sign-in.own"), Hint: s.say(r, "sign-in.own-hint")},
@@ -313,21 +349,21 @@ func (s *Service) showSignIn(w http.ResponseWriter, r *http.Request, p Partner, 
 	for _, role := range s.rolesFor(p) {
 		groups.Fields = append(groups.Fields, ui.Field{Name: "group." + role, Label: s.say(r, "role."+role), Hint: s.say(r, "role-hint."+role), Value: in.Groups[role], Required: role == kernel.RolePublisher, MaxLength: 100, Autocomplete: "off"})
 	}
-	own := formPart{Title: s.say(r, "sign-in.own-title"), Hint: s.say(r, "sign-in.own-body"), Folded: true, Open: where == "own"}
-	own.Fields = append(own.Fields, ui.Field{Name: "issuer_url", Label: s.say(r, "sign-in.issuer"), Hint: s.say(r, "sign-in.issuer-hint"), Value: in.Issuer, MaxLength: 300, Autocomplete: "off", InputMode: "url"})
-	for _, l := range signInLevels {
-		own.Fields = append(own.Fields, ui.Field{Name: "acr." + l.String(), Label: s.say(r, "sign-in.acr-"+l.String()), Value: in.ACR[l.String()], MaxLength: 200, Autocomplete: "off"})
+	own := formPart{Title: s.say(r, "sign-in.own-title"), Hint: s.say(r, "sign-in.own-body"), When: "own"}
+	own.Fields = append(own.Fields, ui.Field{Name: "issuer_url", Label: s.say(r, "sign-in.issuer"), Hint: s.say(r, "sign-in.issuer-hint"), Value: in.Issuer, Required: true, MaxLength: 300, Autocomplete: "off", InputMode: "url"})
+	for _, l := range []kernel.Level{kernel.Substantial, kernel.High, kernel.Low} { // one of the first two is needed
+		own.Fields = append(own.Fields, ui.Field{Name: "acr." + l.String(), Label: s.say(r, "sign-in.acr-"+l.String()), Value: in.ACR[l.String()], Plain: l == kernel.Substantial, MaxLength: 200, Autocomplete: "off"})
 	}
 	own.Copies = []ui.Copy{
 		{Name: "client", Label: s.say(r, "sign-in.client"), Value: string(tenant.ID) + ".staff"},
 		{Name: "redirect", Label: s.say(r, "sign-in.redirect"), Value: tenant.Origin + "/staff/callback"},
 		{Name: "keys", Label: s.say(r, "sign-in.keys"), Value: tenant.Origin + "/.well-known/jwks.json"},
 	}
-	v.Parts = append(v.Parts, groups, own)
+	v.Parts = append(v.Parts, own, groups)
 	view := ui.View{Title: s.say(r, "task.sign-in"), Lead: p.Name.In(locale), Back: organisationPath(p.Agency), Active: "services", Task: true}
 	if problem != nil {
 		view.Status = web.Status(kernel.KindOf(problem))
-		v.withErrors(s.Texts.FieldErrors(locale, problem))
+		v.Problems = s.formErrors(r, v.Parts, s.Texts.FieldErrors(locale, problem))
 	}
 	view.Data = v
 	return s.Citizen.Render(w, r, s.views, "wizard", view)

@@ -29,7 +29,7 @@ func (s *Service) noticesPage(w http.ResponseWriter, r *http.Request) error {
 
 func (s *Service) showNotices(w http.ResponseWriter, r *http.Request, all []*workflows.Definition) error {
 	locale := kernel.LocaleOf(r.Context())
-	var v organisationsView
+	v := organisationsView{List: s.say(r, "notices.list")}
 	for _, d := range all {
 		v.Cards = append(v.Cards, ui.Card{Href: noticesPath(d.Slug), Title: d.Text(locale, "title"), Text: d.Text(locale, "summary"), Icon: "message"})
 	}
@@ -43,7 +43,7 @@ func (s *Service) showNotices(w http.ResponseWriter, r *http.Request, all []*wor
 type noticeView struct {
 	Problems []ui.Problem
 	Path     string
-	Fields   []ui.Field
+	Parts    []formPart
 	Sent     []ui.Moment
 }
 
@@ -58,15 +58,17 @@ func (s *Service) noticePage(w http.ResponseWriter, r *http.Request) error {
 func (s *Service) showNotice(w http.ResponseWriter, r *http.Request, d *workflows.Definition, sent []Announcement, a Announcement, problem error) error {
 	locale := kernel.LocaleOf(r.Context())
 	v := noticeView{Path: noticesPath(d.Slug)}
-	v.Fields = append(s.inLanguages(r, "heading", s.say(r, "notices.heading"), "", a.Heading, ui.Field{Required: true, MaxLength: maxHeading}),
-		s.inLanguages(r, "body", s.say(r, "notices.body"), s.say(r, "notices.body-hint"), a.Body, ui.Field{Kind: "textarea", Rows: 5, Required: true, MaxLength: maxBody})...)
+	v.Parts = []formPart{
+		s.inLanguages(r, "heading", s.say(r, "notices.heading"), "", a.Heading, ui.Field{Required: true, MaxLength: maxHeading}),
+		s.inLanguages(r, "body", s.say(r, "notices.body"), s.say(r, "notices.body-hint"), a.Body, ui.Field{Kind: "textarea", Rows: 5, Required: true, MaxLength: maxBody}),
+	}
 	for _, one := range sent {
 		v.Sent = append(v.Sent, ui.Moment{At: one.At, Title: one.Heading.In(locale), Actor: one.ByName, Body: one.Body.In(locale), Facts: []ui.Fact{{Key: s.say(r, "notices.reached"), Value: number(one.Reached)}}})
 	}
 	view := ui.View{Title: d.Text(locale, "title"), Lead: s.say(r, "notices.about"), Back: "/staff/notices", Active: "notices"}
 	if problem != nil {
 		view.Status = web.Status(kernel.KindOf(problem))
-		v.Fields, v.Problems = ui.WithErrors(v.Fields, s.Texts.FieldErrors(locale, problem))
+		v.Problems = s.formErrors(r, v.Parts, s.Texts.FieldErrors(locale, problem))
 	}
 	view.Data = v
 	return s.Staff.Render(w, r, s.views, "notice-write", view)

@@ -65,7 +65,7 @@ func (s *Service) showTemplates(w http.ResponseWriter, r *http.Request, p Partne
 	view := ui.View{Title: s.say(r, "task.app"), Lead: s.say(r, "templates.lead"), Back: organisationPath(p.Agency), Active: "services", Task: true}
 	if problem != nil {
 		view.Status = web.Status(kernel.KindOf(problem))
-		v.withErrors(s.Texts.FieldErrors(locale, problem))
+		v.Problems = s.formErrors(r, v.Parts, s.Texts.FieldErrors(locale, problem))
 	}
 	view.Data = v
 	return s.Citizen.Render(w, r, s.views, "wizard", view)
@@ -268,32 +268,36 @@ func (s *Service) afterQuestion(w http.ResponseWriter, r *http.Request, p Partne
 		at = len(a.Blanks.Questions) - 1
 	}
 	if _, _, err := s.filled(p, a); do == "keep" && kernel.KindOf(err) == kernel.Invalid {
-		prefix := fmt.Sprintf("questions.%d.", at)
-		var mine []kernel.FieldError
-		for _, f := range kernel.AsError(err).Fields {
-			if strings.HasPrefix(f.Path, prefix) {
-				f.Path = strings.TrimPrefix(f.Path, prefix)
-				mine = append(mine, f)
-			}
-		}
-		if len(mine) > 0 {
-			return s.showQuestion(w, r, p, a, t, at, kernel.InvalidFields(mine...))
+		if mine := ofQuestion(err, at); mine != nil {
+			return s.showQuestion(w, r, p, a, t, at, mine)
 		}
 	}
 	http.Redirect(w, r, organisationPath(p.Agency, "mini-apps", a.ID, partQuestions), http.StatusSeeOther)
 	return nil
 }
 
-// inLanguages is one text in every language, as fields named "<name>.<language>".
-func (s *Service) inLanguages(r *http.Request, name, label, hint string, value kernel.Text, f ui.Field) []ui.Field {
-	var out []ui.Field
-	for i, l := range kernel.Locales {
-		one := f
-		one.Name, one.Label, one.Value = name+"."+l, label+" – "+s.say(r, "language."+l), value[l]
-		if i == 0 {
-			one.Hint = hint
+// ofQuestion is what is wrong with one question, by the fields of its form; nil when nothing is.
+func ofQuestion(err error, at int) error {
+	var mine []kernel.FieldError
+	for _, f := range kernel.AsError(err).Fields {
+		if name, ok := strings.CutPrefix(f.Path, fmt.Sprintf("questions.%d.", at)); ok {
+			f.Path = name
+			mine = append(mine, f)
 		}
-		out = append(out, one)
+	}
+	if len(mine) == 0 {
+		return nil
+	}
+	return kernel.InvalidFields(mine...)
+}
+
+// inLanguages is one text, to be written in every language in fields named "<name>.<language>".
+func (s *Service) inLanguages(r *http.Request, name, title, hint string, value kernel.Text, f ui.Field) formPart {
+	out := formPart{Title: title, Hint: hint, Text: true}
+	for _, l := range kernel.Locales {
+		one := f
+		one.Name, one.Label, one.Value, one.Lang = name+"."+l, s.say(r, "language."+l), value[l], ui.Lang(l)
+		out.Fields = append(out.Fields, one)
 	}
 	return out
 }
@@ -318,10 +322,10 @@ func (s *Service) showPart(w http.ResponseWriter, r *http.Request, p Partner, a 
 			category.Options = append(category.Options, ui.Option{Value: c, Label: s.say(r, "category."+c)})
 		}
 		v.Parts = []formPart{
-			{Title: s.say(r, "app.title"), Fields: s.inLanguages(r, "title", s.say(r, "app.title"), s.say(r, "app.title-hint"), b.Title, one)},
-			{Title: s.say(r, "app.summary"), Fields: s.inLanguages(r, "summary", s.say(r, "app.summary"), s.say(r, "app.summary-hint"), b.Summary, one)},
-			{Title: s.say(r, "app.start"), Fields: s.inLanguages(r, "start", s.say(r, "app.start"), s.say(r, "app.start-hint"), b.Start, long)},
-			{Title: s.say(r, "app.search"), Fields: s.inLanguages(r, "search", s.say(r, "app.search"), s.say(r, "app.search-hint"), b.Search, one)},
+			s.inLanguages(r, "title", s.say(r, "app.title"), s.say(r, "app.title-hint"), b.Title, one),
+			s.inLanguages(r, "summary", s.say(r, "app.summary"), s.say(r, "app.summary-hint"), b.Summary, one),
+			s.inLanguages(r, "start", s.say(r, "app.start"), s.say(r, "app.start-hint"), b.Start, long),
+			s.inLanguages(r, "search", s.say(r, "app.search"), s.say(r, "app.search-hint"), b.Search, one),
 			{Title: s.say(r, "app.place"), Fields: []ui.Field{category, slug}},
 		}
 	case partData:
@@ -329,8 +333,8 @@ func (s *Service) showPart(w http.ResponseWriter, r *http.Request, p Partner, a 
 		v.Parts = s.dataParts(r, b, t)
 	case partDocument:
 		v.Parts = []formPart{
-			{Title: s.say(r, "app.document-title"), Fields: s.inLanguages(r, "document.title", s.say(r, "app.document-title"), s.say(r, "app.document-title-hint"), b.Document.Title, one)},
-			{Title: s.say(r, "app.document-text"), Fields: s.inLanguages(r, "document.text", s.say(r, "app.document-text"), s.say(r, "app.document-text-hint"), b.Document.Text, long)},
+			s.inLanguages(r, "document.title", s.say(r, "app.document-title"), s.say(r, "app.document-title-hint"), b.Document.Title, one),
+			s.inLanguages(r, "document.text", s.say(r, "app.document-text"), s.say(r, "app.document-text-hint"), b.Document.Text, long),
 		}
 	}
 	return s.renderPart(w, r, p, a, t, part, v, problem)
@@ -341,7 +345,12 @@ func (s *Service) dataParts(r *http.Request, b workflows.Blanks, t *workflows.Te
 	locale := kernel.LocaleOf(r.Context())
 	ask := formPart{Title: s.say(r, "app.ask"), Hint: s.say(r, "app.ask-hint")}
 	var out []formPart
+	covered, _ := purposeOf(t.Purpose)
 	for _, offered := range t.Claims() {
+		most := min(offered.LongestDays, covered.days(offered.Name))
+		if most == 0 { // refused anyhow
+			continue
+		}
 		label := t.Text(locale, "claim."+offered.Name)
 		i := slices.IndexFunc(b.Claims, func(c workflows.ClaimBlank) bool { return c.Name == offered.Name })
 		if !offered.Required {
@@ -355,8 +364,8 @@ func (s *Service) dataParts(r *http.Request, b workflows.Blanks, t *workflows.Te
 			continue
 		}
 		name := "claims." + offered.Name
-		part := formPart{Title: label, Fields: s.inLanguages(r, name+".purpose", s.say(r, "app.why"), s.say(r, "app.why-hint"), b.Claims[i].Purpose, ui.Field{Required: true, MaxLength: 300})}
-		part.Fields = append(part.Fields, ui.Field{Name: name + ".retention_days", Kind: "number", Label: s.say(r, "app.days"), Hint: s.say(r, "app.days-hint", "n", offered.LongestDays), Suffix: s.say(r, "app.days-unit"), Required: true, Value: strconv.Itoa(b.Claims[i].RetentionDays)})
+		part := s.inLanguages(r, name+".purpose", label, s.say(r, "app.why-hint"), b.Claims[i].Purpose, ui.Field{Required: true, MaxLength: 300})
+		part.Fields = append(part.Fields, ui.Field{Name: name + ".retention_days", Kind: "number", Label: s.say(r, "app.days"), Hint: s.say(r, "app.days-hint", "n", most), Suffix: s.say(r, "app.days-unit"), Required: true, Value: strconv.Itoa(b.Claims[i].RetentionDays)})
 		out = append(out, part)
 	}
 	level := ui.Field{Name: "level", Kind: "radio", Label: s.say(r, "app.level"), Required: true, Value: b.Level.String()}
@@ -384,7 +393,7 @@ func (s *Service) renderPart(w http.ResponseWriter, r *http.Request, p Partner, 
 	}
 	if problem != nil {
 		view.Status = web.Status(kernel.KindOf(problem))
-		v.withErrors(s.Texts.FieldErrors(locale, problem))
+		v.Problems = s.formErrors(r, v.Parts, s.Texts.FieldErrors(locale, problem))
 	}
 	view.Data = v
 	return s.Citizen.Render(w, r, s.views, "wizard", view)
@@ -424,15 +433,7 @@ func (s *Service) showQuestions(w http.ResponseWriter, r *http.Request, p Partne
 	view := ui.View{Title: s.say(r, "part.questions"), Lead: s.say(r, "questions-lead"), Back: organisationPath(p.Agency, "mini-apps", a.ID, partData), Active: "services", Task: true}
 	if problem != nil {
 		view.Status = web.Status(kernel.KindOf(problem))
-		for _, f := range kernel.AsError(problem).Fields {
-			at, _, _ := strings.Cut(strings.TrimPrefix(f.Path, "questions."), ".")
-			n, err := strconv.Atoi(at)
-			text := s.Texts.FieldErrors(locale, kernel.InvalidFields(f))[f.Path]
-			if err == nil {
-				text = s.say(r, "question.wrong", "n", n+1, "text", text)
-			}
-			v.Problems = append(v.Problems, ui.Problem{Text: text})
-		}
+		v.Problems = s.toParts(r, p, a, t, problem)
 	}
 	view.Data = v
 	return s.Citizen.Render(w, r, s.views, "questions", view)
@@ -450,27 +451,23 @@ func (s *Service) showQuestion(w http.ResponseWriter, r *http.Request, p Partner
 		kind.Options = append(kind.Options, ui.Option{Value: name, Label: s.say(r, "question.type."+name)})
 	}
 	required := ui.Field{Name: "required", Kind: "checkbox", Label: s.say(r, "question.required"), Value: strconv.FormatBool(q.Required)}
-	options := linesOf(q.Options)
 	path := organisationPath(p.Agency, "mini-apps", a.ID, partQuestions)
+	choices := s.inLanguages(r, "options", s.say(r, "question.options"), s.say(r, "question.options-hint"), linesOf(q.Options), ui.Field{Kind: "textarea", Rows: 5, Required: true, MaxLength: 2100})
+	choices.When = workflows.TypeChoice
 	v := formView{Path: path + "?at=" + strconv.Itoa(at), Version: at, Parts: []formPart{
-		{Title: s.say(r, "question.label"), Fields: append(s.inLanguages(r, "label", s.say(r, "question.label"), s.say(r, "question.label-hint"), q.Label, ui.Field{Required: true, MaxLength: 150}), kind, required)},
-		{Title: s.say(r, "question.hint"), Fields: s.inLanguages(r, "hint", s.say(r, "question.hint"), s.say(r, "question.hint-hint"), q.Hint, ui.Field{MaxLength: 300})},
-		{Title: s.say(r, "question.options"), Fields: s.inLanguages(r, "options", s.say(r, "question.options"), s.say(r, "question.options-hint"), options, ui.Field{Kind: "textarea", Rows: 5, MaxLength: 2100})},
+		s.inLanguages(r, "label", s.say(r, "question.label"), s.say(r, "question.label-hint"), q.Label, ui.Field{Required: true, MaxLength: 150}),
+		{Fields: []ui.Field{kind}}, choices, {Fields: []ui.Field{required}},
+		s.inLanguages(r, "hint", s.say(r, "question.hint"), s.say(r, "question.hint-hint"), q.Hint, ui.Field{Plain: true, MaxLength: 300}),
 	}, Buttons: []ui.Button{{Label: s.say(r, "question.keep"), Name: "do", Value: "keep"}}}
 	view := ui.View{Title: s.say(r, "question.title", "n", at+1), Lead: t.Text(locale, "title"), Back: path, Active: "services", Task: true}
 	if problem != nil {
 		view.Status = web.Status(kernel.KindOf(problem))
 		wrong := map[string]string{}
 		for field, text := range s.Texts.FieldErrors(locale, problem) {
-			if rest, ok := strings.CutPrefix(field, "options."); ok && !slices.Contains(kernel.Locales, rest) { // "options.1.ru": the box of that language
-				field = "options." + rest[strings.LastIndex(rest, ".")+1:]
-			}
-			if field == "options" {
-				field = "options." + kernel.Locales[0]
-			}
+			field = questionField(field)
 			wrong[field] = text
 		}
-		v.withErrors(wrong)
+		v.Problems = s.formErrors(r, v.Parts, wrong)
 	}
 	view.Data = v
 	return s.Citizen.Render(w, r, s.views, "wizard", view)
@@ -520,6 +517,7 @@ func (s *Service) showCheck(w http.ResponseWriter, r *http.Request, p Partner, a
 	}
 	if t.Prints {
 		row("app.document-title", b.Document.Title.In(locale), partDocument)
+		row("app.document-text", b.Document.Text.In(locale), partDocument)
 	}
 	for _, c := range b.Claims {
 		v.Asks = append(v.Asks, ui.Fact{Key: t.Text(locale, "claim."+c.Name), Value: c.Purpose.In(locale) + " " + s.say(r, "app.kept", "n", c.RetentionDays)})
@@ -535,30 +533,90 @@ func (s *Service) showCheck(w http.ResponseWriter, r *http.Request, p Partner, a
 		if r.Method == http.MethodPost {
 			view.Status = web.Status(kernel.KindOf(problem))
 		}
-		v.Problems = s.toParts(r, t, problem)
+		v.Problems = s.toParts(r, p, a, t, problem)
 	}
 	view.Data = v
 	return s.Citizen.Render(w, r, s.views, "check", view)
 }
 
-// toParts lists what is wrong, with where it is typed; what has no field stands by itself.
-func (s *Service) toParts(r *http.Request, t *workflows.Template, problem error) []ui.Problem {
+// toParts lists what is wrong, each with the way to where it is typed; what has no field stands by itself.
+func (s *Service) toParts(r *http.Request, p Partner, a App, t *workflows.Template, problem error) []ui.Problem {
 	locale := kernel.LocaleOf(r.Context())
 	e := kernel.AsError(problem)
 	if len(e.Fields) == 0 {
-		return []ui.Problem{{Text: s.Texts.Error(locale, problem)}}
+		one := ui.Problem{Text: s.Texts.Error(locale, problem)}
+		if e.Slug == errNoSignIn.Slug {
+			one.Href = organisationPath(p.Agency, "sign-in")
+		}
+		return []ui.Problem{one}
 	}
 	var out []ui.Problem
 	for _, f := range e.Fields {
 		text := s.Texts.FieldErrors(locale, kernel.InvalidFields(f))[f.Path]
-		what := s.say(r, "part."+partOf(f.Path))
-		if claim, ok := strings.CutPrefix(f.Path, "claims."); ok {
-			name, _, _ := strings.Cut(claim, ".")
-			what = t.Text(locale, "claim."+name)
-		}
-		out = append(out, ui.Problem{Text: what + ": " + text})
+		out = append(out, ui.Problem{Text: s.about(r, s.blank(r, t, f.Path), text), Href: organisationPath(p.Agency, "mini-apps", a.ID) + "/" + fieldOf(t, f.Path)})
 	}
 	return out
+}
+
+// fieldOf is the page and the field in which a blank is typed, by the path of its error: "questions.2.label.ru" is "questions?at=2#f-label.ru".
+func fieldOf(t *workflows.Template, path string) string {
+	part := partOf(path)
+	first, rest, _ := strings.Cut(path, ".")
+	switch {
+	case first == "questions":
+		at, name, _ := strings.Cut(rest, ".")
+		if _, err := strconv.Atoi(at); err != nil {
+			return part
+		}
+		return part + "?at=" + at + "#" + ui.Field{Name: questionField(name)}.ID()
+	case first == "purpose" || first == "agency" || first == "prefix":
+		return part
+	case first == "claims" && !strings.Contains(rest, "."): // the claim itself: where it is asked for, or that it is
+		if slices.ContainsFunc(t.Claims(), func(c workflows.TemplateClaim) bool { return c.Name == rest && c.Required }) {
+			path += ".purpose." + kernel.Locales[0]
+		} else {
+			path = "ask." + rest
+		}
+	}
+	return part + "#" + ui.Field{Name: path}.ID()
+}
+
+// questionField is the field of a question's form in which something is typed: "options.1.ru" is a line of the box of that language.
+func questionField(path string) string {
+	rest, ok := strings.CutPrefix(path, "options")
+	if !ok {
+		return path
+	}
+	if l := rest[strings.LastIndex(rest, ".")+1:]; slices.Contains(kernel.Locales, l) {
+		return "options." + l
+	}
+	return "options." + kernel.Locales[0]
+}
+
+// blank says which blank a path is, in the words of the form.
+func (s *Service) blank(r *http.Request, t *workflows.Template, path string) string {
+	names := strings.Split(path, ".")
+	what := s.say(r, "part."+partOf(path))
+	switch names[0] {
+	case "title", "summary", "start", "search", "category", "slug", "level":
+		what = s.say(r, "app."+names[0])
+	case "closed_days":
+		what = s.say(r, "app.closed-days")
+	case "claims":
+		what = t.Text(kernel.LocaleOf(r.Context()), "claim."+names[1])
+	case "document":
+		if len(names) > 1 && (names[1] == "title" || names[1] == "text") {
+			what = s.say(r, "app.document-"+names[1])
+		}
+	case "questions":
+		if n, err := strconv.Atoi(names[min(1, len(names)-1)]); err == nil {
+			what = s.say(r, "question.title", "n", n+1)
+		}
+	}
+	if l := names[len(names)-1]; slices.Contains(kernel.Locales, l) {
+		what = s.say(r, "text-in", "text", what, "language", s.say(r, "language."+l))
+	}
+	return what
 }
 
 func (s *Service) postCheck(w http.ResponseWriter, r *http.Request, p Partner, a App) error {

@@ -27,7 +27,8 @@ type App struct {
 	Description  kernel.Text
 	Municipality kernel.Text
 	Agency       kernel.Text
-	Origin       string // the municipality's
+	Kind         kernel.BodyKind // of the agency; empty: not said
+	Origin       string          // the municipality's
 	Category     string
 	Stage        string // release stage, e.g. "beta"; empty means released
 	Closed       bool   // nobody can begin at present; Reason says why
@@ -427,6 +428,7 @@ func (m manifest) app(origin string) (App, error) {
 		Description:  text(m.Lang, t.Description, t.Summary, m.DescriptionLocalized, m.Description),
 		Municipality: text(m.Lang, t.Municipality),
 		Agency:       text(m.Lang, t.Agency),
+		Kind:         kernel.BodyKind(t.Publisher.Kind),
 	}
 	if len(a.Municipality) == 0 {
 		u, _ := url.Parse(origin)

@@ -21,6 +21,7 @@ type publication struct {
 // publisher says who signed a manifest.
 type publisher struct {
 	Agency  string `json:"agency"`
+	Kind    string `json:"kind"` // "public-body" or "company"
 	JWKSURI string `json:"jwks_uri"`
 }
 

@@ -5,9 +5,12 @@ import (
 	"crypto/elliptic"
 	"crypto/rand"
 	"encoding/json"
+	"strings"
 	"testing"
 
 	"github.com/gowebpki/jcs"
+
+	"townhall/modules/kernel"
 )
 
 func TestAManifestThatIsNotWhatTheAgencySignedIsNotListed(t *testing.T) {
@@ -66,5 +69,28 @@ func TestAnAgencyWhoseKeysAreAwayStaysInTheList(t *testing.T) {
 	h.clock.advance(2 * freshFor)
 	if n := len(h.w.book.apps(t.Context())); n != 4 {
 		t.Errorf("%d mini-apps are listed", n)
+	}
+}
+
+// People read what kind of body runs a mini-app, where its signed manifest says so, and nothing where it does not.
+func TestTheSheetSaysWhatKindOfBodyRunsAMiniApp(t *testing.T) {
+	t.Parallel()
+	for kind, want := range map[string][3]string{
+		"company":     {"Registry, a licensed company", "Реестр, компания с лицензией", "登记处（持牌企业）"},
+		"public-body": {"Registry, a public body", "Реестр, государственное учреждение", "登记处（公共机构）"},
+		"club":        {"Registry", "Реестр", "登记处"},
+		"":            {"Registry", "Реестр", "登记处"},
+	} {
+		h := newHouse(t, nil)
+		h.northwick.edit = func(app map[string]any) {
+			app["townhall"].(map[string]any)["publisher"].(map[string]any)["kind"] = kind
+		}
+		b := h.browser().signIn("anna")
+		for i, l := range kernel.Locales {
+			b.cookies["wallet-lang"] = l
+			if page := b.get(h.url + "/apps/" + certificate).body; !strings.Contains(page, "<dd>"+want[i]+"</dd>") {
+				t.Errorf("%q in %s: %q is not on the sheet", kind, l, want[i])
+			}
+		}
 	}
 }

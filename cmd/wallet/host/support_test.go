@@ -159,7 +159,8 @@ func (m *municipality) catalogue(w http.ResponseWriter, _ *http.Request) {
 			"townhall": map[string]any{
 				"client_id": m.client(app), "redirect_uris": []string{m.redirect(app)}, "jwks_uri": m.URL + "/.well-known/jwks.json",
 				"initiate_login_uri": m.URL + "/apps/" + app + "/launch", "backchannel_logout_uri": m.URL + "/apps/" + app + "/backchannel-logout",
-				"publisher":             map[string]any{"agency": "registry", "jwks_uri": m.URL + "/.well-known/agencies/registry/jwks.json"},
+				"agency":                map[string]string{"en": "Registry", "ru": "Реестр", "zh": "登记处"},
+				"publisher":             map[string]any{"agency": "registry", "kind": "public-body", "jwks_uri": m.URL + "/.well-known/agencies/registry/jwks.json"},
 				"sector_identifier_uri": m.URL + "/.well-known/sector.json", "category": "certificates", "municipality": map[string]string{"en": m.id},
 				"services": []any{map[string]any{"slug": app, "level": "substantial", "max_age": 3600, "retention_days": 30, "claims": []any{
 					map[string]any{"name": "name", "purpose": purpose, "essential": true},

@@ -170,6 +170,8 @@ func TestABrokenManifestIsRefusedAndTheMemberNamed(t *testing.T) {
 		{"townhall/agency/fr", "x", "'fr'"},
 		{"townhall/publisher", nil, "'publisher'"},
 		{"townhall/publisher/agency", "../x", "townhall/publisher/agency:"},
+		{"townhall/publisher/kind", "person", "townhall/publisher/kind:"},
+		{"townhall/publisher/kind", "", "townhall/publisher/kind:"},
 		{"townhall/publisher/jwks_uri", "ftp://x", "townhall/publisher/jwks_uri:"},
 		{"townhall/category", "", "townhall/category:"},
 		{"townhall/stage", "In Review", "townhall/stage:"},

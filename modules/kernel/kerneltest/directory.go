@@ -56,9 +56,9 @@ func (directory) Agency(t kernel.TenantID, a kernel.AgencyID) (kernel.Agency, bo
 	}
 	switch a {
 	case "civil-registry":
-		return kernel.Agency{ID: a, Name: kernel.Text{"en": "Civil Registry", "ru": "Отдел ЗАГС", "zh": "民政登记处"}}, true
+		return kernel.Agency{ID: a, Kind: kernel.PublicBody, Name: kernel.Text{"en": "Civil Registry", "ru": "Отдел ЗАГС", "zh": "民政登记处"}}, true
 	case "health-services":
-		return kernel.Agency{ID: a, Name: kernel.Text{"en": "Health Services", "ru": "Служба здравоохранения", "zh": "卫生服务处"}}, true
+		return kernel.Agency{ID: a, Kind: kernel.Company, Name: kernel.Text{"en": "Health Services", "ru": "Служба здравоохранения", "zh": "卫生服务处"}}, true
 	}
 	return kernel.Agency{}, false
 }

@@ -42,6 +42,7 @@ type Field struct {
 	Options                         []Option
 	Required                        bool // a field that is not is marked "optional"; the server decides, the browser never blocks
 	Autocomplete, InputMode         string
+	Lang                            string // of what is typed, where it is not the page's: "ru", "zh-Hans"
 	Rows, MaxLength                 int
 	Min, Max                        string // number and date
 	Accept                          string // file
@@ -124,8 +125,17 @@ type Option struct {
 	Selected           bool
 }
 
-// Problem is one line of the error summary; Field is the Field.Name it leads to, empty for the whole form.
-type Problem struct{ Field, Text string }
+// Problem is one line of the error summary. It leads to the Field of that name, or to Href where that is typed on another page; to
+// neither when it is about the whole form.
+type Problem struct{ Field, Text, Href string }
+
+// Target is where the line leads; empty: nowhere.
+func (p Problem) Target() string {
+	if p.Field != "" {
+		return "#" + Field{Name: p.Field}.ID()
+	}
+	return p.Href
+}
 
 // Problems lists the errors of fields in their order on the page.
 func Problems(fields ...Field) []Problem {

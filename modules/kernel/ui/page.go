@@ -64,11 +64,14 @@ func (f Frame) Initial() string {
 }
 
 // Lang is the BCP 47 tag of the page.
-func (f Frame) Lang() string {
-	if f.Locale == "zh" {
+func (f Frame) Lang() string { return Lang(f.Locale) }
+
+// Lang is the BCP 47 tag of a language of ours.
+func Lang(locale string) string {
+	if locale == "zh" {
 		return "zh-Hans"
 	}
-	return f.Locale
+	return locale
 }
 
 // TenantCSS is the address of the stylesheet with the municipality's colour.
