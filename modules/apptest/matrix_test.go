@@ -154,7 +154,7 @@ func (m *matrix) sample(o web.Operation) (path string, form url.Values, body any
 		ids["{id}"] = map[string]string{"Appointment": m.visit, "Location": m.practice.Place, "Practitioner": m.practice.Doctor, "Schedule": m.practice.Doctors, "Slot": m.practice.Slots[1]}[strings.Split(o.Path, "/")[5]]
 	case strings.Contains(o.Path, "/visit-types/"):
 		ids["{visit_type}"], ids["{code}"] = "consultation", "consultation"
-	case o.Contract == "medical" && strings.Contains(o.Path, "/appointments/"), strings.HasPrefix(o.Path, "/apps/doctor-appointment/"), strings.HasPrefix(o.Path, "/apps/vaccination/"), strings.HasPrefix(o.Path, "/check-in/"), strings.Contains(o.Path, "/clinics/{facility}/appointments/"):
+	case o.Contract == "medical" && strings.Contains(o.Path, "/appointments/"), strings.HasPrefix(o.Path, "/apps/{app}/") && ids["{app}"] == "doctor-appointment", strings.HasPrefix(o.Path, "/check-in/"), strings.Contains(o.Path, "/clinics/{facility}/appointments/"):
 		ids["{id}"], ids["{case}"], ids["{code}"] = m.visit, m.visit, m.practice.Place
 	case strings.Contains(o.Path, "/effects/"):
 		ids["{id}"] = m.effect

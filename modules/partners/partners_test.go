@@ -25,8 +25,8 @@ func faults(err error) []string {
 	return out
 }
 
-// three is a text in every language.
-func three(s string) kernel.Text { return kernel.Text{"en": s, "ru": s, "zh": s} }
+// same is a text in every language.
+func same(s string) kernel.Text { return kernel.Text{"en": s, "ru": s, "zh": s} }
 
 const today = "2026-12-01"
 
@@ -225,7 +225,7 @@ func TestAnAnnouncementIsForEverybody(t *testing.T) {
 		"a NUL":                     {func(a *Announcement) { a.Heading["en"] = "a\x00b" }, "heading.en field.not-printable"},
 		"two languages are missing": {func(a *Announcement) { a.Heading = kernel.Text{"en": "Water"} }, "heading.ru field.required, heading.zh field.required"},
 	} {
-		a := Announcement{Heading: three("Water"), Body: three("It is off on Monday.")}
+		a := Announcement{Heading: same("Water"), Body: same("It is off on Monday.")}
 		c.change(&a)
 		if got := strings.Join(faults(a.check(latin)), ", "); got != c.want {
 			t.Errorf("%s: %q, want %q", name, got, c.want)

@@ -71,12 +71,15 @@ func (s *Service) announced(ctx context.Context, app string) (d *workflows.Defin
 }
 
 // announce tells everybody who subscribed to a mini-app something, once per idempotency key: each receives a signed document and a message
-// in the language of their subscription. Officials who may announce in it. Errors: NotFound, Invalid naming heading.<language> or
-// body.<language>.
+// in the language of their subscription. Officials who may announce in it. Errors: NotFound, Conflict
+// partner-not-active while the agency is suspended, Invalid naming heading.<language> or body.<language>.
 func (s *Service) announce(ctx context.Context, app string, heading, body kernel.Text) (Announcement, error) {
 	d, err := s.announcingIn(ctx, app)
 	if err != nil {
 		return Announcement{}, err
+	}
+	if agency, _ := s.Directory.Agency(kernel.TenantOf(ctx).ID, kernel.AgencyID(d.Agency)); agency.Suspended {
+		return Announcement{}, errNotActive
 	}
 	who := kernel.PrincipalOf(ctx)
 	a := Announcement{ID: kernel.NewID(), App: app, Agency: kernel.AgencyID(d.Agency), Heading: heading, Body: body, By: who.Person, ByName: who.Name, At: s.now()}

@@ -102,7 +102,7 @@ func (s *Service) showPartner(w http.ResponseWriter, r *http.Request, o organisa
 	for _, a := range o.Apps {
 		state, slug := ui.Tag{Text: s.say(r, "app.drawn"), Tone: ui.Neutral}, ui.Cell{Text: "—"}
 		if a.Made() {
-			state, slug = ui.Tag{Text: s.say(r, "app.made"), Tone: ui.Success}, ui.Cell{Text: a.Slug, Href: "/go/" + a.Slug}
+			state, slug = ui.Tag{Text: s.say(r, "app.made"), Tone: ui.Success}, ui.Cell{Text: a.Slug}
 		}
 		v.Apps.Rows = append(v.Apps.Rows, ui.TableRow{Cells: []ui.Cell{{Text: a.Blanks.Title.In(locale)}, slug, {Tag: state}}})
 	}
