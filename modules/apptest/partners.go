@@ -142,7 +142,13 @@ func (a *App) Blanks(template, slug, category string) map[string]any {
 // Make asks to make a mini-app.
 func (a *App) Make(who Who, name, template string, blanks map[string]any, key string) Answer {
 	a.t.Helper()
-	return a.Do(Call{Who: &who, Method: http.MethodPost, Path: "/partners/v1/organisations/" + name + "/mini-apps", Key: key, Body: map[string]any{"template": template, "blanks": blanks}})
+	r := a.Do(Call{Who: &who, Method: http.MethodPost, Path: "/partners/v1/organisations/" + name + "/mini-apps", Key: key, Body: map[string]any{"template": template, "blanks": blanks}})
+	if r.Status == http.StatusOK {
+		var m MiniApp
+		r.JSON(a.t, &m)
+		a.asked(m.AppID)
+	}
+	return r
 }
 
 // Made makes one from what its template begins with, and expects success.

@@ -659,12 +659,12 @@ func (a partnerTown) beginAt(t *testing.T, town *modules.Town, who apptest.Who, 
 	return w.Code
 }
 
-// within waits for something another process comes to know.
-func within(t *testing.T, d time.Duration, what string, there func() bool) {
+// within waits for something another process comes to know: nearly always within a second, on a machine that has nothing else to do.
+func within(t *testing.T, what string, there func() bool) {
 	t.Helper()
 	for began := time.Now(); !there(); time.Sleep(5 * time.Millisecond) {
-		if time.Since(began) > d {
-			t.Fatalf("not within %v: %s", d, what)
+		if time.Since(began) > time.Minute {
+			t.Fatalf("it never came: %s", what)
 		}
 	}
 }
@@ -693,7 +693,7 @@ func TestEveryProcessFollowsItsPartners(t *testing.T) {
 		}
 	})
 	a.Admit(apptest.Anna, apptest.PartnerAnswers("market", nil))
-	within(t, 2*time.Second, "the agency", func() bool { _, there := b.Directory.Agency("northwick", "market"); return there })
+	within(t, "the agency", func() bool { _, there := b.Directory.Agency("northwick", "market"); return there })
 
 	// Everybody hammers the other process while the mini-apps are made: nobody is let in for a moment.
 	var apps []string
@@ -715,7 +715,7 @@ func TestEveryProcessFollowsItsPartners(t *testing.T) {
 	}
 	for _, app := range apps {
 		a.Made(apptest.Anna, "market", "application", app, "permits")
-		within(t, 2*time.Second, app, func() bool { return slices.Contains(listedAt(b, "northwick"), app) })
+		within(t, app, func() bool { return slices.Contains(listedAt(b, "northwick"), app) })
 		time.Sleep(50 * time.Millisecond)
 	}
 	stop()
@@ -726,7 +726,7 @@ func TestEveryProcessFollowsItsPartners(t *testing.T) {
 
 	const app = "market-stall-0"
 	a.open(t, pub, app, 1)
-	within(t, 2*time.Second, "the release", func() bool { return a.beginAt(t, b, apptest.Boris, app) == http.StatusCreated })
+	within(t, "the release", func() bool { return a.beginAt(t, b, apptest.Boris, app) == http.StatusCreated })
 	req, err := a.Request(t.Context(), apptest.Call{Who: &pub, Method: http.MethodGet, Path: "/releases/v1/mini-apps/" + app})
 	if err != nil {
 		t.Fatal(err)
@@ -749,7 +749,7 @@ func TestEveryProcessFollowsItsPartners(t *testing.T) {
 	if got := a.Suspend(apptest.Ines, "market", o.Version); got.Status != http.StatusOK {
 		t.Fatalf("%d %s", got.Status, got.Body)
 	}
-	within(t, 2*time.Second, "the suspension", func() bool {
+	within(t, "the suspension", func() bool {
 		agency, _ := b.Directory.Agency("northwick", "market")
 		return agency.Suspended && a.beginAt(t, b, apptest.Boris, app) == http.StatusConflict
 	})

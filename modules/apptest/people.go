@@ -15,12 +15,15 @@ import (
 )
 
 // Know gives people verified claims in a municipality, as a sign-in through every mini-app in turn would have: each was asked for
-// its own and given them. Mini-apps made later have asked for nothing.
+// its own and given them. Mini-apps that are made later have asked for nothing, unless Make made them.
 func (a *App) Know(tenant kernel.TenantID, people ...Who) {
 	a.t.Helper()
-	offered, err := workflows.Load(workflows.Embedded())
+	offered, err := workflows.LoadEmbedded()
 	if err != nil {
 		a.t.Fatal(err)
+	}
+	if a.Town != nil {
+		offered = a.Library
 	}
 	for _, who := range people {
 		claims := map[string]string{
@@ -52,6 +55,30 @@ func (a *App) Know(tenant kernel.TenantID, people ...Who) {
 		if err != nil {
 			a.t.Fatal(err)
 		}
+	}
+}
+
+// asked lets everybody who is known in northwick have been through the sign-in of one more mini-app.
+func (a *App) asked(app string) {
+	a.t.Helper()
+	d, ok := a.Library.Get(app)
+	if !ok {
+		a.t.Fatalf("there is no mini-app %q", app)
+	}
+	err := a.DB.InTx(a.t.Context(), "northwick", func(tx *pg.Tx) error {
+		var known []struct{ Issuer, Subject string }
+		if err := tx.Select(&known, `SELECT issuer, subject FROM identity.person WHERE tenant_id = $1 AND area = 'citizen'`, tx.TenantID()); err != nil {
+			return err
+		}
+		for _, who := range known {
+			if err := consent(tx, who.Issuer, who.Subject, d); err != nil {
+				return err
+			}
+		}
+		return nil
+	})
+	if err != nil {
+		a.t.Fatal(err)
 	}
 }
 

@@ -141,6 +141,9 @@ func (s *Service) mine(ctx context.Context, service string, open bool, before ke
 	return out, err
 }
 
+// aroundMidnight is how far beyond the day a door looks: who comes at five to twelve may have an appointment at ten past.
+const aroundMidnight = 2 * time.Hour
+
 // atDoorOf reads what the code at a door means for the signed-in citizen today. Errors: NotThere for a code of no place.
 func (s *Service) atDoorOf(ctx context.Context, slug, code string) (d atDoor, err error) {
 	d.slug = slug
@@ -151,7 +154,14 @@ func (s *Service) atDoorOf(ctx context.Context, slug, code string) (d atDoor, er
 		}
 		local := now.In(d.place.Location())
 		day := time.Date(local.Year(), local.Month(), local.Day(), 0, 0, 0, 0, d.place.Location())
-		all, err := appointmentsBetween(ctx, tx, kernel.PrincipalOf(ctx).Person, day, day.AddDate(0, 0, 1))
+		from, until := day, day.AddDate(0, 0, 1)
+		if before := now.Add(-aroundMidnight); before.Before(from) {
+			from = before
+		}
+		if after := now.Add(aroundMidnight); after.After(until) {
+			until = after
+		}
+		all, err := appointmentsBetween(ctx, tx, kernel.PrincipalOf(ctx).Person, from, until)
 		if err != nil {
 			return err
 		}
