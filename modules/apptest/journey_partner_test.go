@@ -214,7 +214,7 @@ func (o *onboarding) setSignIn() {
 	p.see("organisation")
 	p.follow("/sign-in")
 	p.Choose(`[name=where][value=own]`)
-	p.unfold("main details")
+	p.Wait(`[name=issuer_url]`) // shown for those alone who have a provider
 	p.Fill(`[name="group.publisher"]`, "managers")
 	p.Fill(`[name="group.planner"]`, "managers")
 	p.Fill(`[name="group.practitioner"]`, "doctors")
