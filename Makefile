@@ -14,7 +14,7 @@ PDFCPU := .cache/bin/pdfcpu
 STRIPE_MOCK := .cache/bin/stripe-mock
 TRANSITLAND := .cache/bin/transitland
 STATICCHECK := honnef.co/go/tools/cmd/staticcheck@v0.8.2
-CONTRACTS := civic medical travel payments workflow releases wallet documents
+CONTRACTS := civic medical travel payments workflow releases partners wallet documents
 
 .PHONY: help
 help: ## Say what there is

@@ -85,7 +85,7 @@ func (s *Service) getRules(context.Context, *struct{}) (*RulesOutput, error) {
 	for _, p := range Purposes {
 		b := PurposeBody{Name: p.Name}
 		for _, a := range p.Claims {
-			b.Claims = append(b.Claims, AllowedBody{a.Claim, a.Days})
+			b.Claims = append(b.Claims, AllowedBody(a))
 		}
 		out.Body.Purposes = append(out.Body.Purposes, b)
 	}
