@@ -190,11 +190,16 @@ func TestWhatCameBackIsSaidWithDayAndReason(t *testing.T) {
 	x := newTill(t, nil)
 	b := x.browser().signIn("anna")
 	at := payStates(x)
+	anna, err := time.LoadLocation("Europe/London")
+	if err != nil {
+		t.Fatal(err)
+	}
+	day := time.Now().In(anna).Format("2 January")
 	for name, want := range map[string][]string{
-		"partly-refunded": {"€3.00 came back on 30 November: you changed your order", "€2.50 came back on 30 November<"},
-		"refunded":        {"€12.50 came back on 30 November: it was called off"},
+		"partly-refunded": {"€3.00 came back on " + day + ": you changed your order", "€2.50 came back on " + day + "<"},
+		"refunded":        {"€12.50 came back on " + day + ": it was called off"},
 		"history":         {"Returned to you: you changed your order"},
-		"list":            {"€3.00 came back on 30 November: you changed your order", "€2.50 came back on 30 November<", "€12.50 came back on 30 November: it was called off"},
+		"list":            {"€3.00 came back on " + day + ": you changed your order", "€2.50 came back on " + day + "<", "€12.50 came back on " + day + ": it was called off"},
 	} {
 		page := b.get(at[name]).body
 		for _, w := range want {
