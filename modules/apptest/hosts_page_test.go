@@ -60,27 +60,7 @@ func TestThePageForHostWalletsIsTrue(t *testing.T) {
 		}
 	}
 
-	var contract struct {
-		Paths map[string]map[string]struct {
-			OperationID string `yaml:"operationId"`
-		}
-	}
-	readYAML(t, "wallet.yaml", &contract)
-	named := 0
-	for path, item := range contract.Paths {
-		for method, op := range item {
-			if op.OperationID == "" {
-				continue
-			}
-			named++
-			if !strings.Contains(main, `<a href="/developers/wallet#`+op.OperationID+`">`+strings.ToUpper(method)+" /wallet/v1"+path+"</a>") {
-				t.Errorf("%s is not named: %s %s", op.OperationID, method, path)
-			}
-		}
-	}
-	if named < 11 {
-		t.Errorf("only %d operations", named)
-	}
+	namesEveryOperation(t, main, "wallet", 11)
 
 	ran := 0
 	for _, block := range runnable.FindAllStringSubmatch(main, -1) {
@@ -197,4 +177,30 @@ func members(t *testing.T, raw []byte) (out []string) {
 	walk("", v)
 	slices.Sort(out)
 	return out
+}
+
+// namesEveryOperation expects a page to lead to each operation of a contract, by its method and address, and the contract to have so many.
+func namesEveryOperation(t *testing.T, main, contract string, atLeast int) {
+	t.Helper()
+	var file struct {
+		Paths map[string]map[string]struct {
+			OperationID string `yaml:"operationId"`
+		}
+	}
+	readYAML(t, contract+".yaml", &file)
+	named := 0
+	for path, item := range file.Paths {
+		for method, op := range item {
+			if op.OperationID == "" {
+				continue
+			}
+			named++
+			if !strings.Contains(main, `<a href="/developers/`+contract+`#`+op.OperationID+`">`+strings.ToUpper(method)+" /"+contract+"/v1"+path+"</a>") {
+				t.Errorf("%s is not named: %s %s", op.OperationID, method, path)
+			}
+		}
+	}
+	if named < atLeast {
+		t.Errorf("only %d operations", named)
+	}
 }

@@ -3,6 +3,7 @@ package partners
 import (
 	"context"
 	"net/http"
+	"slices"
 	"time"
 
 	"townhall/modules/kernel"
@@ -30,13 +31,13 @@ func (s *Service) register(api *web.API) {
 	web.Register(api, web.Op{ID: "get-partner-rules", Method: http.MethodGet, Path: "/rules", Tags: []string{"Rules"}, Policy: web.Public,
 		Summary: "Read who may offer what", Returns: "The rules.", Description: "The kinds of service with the bodies that may offer them, and the purposes with the most that may be asked of people for each."}, s.getRules)
 	web.Register(api, web.Op{ID: "list-templates", Method: http.MethodGet, Path: "/templates", Tags: []string{"Rules"}, Policy: web.Public,
-		Summary: "List the templates", Returns: "The templates.", Description: "Each with what a mini-app made from it begins with: send `blanks` back with your own words."}, s.listTemplates)
+		Summary: "List the templates", Returns: "The templates.", Description: "Each with what a mini-app made from it begins with: send `blanks` back with your own words; `category` is empty where you have to choose one you have registered."}, s.listTemplates)
 	web.Register(api, web.Op{ID: "list-organisations", Method: http.MethodGet, Path: "/organisations", Tags: []string{"Organisations"}, Policy: representative,
 		Summary: "List the bodies you act for", Returns: "The bodies.", Description: "Those you applied for, unless the application came to nothing."}, s.listOrganisations)
 	web.Register(api, web.Op{ID: "get-organisation", Method: http.MethodGet, Path: "/organisations/{organisation}", Tags: []string{"Organisations"}, Policy: representative, Errors: []int{notFound},
 		Summary: "Read one body with its mini-apps", Returns: "The body.", Description: "404 when you do not act for it."}, s.getOrganisation)
 	web.Register(api, web.Op{ID: "set-sign-in", Method: http.MethodPost, Path: "/organisations/{organisation}/sign-in", Tags: []string{"Organisations"}, Policy: representative, Idempotent: true, Errors: []int{notFound, conflict},
-		Summary: "Set how your staff sign in", Returns: "The body after the change.", Description: "At the municipality's issuer, where your groups begin with your short name, or at an OpenID provider of your own, which is asked before it is kept. The whole setting: what is not named ends. 409 `partner-not-active`, `changed-meanwhile`."}, s.postSignInOp)
+		Summary: "Set how your staff sign in", Returns: "The body after the change.", Description: "At the municipality's issuer, where your groups begin with your short name, or at an OpenID provider of your own, which is asked before it is kept. The whole setting: what is not named ends. 422 on `issuer_url` says why a provider cannot be taken. 409 `partner-not-active`, `partner-licence-over`, `changed-meanwhile`."}, s.postSignInOp)
 	web.Register(api, web.Op{ID: "make-mini-app", Method: http.MethodPost, Path: "/organisations/{organisation}/mini-apps", Tags: []string{"Organisations"}, Policy: representative, Idempotent: true, Errors: []int{notFound, conflict},
 		Summary: "Make a mini-app from a template", Returns: "The mini-app.", Description: "It is in draft: named testers alone can begin it until it is released. 422 names every blank that is wrong and everything asked for beyond your purpose (`claims.<name>`). 409 `partner-not-active`, `partner-no-sign-in`, `partner-licence-over`, `partner-too-many`."}, s.postMake)
 	web.Register(api, web.Op{ID: "list-partners", Method: http.MethodGet, Path: "/partners", Tags: []string{"Partners"}, Policy: officer,
@@ -190,6 +191,9 @@ func (s *Service) listTemplates(ctx context.Context, _ *struct{}) (*TemplatesOut
 	out, locale := &TemplatesOutput{}, kernel.LocaleOf(ctx)
 	for _, t := range s.templates {
 		b := TemplateBody{Name: t.Name, Title: t.Text(locale, "title"), Summary: t.Text(locale, "summary"), Purpose: t.Purpose, Asks: t.Asks, Prints: t.Prints, Blanks: blanksBody(t.Blank())}
+		if !slices.ContainsFunc(Categories, func(c Category) bool { return c.Name == b.Blanks.Category }) {
+			b.Blanks.Category = "" // nobody can register it
+		}
 		for _, c := range t.Claims() {
 			b.Claims = append(b.Claims, c.Name)
 		}
