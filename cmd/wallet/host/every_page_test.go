@@ -101,16 +101,7 @@ func TestEveryPageFitsEveryPhoneLanguageAndEye(t *testing.T) {
 				}
 				p.Go(h.url + "/sign-in")
 				judge("personas")
-				enter := func(persona string) {
-					p.Go(h.url + "/sign-in")
-					p.Click(`button[value="` + persona + `"]`)
-					p.Go(h.url + "/settings")
-					p.Choose(`input[value="` + l + `"]`)
-					if size == chromium.Small && l == "ru" {
-						p.Choose(`input[value="largest"]`) // the longest words, as large as they get
-					}
-					p.Click(`form[action="/settings"] .button`)
-				}
+				enter := func(persona string) { enterAs(p, h.url, persona, l, size == chromium.Small && l == "ru") }
 				enter("anna")
 				for name, address := range pages {
 					if strings.HasPrefix(address, "/") {
@@ -209,4 +200,16 @@ func TestEveryPageWeighsLittle(t *testing.T) {
 		}
 	}
 	t.Logf("the heaviest is %s: %d bytes", heaviest, most)
+}
+
+// enterAs signs a person in, in a language, with the letters as large as they get when wanted: with the longest words that is the hardest page.
+func enterAs(p *chromium.Page, wallet, persona, locale string, largest bool) {
+	p.Go(wallet + "/sign-in")
+	p.Click(`button[value="` + persona + `"]`)
+	p.Go(wallet + "/settings")
+	p.Choose(`input[value="` + locale + `"]`)
+	if largest {
+		p.Choose(`input[value="largest"]`)
+	}
+	p.Click(`form[action="/settings"] .button`)
 }

@@ -92,16 +92,7 @@ func TestThePagesOfAPaymentFitEveryPhoneLanguageAndEye(t *testing.T) {
 						p.FullScreenshot(filepath.Join(*shots, shotName(name, l, size, dark)))
 					}
 				}
-				enter := func(persona string) {
-					p.Go(x.url + "/sign-in")
-					p.Click(`button[value="` + persona + `"]`)
-					p.Go(x.url + "/settings")
-					p.Choose(`input[value="` + l + `"]`)
-					if size == chromium.Small && l == "ru" {
-						p.Choose(`input[value="largest"]`) // the longest words, as large as they get
-					}
-					p.Click(`form[action="/settings"] .button`)
-				}
+				enter := func(persona string) { enterAs(p, x.url, persona, l, size == chromium.Small && l == "ru") }
 				enter("anna")
 				for name, address := range pages {
 					look(name, address)
